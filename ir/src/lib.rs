@@ -1,0 +1,15 @@
+//! The two levels of nonresc's intermediate representation, and everything that reads, prints, checks
+//! and evaluates them.
+//!
+//! - [`network`]: operators joined by values; what an ONNX file means.
+//! - [`stream`]: actors joined by channels; what the hardware does, clock by clock.
+//! - [`onnx`]: the only room that knows ONNX; files in, files out.
+//!
+//! No pass, device, clock rate or command line here.
+
+pub mod diagnostic;
+pub mod id;
+pub mod names;
+pub mod network;
+pub mod stream;
+pub mod tensor;

@@ -1,0 +1,200 @@
+//! The only way to change a network: types are inferred as nodes go in, names are merged, and nothing is
+//! replaced by a value of another type.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::graph::{Batch, InputPort, Network, Node, OutputPort, Preprocess};
+use super::op::{Input, Op};
+use super::types::ValueType;
+use super::{Shape, infer};
+use crate::id::{NodeId, Value};
+use crate::names::Names;
+use crate::tensor::Tensor;
+
+/// Why an edit was refused: the operator and the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EditError(pub String);
+
+impl fmt::Display for EditError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for EditError {}
+
+/// A change under way. Reading goes to the network as it stands (`Deref`).
+#[derive(Debug)]
+pub struct Edit<'a> {
+    network: &'a mut Network,
+    names: Names,
+}
+
+impl std::ops::Deref for Edit<'_> {
+    type Target = Network;
+
+    fn deref(&self) -> &Network {
+        self.network
+    }
+}
+
+impl<'a> Edit<'a> {
+    /// Begins a change.
+    pub fn new(network: &'a mut Network) -> Self {
+        network.touch();
+        Edit { network, names: Names::default() }
+    }
+
+    /// Nodes added from now on carry these names.
+    pub fn named(&mut self, names: Names) -> &mut Self {
+        self.names = names;
+        self
+    }
+
+    /// Adds an operator; its result types are inferred.
+    pub fn add(&mut self, op: impl Into<Op>, operands: &[Value]) -> Result<Value, EditError> {
+        let op = op.into();
+        let types: Vec<&ValueType> = operands.iter().map(|&v| self.network.ty(v)).collect();
+        let results = infer(&op, &types).map_err(|why| EditError(format!("{}: {why}", op.name())))?;
+        Ok(self.network.insert(Node { op, names: self.names.clone(), results }, operands).into())
+    }
+
+    /// Adds a tensor known at compile time.
+    pub fn constant(&mut self, tensor: impl Into<Arc<Tensor>>) -> Value {
+        let tensor = tensor.into();
+        let results = vec![ValueType::new(tensor.element(), tensor.shape().clone())];
+        self.network.insert(Node { op: Op::Const(tensor), names: self.names.clone(), results }, &[]).into()
+    }
+
+    /// Adds a graph input of canonical type `ty`, whose user sees it in the same layout and element type.
+    pub fn input(&mut self, name: &str, ty: ValueType, batch: Batch) -> Value {
+        let perm = (0..ty.shape.rank()).collect();
+        let element = ty.element;
+        let node = Node { op: Op::Input(Input {}), names: Names::one(name), results: vec![ty] };
+        let node = self.network.insert(node, &[]);
+        self.network.inputs_mut().push(InputPort { node, name: name.to_string(), element, perm, batch });
+        node.into()
+    }
+
+    /// Makes `value` an output that the user sees as it is.
+    pub fn output(&mut self, name: &str, value: Value, batch: Batch) {
+        let ty = self.network.ty(value);
+        let (element, perm) = (ty.element, (0..ty.shape.rank()).collect());
+        self.network.outputs_mut().push(OutputPort { value, name: name.to_string(), element, perm, batch });
+    }
+
+    /// Changes how the user sees input `i`; the canonical type of its node becomes `ty`, and the types of
+    /// everything behind it are inferred anew by [`Edit::retype`].
+    pub fn set_input(&mut self, i: usize, port: InputPort, ty: ValueType) {
+        self.network.node_mut(port.node).results = vec![ty];
+        self.network.inputs_mut()[i] = port;
+    }
+
+    /// Changes how the user sees output `i`, and which value it is.
+    pub fn set_output(&mut self, i: usize, port: OutputPort) {
+        self.network.outputs_mut()[i] = port;
+    }
+
+    /// Keeps only the outputs for which `keep` holds.
+    pub fn retain_outputs(&mut self, keep: impl Fn(&OutputPort) -> bool) {
+        self.network.outputs_mut().retain(keep);
+    }
+
+    /// Sets or clears the preprocessing of the first input.
+    pub fn set_preprocess(&mut self, preprocess: Option<Preprocess>) {
+        self.network.set_preprocess(preprocess);
+    }
+
+    /// Makes every reader of `old`, outputs included, read `new`, whose node inherits the names of `old`'s.
+    /// Readers that are `new`'s own node keep `old`, so that a value can be wrapped.
+    pub fn replace(&mut self, old: Value, new: Value) -> Result<(), EditError> {
+        let (from, to) = (self.network.ty(old), self.network.ty(new));
+        if from != to {
+            return Err(EditError(format!("{old} of type {from} cannot be replaced by {new} of type {to}")));
+        }
+        let names = self.network.node(old.node).names.clone();
+        if self.network.constant(new).is_none() {
+            self.network.node_mut(new.node).names.merge(&names);
+        }
+        self.network.redirect(old, new);
+        Ok(())
+    }
+
+    /// Makes operand `port` of `node` read `new`; the node's result types must stay as they are.
+    pub fn rewire(&mut self, node: NodeId, port: u16, new: Value) -> Result<(), EditError> {
+        let mut operands = self.network.operands(node);
+        operands[usize::from(port)] = new;
+        let types: Vec<&ValueType> = operands.iter().map(|&v| self.network.ty(v)).collect();
+        let op = self.network.op(node);
+        let results = infer(op, &types).map_err(|why| EditError(format!("{}: {why}", op.name())))?;
+        if results != self.network.node(node).results {
+            return Err(EditError(format!("{}: a new operand would change its result", op.name())));
+        }
+        self.network.rewire(node, port, new);
+        Ok(())
+    }
+
+    /// Adds names to a node.
+    pub fn merge_names(&mut self, node: NodeId, names: &Names) {
+        self.network.node_mut(node).names.merge(names);
+    }
+
+    /// Removes every node that no output depends on, inputs excepted; says how many went.
+    pub fn remove_dead(&mut self) -> usize {
+        let mut live = std::collections::BTreeSet::new();
+        let mut todo: Vec<NodeId> = self.network.outputs().iter().map(|o| o.value.node).collect();
+        todo.extend(self.network.inputs().iter().map(|i| i.node));
+        while let Some(node) = todo.pop() {
+            if live.insert(node) {
+                todo.extend(self.network.operands(node).into_iter().map(|v| v.node));
+            }
+        }
+        let dead: Vec<NodeId> = self.network.node_ids().filter(|n| !live.contains(n)).collect();
+        for &node in &dead {
+            self.network.remove(node);
+        }
+        dead.len()
+    }
+
+    /// Gives every activation `batch` frames.
+    pub fn set_batch(&mut self, batch: usize) -> Result<(), EditError> {
+        let nodes: Vec<NodeId> =
+            self.network.inputs().iter().filter(|i| i.batch != Batch::Absent).map(|i| i.node).collect();
+        for node in nodes {
+            if let Some(first) = self.network.node_mut(node).results[0].shape.0.first_mut() {
+                *first = batch;
+            }
+        }
+        self.retype()
+    }
+
+    /// Infers all types anew, inputs and constants as they stand.
+    pub fn retype(&mut self) -> Result<(), EditError> {
+        let order = self.network.topological().ok_or_else(|| EditError("the network has a cycle".into()))?;
+        for node in order {
+            if matches!(self.network.op(node), Op::Input(_) | Op::Const(_)) {
+                continue;
+            }
+            let operands = self.network.operands(node);
+            let types: Vec<&ValueType> = operands.iter().map(|&v| self.network.ty(v)).collect();
+            let op = self.network.op(node);
+            let results = infer(op, &types).map_err(|why| {
+                EditError(format!("{} \"{}\": {why}", op.name(), self.network.node(node).names))
+            })?;
+            self.network.node_mut(node).results = results;
+        }
+        Ok(())
+    }
+}
+
+/// A network with one input, whose output the caller adds: the start of most hand-made networks.
+impl Network {
+    /// A network with one f32 input of `shape` (axis 0 the batch, dynamic for the user).
+    pub fn with_input(name: &str, shape: impl Into<Shape>) -> (Network, Value) {
+        let mut network = Network::new();
+        let ty = ValueType::new(super::Element::F32, shape);
+        let value = Edit::new(&mut network).input(name, ty, Batch::Dynamic(None));
+        (network, value)
+    }
+}

@@ -1,0 +1,15 @@
+//! The network level: operators joined by values, as an ONNX file means them.
+//!
+//! No ONNX message, file, clock or device here. Networks change only through [`Edit`].
+
+mod edit;
+mod graph;
+mod infer;
+mod op;
+mod types;
+
+pub use edit::{Edit, EditError};
+pub use graph::{Batch, InputPort, Network, Node, OutputPort, Preprocess};
+pub use infer::infer;
+pub use op::*;
+pub use types::{Element, Pair, Rounding, Shape, Sides, ValueType};

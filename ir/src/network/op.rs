@@ -1,0 +1,361 @@
+//! The operators of a network: each one's attributes, defaults, printer and parser from one table.
+//!
+//! No rule, cost or engine here: an operator is what it computes. Activations are N C H W.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use super::types::{Element, Pair, Rounding, Sides};
+use crate::tensor::Tensor;
+
+/// An attribute that the text form can print and read.
+pub(crate) trait Attr: Sized {
+    fn print(&self) -> String;
+    fn parse(text: &str) -> Result<Self, String>;
+}
+
+macro_rules! attr_by_parse {
+    ($($ty:ty: $what:literal),*) => {$(
+        impl Attr for $ty {
+            fn print(&self) -> String {
+                self.to_string()
+            }
+            fn parse(text: &str) -> Result<Self, String> {
+                text.parse().map_err(|_| format!(concat!("'{}' is no ", $what), text))
+            }
+        }
+    )*};
+}
+
+attr_by_parse!(usize: "whole number", u8: "number from 0 to 255", bool: "truth value (true, false)", Element: "element type");
+
+/// Shortest text that reads back to the same number.
+impl Attr for f64 {
+    fn print(&self) -> String {
+        format!("{self:?}")
+    }
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| format!("'{text}' is no number"))
+    }
+}
+
+fn list<T: std::str::FromStr>(text: &str) -> Result<Vec<T>, String> {
+    let inner = text
+        .strip_prefix('[')
+        .and_then(|t| t.strip_suffix(']'))
+        .ok_or_else(|| format!("'{text}' is no list: lists are written [1,2,3]"))?;
+    if inner.is_empty() {
+        return Ok(Vec::new());
+    }
+    inner.split(',').map(|n| n.parse().map_err(|_| format!("'{n}' in '{text}' is no whole number"))).collect()
+}
+
+macro_rules! attr_list {
+    ($($ty:ty),*) => {$(
+        impl Attr for Vec<$ty> {
+            fn print(&self) -> String {
+                let items: Vec<String> = self.iter().map(ToString::to_string).collect();
+                format!("[{}]", items.join(","))
+            }
+            fn parse(text: &str) -> Result<Self, String> {
+                list(text)
+            }
+        }
+    )*};
+}
+
+attr_list!(usize, i64);
+
+impl Attr for Pair {
+    fn print(&self) -> String {
+        format!("{}x{}", self.h, self.w)
+    }
+    fn parse(text: &str) -> Result<Self, String> {
+        let pair =
+            text.split_once('x').and_then(|(h, w)| Some(Pair { h: h.parse().ok()?, w: w.parse().ok()? }));
+        pair.ok_or_else(|| format!("'{text}' is no pair: height and width are written 3x3"))
+    }
+}
+
+/// `[top,left,bottom,right]`.
+impl Attr for Sides {
+    fn print(&self) -> String {
+        vec![self.top, self.left, self.bottom, self.right].print()
+    }
+    fn parse(text: &str) -> Result<Self, String> {
+        match list(text)?[..] {
+            [top, left, bottom, right] => Ok(Sides { top, left, bottom, right }),
+            _ => Err(format!("'{text}' has not four sides [top,left,bottom,right]")),
+        }
+    }
+}
+
+impl Attr for Rounding {
+    fn print(&self) -> String {
+        let text = match self {
+            Rounding::HalfEven => "half-even",
+            Rounding::HalfUp => "half-up",
+            Rounding::HalfDown => "half-down",
+            Rounding::Floor => "floor",
+            Rounding::Ceil => "ceil",
+            Rounding::Up => "up",
+            Rounding::Down => "down",
+        };
+        text.to_string()
+    }
+    fn parse(text: &str) -> Result<Self, String> {
+        use Rounding::{Ceil, Down, Floor, HalfDown, HalfEven, HalfUp, Up};
+        [HalfEven, HalfUp, HalfDown, Floor, Ceil, Up, Down]
+            .into_iter()
+            .find(|r| r.print() == text)
+            .ok_or_else(|| format!("'{text}' is no rounding mode"))
+    }
+}
+
+fn changed<T: Attr + PartialEq>(
+    name: &'static str,
+    value: &T,
+    default: &T,
+) -> Option<(&'static str, String)> {
+    (value != default).then(|| (name, value.print()))
+}
+
+macro_rules! ops {
+    ($(
+        $(#[$doc:meta])*
+        $Op:ident $name:literal [$arity:expr] {
+            $( $(#[$field_doc:meta])* $field:ident: $ty:ty = $default:expr, )*
+        }
+    )*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq)]
+            pub struct $Op {
+                $( $(#[$field_doc])* pub $field: $ty, )*
+            }
+
+            impl Default for $Op {
+                fn default() -> Self {
+                    $Op { $($field: $default),* }
+                }
+            }
+
+            impl From<$Op> for Op {
+                fn from(op: $Op) -> Op {
+                    Op::$Op(op)
+                }
+            }
+        )*
+
+        /// An operator with its attributes.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Op {
+            /// A tensor known at compile time.
+            Const(Arc<Tensor>),
+            $( $(#[$doc])* $Op($Op), )*
+        }
+
+        impl Op {
+            /// Name in the text form.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    Op::Const(_) => "const",
+                    $( Op::$Op(_) => $name, )*
+                }
+            }
+
+            /// How many operands the operator takes.
+            pub fn arity(&self) -> RangeInclusive<usize> {
+                match self {
+                    Op::Const(_) => 0..=0,
+                    $( Op::$Op(_) => $arity, )*
+                }
+            }
+
+            /// Attributes that differ from their defaults, as the text form writes them, in table order.
+            pub fn attributes(&self) -> Vec<(&'static str, String)> {
+                match self {
+                    Op::Const(_) => Vec::new(),
+                    $( Op::$Op(op) => {
+                        let default = $Op::default();
+                        let _ = (&default, op);
+                        let changed: &[Option<(&'static str, String)>] =
+                            &[$( changed(stringify!($field), &op.$field, &default.$field) ),*];
+                        changed.iter().flatten().cloned().collect()
+                    } )*
+                }
+            }
+
+            /// The operator called `name` with `attributes` over its defaults; a constant has no text of its own.
+            pub fn from_text(name: &str, attributes: &[(&str, &str)]) -> Result<Op, String> {
+                match name {
+                    $( $name => {
+                        #[allow(unused_mut)]
+                        let mut op = $Op::default();
+                        for &(key, _text) in attributes {
+                            match key {
+                                $( stringify!($field) => op.$field = Attr::parse(_text)?, )*
+                                _ => return Err(format!("{name} has no attribute '{key}'{}", {
+                                    let all: &[&str] = &[$(stringify!($field)),*];
+                                    if all.is_empty() { " (it has none)".to_string() } else { format!(" (it has {})", all.join(", ")) }
+                                })),
+                            }
+                        }
+                        Ok(Op::$Op(op))
+                    } )*
+                    _ => Err(format!("there is no operator '{name}'")),
+                }
+            }
+
+            /// The names of all operators but `const`, in table order.
+            pub const NAMES: &[&str] = &[$($name),*];
+        }
+    };
+}
+
+ops! {
+    /// A graph input; its type is the node's own.
+    Input "input" [0..=0] {}
+    /// Rank-2 convolution of `x` [N,C,H,W] with `w` [O,C/groups,Kh,Kw] and optional bias [O].
+    Conv "conv" [2..=3] {
+        /// Step of the window.
+        stride: Pair = Pair::ONE,
+        /// Implied zeros around the map.
+        pad: Sides = Sides::ZERO,
+        /// Distance of the kernel's taps.
+        dilation: Pair = Pair::ONE,
+        /// Channel groups; each output group sees one input group.
+        groups: usize = 1,
+    }
+    /// `x` [N,F] times `w` [O,F] transposed, plus optional bias [O].
+    Dense "dense" [2..=3] {}
+    /// Matrix product with the broadcasting of numpy.
+    MatMul "matmul" [2..=2] {}
+    /// Inference batch normalisation over axis 1: operands x, scale, bias, mean, variance.
+    BatchNorm "batch_norm" [5..=5] {
+        /// Added to the variance.
+        epsilon: f64 = 1e-5,
+    }
+    /// Sum with the broadcasting of numpy.
+    Add "add" [2..=2] {}
+    /// Difference with the broadcasting of numpy.
+    Sub "sub" [2..=2] {}
+    /// Product with the broadcasting of numpy.
+    Mul "mul" [2..=2] {}
+    /// Quotient with the broadcasting of numpy.
+    Div "div" [2..=2] {}
+    /// Maximum with zero.
+    Relu "relu" [1..=1] {}
+    /// Limits to `min..=max`.
+    Clip "clip" [1..=1] {
+        /// Lower limit.
+        min: f64 = f64::NEG_INFINITY,
+        /// Upper limit.
+        max: f64 = f64::INFINITY,
+    }
+    /// `x` where positive, else `alpha * x`.
+    LeakyRelu "leaky_relu" [1..=1] {
+        /// Slope below zero.
+        alpha: f64 = 0.01,
+    }
+    /// Largest value of each window; padding never wins.
+    MaxPool "max_pool" [1..=1] {
+        /// Extent of the window.
+        kernel: Pair = Pair::ONE,
+        /// Step of the window.
+        stride: Pair = Pair::ONE,
+        /// Places outside of the map.
+        pad: Sides = Sides::ZERO,
+        /// Distance of the window's taps.
+        dilation: Pair = Pair::ONE,
+    }
+    /// Mean of each window.
+    AvgPool "avg_pool" [1..=1] {
+        /// Extent of the window.
+        kernel: Pair = Pair::ONE,
+        /// Step of the window.
+        stride: Pair = Pair::ONE,
+        /// Places outside of the map, counted as zeros where `include_pad`.
+        pad: Sides = Sides::ZERO,
+        /// Distance of the window's taps.
+        dilation: Pair = Pair::ONE,
+        /// Whether the divisor counts `pad`.
+        include_pad: bool = false,
+        /// Rows and columns below and right that rounding up the output's size adds; never counted.
+        overhang: Pair = Pair::ZERO,
+    }
+    /// Mean over height and width, which stay as extents of 1.
+    GlobalAvgPool "global_avg_pool" [1..=1] {}
+    /// Largest value over height and width, which stay as extents of 1.
+    GlobalMaxPool "global_max_pool" [1..=1] {}
+    /// Mean over axes.
+    ReduceMean "reduce_mean" [1..=1] {
+        /// The axes that are averaged, ascending.
+        axes: Vec<usize> = Vec::new(),
+        /// Whether averaged axes stay as extents of 1.
+        keep_axes: bool = true,
+    }
+    /// Constant values around, per axis.
+    Pad "pad" [1..=1] {
+        /// Places before the first element of each axis.
+        before: Vec<usize> = Vec::new(),
+        /// Places after the last element of each axis.
+        after: Vec<usize> = Vec::new(),
+        /// What stands there.
+        value: f64 = 0.0,
+    }
+    /// `len` elements of each axis from `start` in steps of `step`.
+    Slice "slice" [1..=1] {
+        /// First element of each axis.
+        start: Vec<usize> = Vec::new(),
+        /// Step along each axis, never 0.
+        step: Vec<i64> = Vec::new(),
+        /// How many elements of each axis.
+        len: Vec<usize> = Vec::new(),
+    }
+    /// Operands one behind the other along an axis.
+    Concat "concat" [1..=usize::MAX] {
+        /// The axis.
+        axis: usize = 1,
+    }
+    /// The same elements in another shape.
+    Reshape "reshape" [1..=1] {
+        /// Whether the first axis stays and `dims` are the others.
+        keep_batch: bool = true,
+        /// The new extents.
+        dims: Vec<usize> = Vec::new(),
+    }
+    /// Axes in another order: output axis i is input axis `perm[i]`.
+    Transpose "transpose" [1..=1] {
+        /// The order.
+        perm: Vec<usize> = Vec::new(),
+    }
+    /// Normalised exponentials along an axis.
+    Softmax "softmax" [1..=1] {
+        /// The axis.
+        axis: usize = 1,
+    }
+    /// Conversion of the element type.
+    Cast "cast" [1..=1] {
+        /// The new element type.
+        to: Element = Element::F32,
+    }
+    /// `clamp(round(x / scale) + zero_point)`: operands x, scale, zero point (scalars, or vectors along `axis`).
+    Quantise "quantise" [3..=3] {
+        /// Width of the result in bits.
+        bits: u8 = 8,
+        /// Whether the result is signed.
+        signed: bool = true,
+        /// Whether the least signed code is left out, so that the range is symmetric.
+        narrow: bool = false,
+        /// How ties and fractions are rounded.
+        rounding: Rounding = Rounding::HalfEven,
+        /// The axis that vectors of scales run along.
+        axis: usize = 1,
+    }
+    /// `(x - zero_point) * scale`: operands x, scale, zero point (scalars, or vectors along `axis`).
+    Dequantise "dequantise" [3..=3] {
+        /// The axis that vectors of scales run along.
+        axis: usize = 1,
+    }
+}

@@ -1,0 +1,321 @@
+//! The kinds of actors: what each computes and how it is folded. Shapes are maps of pixels in raster order.
+
+use crate::names::Names;
+use crate::network::{Pair, Sides};
+
+/// The pixels that flow through a channel each frame: `height x width` pixels of `channels` numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Map {
+    /// Numbers a pixel.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Pixels a row.
+    pub width: usize,
+}
+
+impl Map {
+    /// Pixels a frame.
+    pub fn pixels(self) -> usize {
+        self.height * self.width
+    }
+
+    /// Beats a pixel takes in `lanes` lanes.
+    pub fn beats(self, lanes: usize) -> usize {
+        self.channels.div_ceil(lanes)
+    }
+}
+
+/// An activation that is computed where the result is rounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Activation {
+    /// The result as it is.
+    #[default]
+    Identity,
+    /// Maximum with zero.
+    Relu,
+    /// Limits.
+    Clip {
+        /// Lower limit.
+        min: f64,
+        /// Upper limit.
+        max: f64,
+    },
+    /// A slope below zero.
+    LeakyRelu {
+        /// The slope.
+        alpha: f64,
+    },
+}
+
+/// Where a window lies on its map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// Extent.
+    pub kernel: Pair,
+    /// Step.
+    pub stride: Pair,
+    /// Places outside of the map, implied.
+    pub pad: Sides,
+    /// Distance of the taps.
+    pub dilation: Pair,
+}
+
+impl Window {
+    /// A window of one pixel.
+    pub const POINT: Window =
+        Window { kernel: Pair::ONE, stride: Pair::ONE, pad: Sides::ZERO, dilation: Pair::ONE };
+}
+
+/// How a matrix-vector actor gets at its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// The window sits in registers; `slots` advances of staging are in front of it.
+    Held {
+        /// Advances that can wait in staging registers, at least 1.
+        slots: usize,
+    },
+    /// `taps` x lanes words are read from the channel's banks in every phase.
+    Direct {
+        /// Kernel taps read side by side.
+        taps: usize,
+    },
+}
+
+/// What multiplies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Multiplier {
+    /// One product a DSP block.
+    Dsp,
+    /// Two products with a shared operand a DSP block.
+    DspPair,
+    /// Look-up tables.
+    Lut,
+}
+
+/// How a matrix-vector actor is folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fold {
+    /// Output channels computed side by side.
+    pub pe: usize,
+    /// Inputs of the flattened window (kernel rows, kernel columns, channels) multiplied side by side.
+    pub simd: usize,
+    /// How the window is read.
+    pub form: Form,
+    /// Beats that can be fetched a phase (held form): 1, or the kernel's height (row banks).
+    pub ports: usize,
+    /// What multiplies.
+    pub multiplier: Multiplier,
+}
+
+/// A convolution, grouped or depthwise convolution, or dense layer.
+///
+/// Inputs: 0 the map; 1, where `add` is there, the skip that is summed in the giving phase. Output: 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatVec {
+    /// What is read.
+    pub input: Map,
+    /// What is given.
+    pub output: Map,
+    /// Where the window lies.
+    pub window: Window,
+    /// Channel groups.
+    pub groups: usize,
+    /// Whether there is a bias.
+    pub bias: bool,
+    /// Digest of weights and bias, so that equal memories can be known as equal.
+    pub weights: String,
+    /// Bits of a weight.
+    pub weight_bits: u32,
+    /// The sum that is merged into the giving phase.
+    pub add: Option<MergedAdd>,
+    /// Applied last.
+    pub activation: Activation,
+    /// How it is folded.
+    pub fold: Fold,
+}
+
+impl MatVec {
+    /// Inputs of one output number: kernel taps times channels of a group.
+    pub fn flat(&self) -> usize {
+        self.window.kernel.h * self.window.kernel.w * self.input.channels / self.groups
+    }
+
+    /// Phases over the inputs: SF.
+    pub fn input_folds(&self) -> usize {
+        self.flat().div_ceil(self.fold.simd)
+    }
+
+    /// Phases over the outputs: NF.
+    pub fn output_folds(&self) -> usize {
+        self.output.channels.div_ceil(self.fold.pe)
+    }
+
+    /// Products a frame, padding included.
+    pub fn products(&self) -> u64 {
+        (self.output.pixels() * self.output.channels) as u64 * self.flat() as u64
+    }
+}
+
+/// A sum merged into the giving phase of a matrix-vector actor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MergedAdd {
+    /// Channels of the skip; the others of the output get nothing added.
+    pub channels: usize,
+    /// The first output channel that the skip is added to, in whole lanes.
+    pub offset: usize,
+    /// Applied to the matrix-vector's own result before the sum.
+    pub activation: Activation,
+}
+
+/// A largest-value or mean pool with a window. Input 0, output 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    /// What is read.
+    pub input: Map,
+    /// What is given.
+    pub output: Map,
+    /// Where the window lies.
+    pub window: Window,
+    /// What is computed.
+    pub kind: PoolKind,
+    /// Applied last.
+    pub activation: Activation,
+}
+
+/// What a pool computes of its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PoolKind {
+    /// The largest value; padding never wins.
+    Max,
+    /// The mean.
+    Average {
+        /// Whether the divisor counts padding.
+        include_pad: bool,
+    },
+}
+
+/// A pool over the whole map. Input 0, output 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GlobalPool {
+    /// What is read.
+    pub input: Map,
+    /// What is computed.
+    pub kind: PoolKind,
+    /// Applied last.
+    pub activation: Activation,
+}
+
+/// A sum of two streams of equal lanes. Inputs 0 and 1, output 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sum {
+    /// What is given; input 0 has this map.
+    pub output: Map,
+    /// Channels of input 1; the others of the output get nothing added.
+    pub channels: usize,
+    /// The first output channel that input 1 is added to, in whole lanes.
+    pub offset: usize,
+    /// Applied last.
+    pub activation: Activation,
+}
+
+/// A rectangle of pixels, every `stride`th of them, with zero channels before and behind. Input 0, output 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Select {
+    /// What is read.
+    pub input: Map,
+    /// What is given.
+    pub output: Map,
+    /// First row and column.
+    pub start: Pair,
+    /// Step.
+    pub stride: Pair,
+    /// First channel that is kept.
+    pub first_channel: usize,
+    /// Zero channels in front of the kept ones.
+    pub zeros_before: usize,
+}
+
+/// What an actor computes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// The frames' way in; output 0. `pace` is the clocks between beats at the least (1: as fast as may be).
+    Source(Map),
+    /// The frames' way out; input 0.
+    Sink(Map),
+    /// Convolutions and dense layers.
+    MatVec(MatVec),
+    /// Pools with a window.
+    Pool(Pool),
+    /// Pools over the whole map.
+    GlobalPool(GlobalPool),
+    /// Sums that are not merged.
+    Sum(Sum),
+    /// Subsampling, cropping and zero channels.
+    Select(Select),
+    /// An activation or requantisation on its own. Input 0, output 0.
+    Activate {
+        /// What is read and given.
+        map: Map,
+        /// What is applied.
+        activation: Activation,
+    },
+    /// The same pixels in other lanes. Input 0, output 0.
+    Convert(Map),
+}
+
+impl Kind {
+    /// The map that input `i` reads.
+    pub fn input_map(&self, i: u16) -> Map {
+        match self {
+            Kind::Source(map) | Kind::Sink(map) | Kind::Convert(map) | Kind::Activate { map, .. } => *map,
+            Kind::MatVec(a) => match (i, a.add) {
+                (1, Some(add)) => Map { channels: add.channels, ..a.output },
+                _ => a.input,
+            },
+            Kind::Pool(a) => a.input,
+            Kind::GlobalPool(a) => a.input,
+            Kind::Sum(a) if i == 1 => Map { channels: a.channels, ..a.output },
+            Kind::Sum(a) => a.output,
+            Kind::Select(a) => a.input,
+        }
+    }
+
+    /// The map that output 0 gives.
+    pub fn output_map(&self) -> Map {
+        match self {
+            Kind::Source(map) | Kind::Sink(map) | Kind::Convert(map) | Kind::Activate { map, .. } => *map,
+            Kind::MatVec(a) => a.output,
+            Kind::Pool(a) => a.output,
+            Kind::GlobalPool(a) => Map { channels: a.input.channels, height: 1, width: 1 },
+            Kind::Sum(a) => a.output,
+            Kind::Select(a) => a.output,
+        }
+    }
+
+    /// How many inputs the actor has.
+    pub fn inputs(&self) -> u16 {
+        match self {
+            Kind::Source(_) => 0,
+            Kind::MatVec(MatVec { add: Some(_), .. }) | Kind::Sum(_) => 2,
+            _ => 1,
+        }
+    }
+
+    /// How many outputs the actor has.
+    pub fn outputs(&self) -> u16 {
+        match self {
+            Kind::Sink(_) => 0,
+            _ => 1,
+        }
+    }
+}
+
+/// An actor: what it computes and the ONNX names behind it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Actor {
+    /// The ONNX names behind it.
+    pub names: Names,
+    /// What it computes.
+    pub kind: Kind,
+}
