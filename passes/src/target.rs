@@ -1,0 +1,36 @@
+//! What a design is made for: the device, its clock, the wanted rate, the widths. Shared by all stream passes.
+
+use crate::device::Device;
+
+/// How fast the design must be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rate {
+    /// As fast as fits the device.
+    Fastest,
+    /// At least so many frames a second.
+    Fps(f64),
+}
+
+/// Widths of numbers in bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bits {
+    /// Of a weight.
+    pub weights: u32,
+    /// Of an activation.
+    pub activations: u32,
+}
+
+/// The options that several passes share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// The device, or an unlimited one.
+    pub device: Device,
+    /// Clock in MHz.
+    pub clock_mhz: f64,
+    /// How fast the design must be.
+    pub rate: Rate,
+    /// Widths of numbers.
+    pub bits: Bits,
+    /// Seed of everything random.
+    pub seed: u64,
+}
