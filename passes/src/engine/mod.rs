@@ -1,0 +1,89 @@
+//! Engines that run networks at speed, behind one small trait, and runs of any number of frames on them.
+//!
+//! - [`native`]: our own kernels; the default.
+//! - [`plain`]: the plain evaluator of `nonresc-ir`, the reference.
+//! - tract, an embedded ONNX runtime, behind the cargo feature `engine`; it reads the bytes that we export,
+//!   so that an engine which we did not write can be held against ours.
+//!
+//! No data set and no preprocessing that is not the network's own.
+
+pub mod frames;
+pub mod native;
+pub mod plain;
+mod ports;
+pub(crate) mod strided;
+
+use nonresc_ir::diagnostic::Diagnostic;
+use nonresc_ir::network::Network;
+use nonresc_ir::tensor::Tensor;
+
+pub use frames::{Frames, Given};
+
+/// A network that an engine has made ready for one number of frames a run.
+pub trait Session: Send + Sync {
+    /// Runs the network's inputs, in its order, as its user sees them (names apart): layout, element type,
+    /// the batch that the network held when it was loaded. Gives the outputs likewise.
+    fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, Diagnostic>;
+}
+
+/// Which engine runs a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// Our own kernels.
+    #[default]
+    Native,
+    /// The plain evaluator: slow and obviously right.
+    Plain,
+    /// tract on the exported network; in builds with the cargo feature `engine`.
+    Tract,
+}
+
+impl Engine {
+    /// The names by which users choose, in the order of the help text.
+    pub const NAMES: &[&str] = &["native", "plain", "tract"];
+
+    /// Makes a network ready for the batch that it holds.
+    pub fn load(self, network: &Network) -> Result<Box<dyn Session>, Diagnostic> {
+        match self {
+            Engine::Native => Ok(Box::new(native::Native::new(network)?)),
+            Engine::Plain => Ok(Box::new(plain::Plain::new(network))),
+            Engine::Tract => tract(network),
+        }
+    }
+
+    /// Frames a run at which the engine is fast.
+    fn frames(self) -> usize {
+        match self {
+            Engine::Native | Engine::Plain => 1,
+            Engine::Tract => 16,
+        }
+    }
+}
+
+fn tract(_: &Network) -> Result<Box<dyn Session>, Diagnostic> {
+    Err(Diagnostic::new(
+        "engine/absent",
+        "engine tract",
+        "this build of nonresc does not contain it",
+        "build with `--features engine`, or use `--engine native`",
+    ))
+}
+
+impl std::str::FromStr for Engine {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "native" => Ok(Engine::Native),
+            "plain" => Ok(Engine::Plain),
+            "tract" => Ok(Engine::Tract),
+            _ => Err(format!("'{text}' is no engine ({})", Engine::NAMES.join(", "))),
+        }
+    }
+}
+
+impl std::fmt::Display for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(Engine::NAMES[*self as usize])
+    }
+}

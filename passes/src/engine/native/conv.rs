@@ -1,0 +1,207 @@
+//! Convolutions and dense layers as direct sums over runs of neighbouring inputs: no im2col.
+//!
+//! A pixel's window is, row by row, one run of `Kw * C` neighbours in the N H W C map; where taps are
+//! dilated or channels grouped, each tap is a run of its own.
+
+use nonresc_ir::network::{Conv, Shape, Sides};
+use nonresc_ir::tensor::Tensor;
+
+use super::kernel::Kernel;
+use super::layout::stored;
+use super::tile::{self, Block, LANES, Limits, Runs};
+use crate::engine::strided::{StridedCopy, steps};
+
+/// A convolution or dense layer with its weights packed for [`tile::run`].
+#[derive(Debug)]
+pub(super) struct WindowSums {
+    /// Start of each pixel's window in the padded map, all frames.
+    pixels: Vec<usize>,
+    runs: Runs,
+    blocks: Vec<Block>,
+    channels: usize,
+    limits: Limits,
+    padding: Option<Padding>,
+}
+
+/// How the map is copied into a larger one of zeros.
+#[derive(Debug)]
+struct Padding {
+    copy: StridedCopy,
+    len: usize,
+}
+
+/// The map with its padding around it.
+fn padded<'a>(padding: Option<&Padding>, map: &'a [f32], scratch: &'a mut Vec<f32>) -> &'a [f32] {
+    let Some(padding) = padding else { return map };
+    scratch.clear();
+    scratch.resize(padding.len, 0.0);
+    padding.copy.run(map, scratch);
+    scratch
+}
+
+impl WindowSums {
+    /// A convolution of a map of shape `x` with known weights; nothing where the shapes are none of a
+    /// convolution.
+    pub(super) fn conv(op: &Conv, x: &Shape, w: &Tensor, bias: Option<&Tensor>, y: &Shape) -> Option<Self> {
+        let (&[frames, channels, height, width], &[outputs, per_group, kernel_h, kernel_w]) =
+            (x.0.as_slice(), w.shape().0.as_slice())
+        else {
+            return None;
+        };
+        let (_, out_h, out_w) = y.chw()?;
+        let (padded_h, padded_w) = (height + op.pad.top + op.pad.bottom, width + op.pad.left + op.pad.right);
+        let frame = padded_h * padded_w * channels;
+        let mut pixels = Vec::with_capacity(frames * out_h * out_w);
+        for n in 0..frames {
+            for row in 0..out_h {
+                for column in 0..out_w {
+                    let (h, w) = (row * op.stride.h, column * op.stride.w);
+                    pixels.push(n * frame + (h * padded_w + w) * channels);
+                }
+            }
+        }
+        let row_is_a_run = op.groups == 1 && op.dilation.w == 1;
+        let taps_a_run = if row_is_a_run { kernel_w } else { 1 };
+        let mut starts = Vec::new();
+        for h in 0..kernel_h {
+            for w in (0..kernel_w).step_by(taps_a_run.max(1)) {
+                starts.push((h * op.dilation.h * padded_w + w * op.dilation.w) * channels);
+            }
+        }
+        let runs = Runs { starts, len: taps_a_run * per_group };
+        let padding = (op.pad != Sides::ZERO).then(|| {
+            let to = [frames, channels, padded_h, padded_w];
+            let offset = (op.pad.top * padded_w + op.pad.left) * channels;
+            let copy = StridedCopy::new(&x.0, (0, &steps(&stored(&x.0))), (offset, &stored(&to)));
+            Padding { copy, len: frames * frame }
+        });
+        let blocks = blocks(
+            op.groups,
+            [outputs, per_group, kernel_h * kernel_w],
+            &w.to_f32(),
+            &bias_of(bias, outputs)?,
+        );
+        Some(WindowSums { pixels, runs, blocks, channels: outputs, limits: Limits::NONE, padding })
+    }
+
+    /// A dense layer on `x` [N,F] with weights [O,F].
+    pub(super) fn dense(x: &Shape, w: &Tensor, bias: Option<&Tensor>) -> Option<Self> {
+        let (&[frames, features], &[outputs, _]) = (x.0.as_slice(), w.shape().0.as_slice()) else {
+            return None;
+        };
+        Some(WindowSums {
+            pixels: (0..frames).map(|n| n * features).collect(),
+            runs: Runs { starts: vec![0], len: features },
+            blocks: blocks(1, [outputs, features, 1], &w.to_f32(), &bias_of(bias, outputs)?),
+            channels: outputs,
+            limits: Limits::NONE,
+            padding: None,
+        })
+    }
+
+    /// Holds results to `limits`.
+    pub(super) fn limited(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+fn bias_of(bias: Option<&Tensor>, outputs: usize) -> Option<Vec<f32>> {
+    let bias = bias.map_or_else(|| vec![0.0; outputs], Tensor::to_f32);
+    (bias.len() == outputs).then_some(bias)
+}
+
+/// Weights of extents [outputs, channels of a group, taps] in blocks of output channels, none of which spans
+/// two groups.
+fn blocks(groups: usize, extents: [usize; 3], weights: &[f32], bias: &[f32]) -> Vec<Block> {
+    let [outputs, per_group, taps] = extents;
+    let outputs_a_group = outputs / groups.max(1);
+    let mut blocks = Vec::new();
+    for group in 0..groups {
+        for first in (0..outputs_a_group).step_by(LANES) {
+            let lanes = LANES.min(outputs_a_group - first);
+            let output = group * outputs_a_group + first;
+            let mut packed = vec![0.0; taps * per_group * LANES];
+            for (lane, o) in (output..output + lanes).enumerate() {
+                for tap in 0..taps {
+                    for c in 0..per_group {
+                        packed[(tap * per_group + c) * LANES + lane] =
+                            weights[(o * per_group + c) * taps + tap];
+                    }
+                }
+            }
+            let mut start = [0.0; LANES];
+            start[..lanes].copy_from_slice(&bias[output..output + lanes]);
+            blocks.push(Block { input: group * per_group, output, lanes, weights: packed, bias: start });
+        }
+    }
+    blocks
+}
+
+impl Kernel for WindowSums {
+    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Vec<f32>) {
+        let input = padded(self.padding.as_ref(), operands[0], scratch);
+        tile::run(input, &self.pixels, &self.runs, &self.blocks, self.limits, result, self.channels);
+    }
+}
+
+/// A depthwise convolution with one output a channel: channels side by side instead of output channels.
+#[derive(Debug)]
+pub(super) struct Depthwise {
+    pixels: Vec<usize>,
+    /// Where each tap is from a pixel's start, and its weights by channel.
+    taps: Vec<(usize, Vec<f32>)>,
+    bias: Vec<f32>,
+    padding: Option<Padding>,
+    limits: Limits,
+}
+
+impl Depthwise {
+    /// Nothing where the convolution is another.
+    pub(super) fn conv(op: &Conv, x: &Shape, w: &Tensor, bias: Option<&Tensor>, y: &Shape) -> Option<Self> {
+        let &[outputs, 1, kernel_h, kernel_w] = w.shape().0.as_slice() else { return None };
+        if op.groups != outputs || x.chw()?.0 != outputs {
+            return None;
+        }
+        let weights = w.to_f32();
+        let whole = WindowSums::conv(op, x, w, bias, y)?;
+        let taps = kernel_h * kernel_w;
+        let taps = whole
+            .runs
+            .starts
+            .iter()
+            .enumerate()
+            .map(|(tap, &start)| (start, (0..outputs).map(|c| weights[c * taps + tap]).collect()))
+            .collect();
+        Some(Depthwise {
+            pixels: whole.pixels,
+            taps,
+            bias: bias_of(bias, outputs)?,
+            padding: whole.padding,
+            limits: Limits::NONE,
+        })
+    }
+
+    /// Holds results to `limits`.
+    pub(super) fn limited(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+impl Kernel for Depthwise {
+    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Vec<f32>) {
+        let input = padded(self.padding.as_ref(), operands[0], scratch);
+        let channels = self.bias.len();
+        for (&pixel, sums) in self.pixels.iter().zip(result.chunks_exact_mut(channels)) {
+            sums.copy_from_slice(&self.bias);
+            for (start, weights) in &self.taps {
+                let x = &input[pixel + start..][..channels];
+                for ((sum, x), w) in sums.iter_mut().zip(x).zip(weights) {
+                    *sum += x * w;
+                }
+            }
+            sums.iter_mut().for_each(|sum| *sum = self.limits.hold(*sum));
+        }
+    }
+}

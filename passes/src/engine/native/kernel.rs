@@ -1,0 +1,99 @@
+//! What a step of a plan is, and which kernel an operator gets. No kernel's arithmetic here.
+
+use nonresc_ir::network::{Op, Shape, ValueType};
+use nonresc_ir::tensor::Tensor;
+
+use super::conv::{Depthwise, WindowSums};
+use super::elementwise::{Affine, Binary, Unary};
+use super::moves::{Concat, Moved};
+use super::pool::Pool;
+use super::tile::Limits;
+
+/// Computes one value from stored f32 operands.
+pub(super) trait Kernel: Send + Sync + std::fmt::Debug {
+    /// Writes all of `result`, whose length is the value's; `scratch` is room for anything.
+    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Vec<f32>);
+}
+
+/// An operand of an operator that wants a kernel: its type, and its numbers where they are known.
+pub(super) struct Operand<'a> {
+    pub(super) ty: &'a ValueType,
+    pub(super) constant: Option<&'a Tensor>,
+}
+
+/// A kernel and how many of the operands, from the first, it reads when it runs.
+pub(super) struct Chosen {
+    pub(super) kernel: Box<dyn Kernel>,
+    pub(super) reads: usize,
+}
+
+fn chosen(kernel: impl Kernel + 'static, reads: usize) -> Chosen {
+    Chosen { kernel: Box::new(kernel), reads }
+}
+
+/// The kernel of an operator all of whose values are f32; nothing where the plain evaluator has to do it.
+/// Limits other than [`Limits::NONE`] are for operators that [`takes_limits`].
+pub(super) fn choose(op: &Op, operands: &[Operand<'_>], result: &Shape, limits: Limits) -> Option<Chosen> {
+    let shape = |i: usize| &operands[i].ty.shape;
+    let known = |i: usize| operands.get(i).map(|o| o.constant);
+    match op {
+        Op::Conv(op) => {
+            let w = known(1)??;
+            let bias = match operands.get(2) {
+                Some(bias) => Some(bias.constant?),
+                None => None,
+            };
+            match Depthwise::conv(op, shape(0), w, bias, result) {
+                Some(kernel) => Some(chosen(kernel.limited(limits), 1)),
+                None => Some(chosen(WindowSums::conv(op, shape(0), w, bias, result)?.limited(limits), 1)),
+            }
+        }
+        Op::Dense(_) => {
+            let bias = match operands.get(2) {
+                Some(bias) => Some(bias.constant?),
+                None => None,
+            };
+            Some(chosen(WindowSums::dense(shape(0), known(1)??, bias)?.limited(limits), 1))
+        }
+        Op::BatchNorm(op) => {
+            let statistics = [known(1)??, known(2)??, known(3)??, known(4)??];
+            Some(chosen(Affine::batch_norm(op, shape(0), statistics)?.limited(limits), 1))
+        }
+        Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Div(_) => {
+            Some(chosen(Binary::new(op, shape(0), shape(1), result)?.limited(limits), 2))
+        }
+        Op::Relu(_) | Op::Clip(_) | Op::LeakyRelu(_) => Some(chosen(Unary::new(op)?, 1)),
+        Op::MaxPool(_) | Op::AvgPool(_) | Op::GlobalAvgPool(_) | Op::GlobalMaxPool(_) => {
+            Some(chosen(Pool::new(op, shape(0), result)?, 1))
+        }
+        Op::Pad(_) | Op::Slice(_) | Op::Reshape(_) | Op::Transpose(_) => {
+            Some(chosen(Moved::new(op, shape(0), result)?, 1))
+        }
+        Op::Concat(op) => {
+            let shapes: Vec<&Shape> = operands.iter().map(|o| &o.ty.shape).collect();
+            Some(chosen(Concat::new(op, &shapes, result), operands.len()))
+        }
+        Op::Const(_)
+        | Op::Input(_)
+        | Op::MatMul(_)
+        | Op::ReduceMean(_)
+        | Op::Softmax(_)
+        | Op::Cast(_)
+        | Op::Quantise(_)
+        | Op::Dequantise(_) => None,
+    }
+}
+
+/// The limits that an operator puts on its operand, where that is all it does.
+pub(super) fn limits(op: &Op) -> Option<Limits> {
+    match op {
+        Op::Relu(_) => Some(Limits { min: 0.0, max: f32::INFINITY }),
+        Op::Clip(op) => Some(Limits { min: op.min as f32, max: op.max as f32 }),
+        _ => None,
+    }
+}
+
+/// Whether an operator's kernel can hold its results to limits.
+pub(super) fn takes_limits(op: &Op) -> bool {
+    matches!(op, Op::Conv(_) | Op::Dense(_) | Op::BatchNorm(_) | Op::Add(_) | Op::Sub(_))
+}
