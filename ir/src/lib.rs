@@ -11,5 +11,6 @@ pub mod diagnostic;
 pub mod id;
 pub mod names;
 pub mod network;
+pub mod onnx;
 pub mod stream;
 pub mod tensor;

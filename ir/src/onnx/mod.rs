@@ -1,0 +1,5 @@
+//! The only room that knows ONNX: files become networks here, and networks files.
+//!
+//! Past this room nobody sees a protobuf message or an operator set version.
+
+pub mod messages;
