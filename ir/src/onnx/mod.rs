@@ -2,4 +2,5 @@
 //!
 //! Past this room nobody sees a protobuf message or an operator set version.
 
+pub mod export;
 pub mod messages;

@@ -1,0 +1,104 @@
+//! Networks as ONNX files: standard operators of the default domain, the user's own inputs and outputs.
+//!
+//! The file means what the network means to its user: layouts that import made canonical are transposed back
+//! at the ports, preprocessing that was in the graph is in it again, a softmax stays. One file an operator
+//! family; the same network gives the same bytes. No rewriting here.
+
+mod elementwise;
+mod node;
+mod ports;
+mod quantise;
+mod reshape;
+mod tensor;
+mod window;
+mod writer;
+
+use prost::Message;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::id::NodeId;
+use crate::network::{AvgPool, Network, Op, Pair};
+use crate::onnx::messages::{ModelProto, OperatorSetIdProto};
+use writer::Writer;
+
+/// The operator set of a written file, unless an operator needs a newer one: old enough for tools that lag.
+const OPSET: i64 = 17;
+/// The operator set in which average pools may be dilated.
+const OPSET_DILATED_POOL: i64 = 19;
+/// The version of the file format that belongs to [`OPSET`].
+const IR_VERSION: i64 = 8;
+/// The version of the file format that belongs to [`OPSET_DILATED_POOL`].
+const IR_VERSION_DILATED_POOL: i64 = 9;
+
+/// The network as the bytes of an ONNX file.
+///
+/// # Errors
+/// Every operator or element type that standard ONNX cannot say, by name.
+pub fn export(network: &Network) -> Result<Vec<u8>, Diagnostics> {
+    Ok(model(network)?.encode_to_vec())
+}
+
+/// The network as an ONNX message.
+fn model(network: &Network) -> Result<ModelProto, Diagnostics> {
+    let Some(order) = network.topological() else {
+        return Err(Diagnostic::new(
+            "export/cycle",
+            "the network",
+            "it has a cycle, and ONNX graphs have none",
+            "report this as a fault of nonresc",
+        )
+        .into());
+    };
+    let dilated = order.iter().any(
+        |&node| matches!(network.op(node), Op::AvgPool(AvgPool { dilation, .. }) if *dilation != Pair::ONE),
+    );
+    let (opset, ir_version) =
+        if dilated { (OPSET_DILATED_POOL, IR_VERSION_DILATED_POOL) } else { (OPSET, IR_VERSION) };
+    let mut writer = Writer::new(network, opset);
+    ports::inputs(&mut writer);
+    for node in order {
+        operator(&mut writer, node);
+    }
+    ports::outputs(&mut writer);
+    Ok(ModelProto {
+        ir_version: Some(ir_version),
+        opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(opset) }],
+        producer_name: Some("nonresc".into()),
+        producer_version: Some(env!("CARGO_PKG_VERSION").into()),
+        graph: Some(writer.finish()?),
+        ..ModelProto::default()
+    })
+}
+
+fn operator(w: &mut Writer<'_>, node: NodeId) {
+    let network = w.network;
+    match network.op(node) {
+        Op::Input(_) => {}
+        Op::Const(tensor) => w.known(node, tensor),
+        Op::Conv(op) => window::conv(w, node, op),
+        Op::Dense(_) => window::dense(w, node),
+        Op::MaxPool(op) => window::max_pool(w, node, op),
+        Op::AvgPool(op) => window::avg_pool(w, node, op),
+        Op::GlobalAvgPool(_) => w.simple(node, "GlobalAveragePool", vec![]),
+        Op::GlobalMaxPool(_) => w.simple(node, "GlobalMaxPool", vec![]),
+        Op::MatMul(_) => w.simple(node, "MatMul", vec![]),
+        Op::BatchNorm(op) => elementwise::batch_norm(w, node, op),
+        Op::Add(_) => w.simple(node, "Add", vec![]),
+        Op::Sub(_) => w.simple(node, "Sub", vec![]),
+        Op::Mul(_) => w.simple(node, "Mul", vec![]),
+        Op::Div(_) => w.simple(node, "Div", vec![]),
+        Op::Relu(_) => w.simple(node, "Relu", vec![]),
+        Op::Clip(op) => elementwise::clip(w, node, op),
+        Op::LeakyRelu(op) => elementwise::leaky_relu(w, node, op),
+        Op::Softmax(op) => elementwise::softmax(w, node, op),
+        Op::Cast(op) => elementwise::cast(w, node, op),
+        Op::ReduceMean(op) => reshape::reduce_mean(w, node, op),
+        Op::Pad(op) => reshape::pad(w, node, op),
+        Op::Slice(op) => reshape::slice(w, node, op),
+        Op::Concat(op) => reshape::concat(w, node, op),
+        Op::Reshape(op) => reshape::reshape(w, node, op),
+        Op::Transpose(op) => reshape::transpose(w, node, op),
+        Op::Quantise(op) => quantise::quantise(w, node, op),
+        Op::Dequantise(op) => quantise::dequantise(w, node, op),
+    }
+}

@@ -1,0 +1,64 @@
+//! Element types and tensors as ONNX messages, numbers as little-endian bytes.
+
+use prost::bytes::Bytes;
+
+use crate::network::Element;
+use crate::onnx::messages::TensorProto;
+use crate::onnx::messages::tensor_proto::DataType;
+use crate::tensor::Tensor;
+use crate::with_data;
+
+/// The ONNX name of an element type; integers of other widths than the machine's have none here.
+pub(super) fn data_type(element: Element) -> Option<DataType> {
+    Some(match element {
+        Element::F16 => DataType::Float16,
+        Element::F32 => DataType::Float,
+        Element::F64 => DataType::Double,
+        Element::Bool => DataType::Bool,
+        Element::Int { bits: 8, signed: true } => DataType::Int8,
+        Element::Int { bits: 8, signed: false } => DataType::Uint8,
+        Element::Int { bits: 16, signed: true } => DataType::Int16,
+        Element::Int { bits: 16, signed: false } => DataType::Uint16,
+        Element::Int { bits: 32, signed: true } => DataType::Int32,
+        Element::Int { bits: 32, signed: false } => DataType::Uint32,
+        Element::Int { bits: 64, signed: true } => DataType::Int64,
+        Element::Int { bits: 64, signed: false } => DataType::Uint64,
+        Element::Int { .. } => return None,
+    })
+}
+
+/// A tensor under a name; nothing where its element has no ONNX type.
+pub(super) fn message(name: &str, tensor: &Tensor) -> Option<TensorProto> {
+    let data_type = data_type(tensor.element())?;
+    let bytes: Vec<u8> = with_data!(
+        tensor.data(),
+        v => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        bools => bools.iter().map(|&b| u8::from(b)).collect()
+    );
+    Some(TensorProto {
+        dims: tensor.shape().0.iter().map(|&d| d as i64).collect(),
+        data_type: Some(data_type as i32),
+        name: Some(name.into()),
+        raw_data: Some(Bytes::from(bytes)),
+        ..TensorProto::default()
+    })
+}
+
+/// A scalar of an element type, rounded to it; nothing where an integer cannot hold the value.
+pub(super) fn scalar(element: Element, value: f64) -> Option<Tensor> {
+    Tensor::from_f64(element, [], &[value])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::Data;
+
+    #[test]
+    fn bytes_are_little_endian() {
+        let tensor = Tensor::new(Element::I32, [2], Data::I32(vec![1, -2])).expect("two numbers");
+        let message = message("t", &tensor).expect("an ONNX type");
+        assert_eq!(message.raw_data.expect("bytes")[..], [1, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff]);
+        assert_eq!(message.dims, [2]);
+    }
+}
