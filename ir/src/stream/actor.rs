@@ -75,11 +75,14 @@ pub enum Form {
         /// Advances that can wait in staging registers, at least 1.
         slots: usize,
     },
-    /// `taps` x lanes words are read from the channel's banks in every phase.
+    /// `taps` x lanes words are read from the channel's banks in every phase, again for each output fold.
     Direct {
         /// Kernel taps read side by side.
         taps: usize,
     },
+    /// Each beat is multiplied for all outputs before the next is taken; all outputs' accumulators are private
+    /// memory. Only where the window is the whole map and there are no groups; `simd` is the input's lanes.
+    Stationary,
 }
 
 /// What multiplies.
@@ -141,9 +144,19 @@ impl MatVec {
         self.window.kernel.h * self.window.kernel.w * self.input.channels / self.groups
     }
 
-    /// Phases over the inputs: SF.
+    /// Phases over the inputs: SF. In the direct form SIMD is taps x lanes of one group, in the stationary form
+    /// the input's lanes.
     pub fn input_folds(&self) -> usize {
-        self.flat().div_ceil(self.fold.simd)
+        let (taps, channels) =
+            (self.window.kernel.h * self.window.kernel.w, self.input.channels / self.groups);
+        match self.fold.form {
+            Form::Held { .. } => self.flat().div_ceil(self.fold.simd),
+            Form::Direct { taps: side_by_side } => {
+                let lanes = (self.fold.simd / side_by_side).max(1);
+                taps.div_ceil(side_by_side) * channels.div_ceil(lanes)
+            }
+            Form::Stationary => self.input.pixels() * self.input.channels.div_ceil(self.fold.simd),
+        }
     }
 
     /// Phases over the outputs: NF.

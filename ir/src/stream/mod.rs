@@ -17,7 +17,9 @@
 mod actor;
 mod graph;
 mod phases;
+mod stages;
 
 pub use actor::*;
 pub use graph::{Channel, Reader, Stream};
-pub use phases::{Phase, PhaseList, Take};
+pub use phases::{Phase, PhaseList, Preset, Take, phases};
+pub use stages::stages;

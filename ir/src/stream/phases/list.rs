@@ -29,6 +29,25 @@ impl Phase {
     }
 }
 
+/// What an input's two counts hold before the first frame.
+///
+/// Both counts rise by the frame's beats in every frame. Beats at a frame's end that no phase reads are never
+/// waited for: the first phase of the *next* frame counts them into its `need`, so the count starts at
+/// `-unread_tail`. Beats at a frame's start that no phase reads are released by the last read of the frame
+/// *before*, so that count starts at `+unread_head`. In frame `f`, phase `k` of a channel of `n` beats:
+///
+/// ```text
+/// beats that must be visible = f n + need_0 + .. + need_k - unread_tail
+/// beats that are released    = f n + free_0 + .. + free_k + unread_head
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Preset {
+    /// Beats behind the frame's last read.
+    pub unread_tail: u64,
+    /// Beats before the frame's first read.
+    pub unread_head: u64,
+}
+
 /// One frame of an actor: rows of phases, each row a pattern that is stored once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PhaseList {
@@ -38,6 +57,8 @@ pub struct PhaseList {
     rows: Vec<(u32, u32)>,
     /// Idle phases after the last phase with beats.
     tail: u32,
+    /// What input 0 starts with; other inputs read every beat.
+    preset: Preset,
 }
 
 impl PhaseList {
@@ -48,16 +69,23 @@ impl PhaseList {
 
     /// Appends a row, `repeat` times.
     pub fn push_row(&mut self, row: Vec<Phase>, repeat: u32) {
-        if row.is_empty() || repeat == 0 {
-            return;
+        if !row.is_empty() && repeat > 0 {
+            let pattern = self.pattern(row);
+            self.push_pattern(pattern, repeat);
         }
-        let pattern = match self.patterns.iter().position(|p| *p == row) {
-            Some(known) => known,
-            None => {
-                self.patterns.push(row);
-                self.patterns.len() - 1
-            }
-        } as u32;
+    }
+
+    /// The pattern that is equal to `row`, added where there is none.
+    pub(super) fn pattern(&mut self, row: Vec<Phase>) -> u32 {
+        let known = self.patterns.iter().position(|p| *p == row).unwrap_or(self.patterns.len());
+        if known == self.patterns.len() {
+            self.patterns.push(row);
+        }
+        known as u32
+    }
+
+    /// Appends a pattern that is known, `repeat` times.
+    pub(super) fn push_pattern(&mut self, pattern: u32, repeat: u32) {
         match self.rows.last_mut() {
             Some((last, times)) if *last == pattern => *times += repeat,
             _ => self.rows.push((pattern, repeat)),
@@ -67,6 +95,15 @@ impl PhaseList {
     /// Sets the idle phases after the last phase with beats.
     pub fn set_tail(&mut self, tail: u32) {
         self.tail = tail;
+    }
+
+    /// What the counts of an input hold before the first frame.
+    pub fn preset(&self, input: u16) -> Preset {
+        if input == 0 { self.preset } else { Preset::default() }
+    }
+
+    pub(super) fn set_preset(&mut self, preset: Preset) {
+        self.preset = preset;
     }
 
     /// The distinct rows.
@@ -121,7 +158,8 @@ impl PhaseList {
     /// The least depth of the channel at `input` with which this reader cannot hang:
     /// the largest `need` of a phase less what the phases before it have freed.
     pub fn least_depth(&self, input: u16) -> u64 {
-        let (mut need, mut free, mut least) = (0u64, 0u64, 1u64);
+        let preset = self.preset(input);
+        let (mut need, mut free, mut least) = (0u64, preset.unread_head + preset.unread_tail, 1u64);
         for take in self.iter().flat_map(|p| &p.takes).filter(|t| t.input == input) {
             need += u64::from(take.need);
             if take.need > 0 {

@@ -1,0 +1,138 @@
+//! The direct form: every phase reads some taps of the window from the channel, again for each output fold.
+//!
+//! Order in a pixel: output fold, then group of `taps` kernel taps (rows first), then beat. An output fold of a
+//! grouped convolution reads only the beats in which the channels of its groups lie, so a depthwise layer with
+//! `pe` = lanes reads one beat of each tap. Taps in the padding are not read; their phase stays. What no later
+//! window needs is released while the last output fold reads it.
+
+use std::ops::Range;
+
+use super::Lanes;
+use super::assemble::{Event, Row, assemble, merge};
+use super::give::Pixel;
+use super::list::PhaseList;
+use super::window::Axis;
+use crate::stream::actor::MatVec;
+
+pub(super) fn phases(a: &MatVec, taps: usize, lanes: Lanes) -> PhaseList {
+    let direct = Direct::new(a, taps, lanes.input);
+    let mut end = 0;
+    let ends: Vec<u64> =
+        direct.folds.iter().map(|beats| (end += direct.groups * beats.len() as u64, end).1).collect();
+    let pixel = Pixel::new(a, &ends, lanes.output);
+    let (height, width) = (a.output.height, a.output.width as u64);
+    let row_len = width * pixel.period;
+    // Beats of a row's last pixel that are given behind the row.
+    let late: Vec<(usize, u64)> = pixel
+        .gives
+        .iter()
+        .enumerate()
+        .filter_map(|(beat, &at)| Some((beat, (at - 1).checked_sub(pixel.period)?)))
+        .collect();
+    let rows: Vec<Row> = (0..=height)
+        .map(
+            |y| if y < height { direct.row(y, row_len) } else { direct.tail(y, pixel.last() - pixel.period) },
+        )
+        .collect();
+    let total = (a.input.pixels() * direct.beats) as u64;
+    assemble(total, &rows, |y| {
+        let reads = if y < height { direct.reads(y, a.output.width, pixel.period) } else { Vec::new() };
+        let mut gives: Vec<Event> = Vec::new();
+        if y > 0 {
+            gives.extend(late.iter().map(|&(beat, at)| pixel.give(beat, at)));
+        }
+        if y < height {
+            for x in 0..width {
+                let at = pixel.gives.iter().map(|&at| x * pixel.period + at - 1).enumerate();
+                gives.extend(at.filter(|&(_, at)| at < row_len).map(|(beat, at)| pixel.give(beat, at)));
+            }
+        }
+        gives.sort_by_key(|e| e.at);
+        merge(reads, gives)
+    })
+}
+
+struct Direct {
+    rows: Axis,
+    columns: Axis,
+    /// Beats a pixel of input.
+    beats: usize,
+    /// Kernel taps read side by side.
+    taps: usize,
+    /// Phases over the taps.
+    groups: u64,
+    /// The beats that each output fold reads.
+    folds: Vec<Range<usize>>,
+    /// First and last column that any window of a row reads.
+    span: Option<(usize, usize)>,
+}
+
+impl Direct {
+    fn new(a: &MatVec, taps: usize, lanes: usize) -> Self {
+        let (rows, columns) = (Axis::rows(a.input, &a.window), Axis::columns(a.input, &a.window));
+        let (channels, outputs, pe) =
+            (a.input.channels / a.groups, a.output.channels / a.groups, a.fold.pe.max(1));
+        let folds = (0..a.output_folds())
+            .map(|j| {
+                let last = ((j + 1) * pe).min(a.output.channels) - 1;
+                let (first_group, last_group) = (j * pe / outputs, last / outputs);
+                first_group * channels / lanes..((last_group + 1) * channels).div_ceil(lanes)
+            })
+            .collect();
+        let groups = (rows.taps * columns.taps).div_ceil(taps) as u64;
+        let valid = (0..a.output.width).map(|x| (x, columns.valid(x))).filter(|(_, taps)| !taps.is_empty());
+        let span = valid.map(|(x, taps)| (columns.at(x, taps.start), columns.at(x, taps.end - 1)));
+        let span = span.reduce(|(l, h), (lo, hi)| (l.min(lo), h.max(hi)));
+        Direct { rows, columns, beats: a.input.beats(lanes), taps, groups, folds, span }
+    }
+
+    fn base(&self, y: usize) -> i64 {
+        self.rows.origin(y) * (self.columns.map * self.beats) as i64
+    }
+
+    /// The beat of a pixel's channel 0, relative to the base of output row `y`.
+    fn beat(&self, y: usize, tap: usize, column: usize) -> i64 {
+        ((self.rows.at(y, tap) * self.columns.map + column) * self.beats) as i64 - self.base(y)
+    }
+
+    fn row(&self, y: usize, len: u64) -> Row {
+        let valid = self.rows.valid(y);
+        let base = self.base(y);
+        let reads = self.span.filter(|_| !valid.is_empty()).map(|(lo, hi)| {
+            let last = self.beats as i64 - 1;
+            (base + self.beat(y, valid.start, lo), base + self.beat(y, valid.end - 1, hi) + last)
+        });
+        Row { len, base, reads, key: vec![i64::from(y == 0), valid.start as i64, valid.end as i64] }
+    }
+
+    fn tail(&self, y: usize, len: u64) -> Row {
+        Row { len, base: self.base(y), reads: None, key: vec![-1] }
+    }
+
+    fn reads(&self, y: usize, width: usize, period: u64) -> Vec<Event> {
+        let rows = self.rows.valid(y);
+        let kernel = self.columns.taps;
+        let mut events = Vec::new();
+        for x in 0..width {
+            let columns = self.columns.valid(x);
+            let mut at = x as u64 * period;
+            for beats in &self.folds {
+                for group in 0..self.groups as usize {
+                    let taps = group * self.taps..((group + 1) * self.taps).min(self.rows.taps * kernel);
+                    let read: Vec<i64> = taps
+                        .filter(|t| rows.contains(&(t / kernel)) && columns.contains(&(t % kernel)))
+                        .map(|t| self.beat(y, t / kernel, self.columns.at(x, t % kernel)))
+                        .collect();
+                    for beat in beats.clone() {
+                        if let (Some(&lo), Some(&hi)) = (read.iter().min(), read.iter().max()) {
+                            let read = Some((lo + beat as i64, hi + beat as i64));
+                            events.push(Event { at, read, ..Event::default() });
+                        }
+                        at += 1;
+                    }
+                }
+            }
+        }
+        events
+    }
+}

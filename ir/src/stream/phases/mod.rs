@@ -1,0 +1,51 @@
+//! The phase list of every kind of actor: one file a kind, the list itself, and how rows become a list.
+//!
+//! A list follows from the actor's geometry and fold and from the lanes of its channels alone. No start times,
+//! depths or costs here.
+
+mod assemble;
+mod direct;
+mod give;
+mod held;
+mod list;
+mod pixelwise;
+mod pool;
+mod window;
+
+pub use list::{Phase, PhaseList, Preset, Take};
+
+use super::actor::{Form, Kind};
+use super::graph::Stream;
+use crate::id::ActorId;
+
+/// Numbers a beat of an actor's channels; 1 where a channel is missing.
+#[derive(Clone, Copy, Debug)]
+struct Lanes {
+    input: usize,
+    output: usize,
+}
+
+/// The phases of one frame of an actor, from its kind, its fold and the lanes of its channels.
+///
+/// Fillers of a last beat take a beat's place like all others. The lists of a stream that the verifier accepts
+/// read and give each channel's beats exactly once a frame.
+pub fn phases(stream: &Stream, actor: ActorId) -> PhaseList {
+    let lanes = Lanes {
+        input: stream.input(actor, 0).map_or(1, |c| stream.channel(c).lanes.max(1)),
+        output: stream.outputs(actor, 0).first().map_or(1, |&c| stream.channel(c).lanes.max(1)),
+    };
+    match &stream.actor(actor).kind {
+        Kind::Source(map) => pixelwise::source(*map, lanes.output),
+        Kind::Sink(map) => pixelwise::sink(*map, lanes.input),
+        Kind::MatVec(a) => match a.fold.form {
+            Form::Held { slots } => held::phases(a, slots.max(1), lanes),
+            Form::Direct { taps } => direct::phases(a, taps.max(1), lanes),
+            Form::Stationary => pixelwise::stationary(a, lanes),
+        },
+        Kind::Pool(a) => pool::phases(a, lanes),
+        Kind::GlobalPool(a) => pixelwise::global_pool(a.input, lanes),
+        Kind::Sum(a) => pixelwise::sum(a, lanes),
+        Kind::Select(a) => pixelwise::select(a, lanes),
+        Kind::Activate { map, .. } | Kind::Convert(map) => pixelwise::convert(*map, lanes),
+    }
+}

@@ -1,0 +1,53 @@
+//! Register stages of each kind of actor: p of the timing contract, one table for model and hardware.
+//!
+//! A stage is counted from a phase's start to the write port of the storage that the beat goes to. The read of
+//! a channel is registered and belongs to the reader, so every actor that reads has at least one stage.
+//!
+//! | actor | stages |
+//! |---|---|
+//! | source, sink | 0: the pins' beat is at the write port in its phase |
+//! | select | 1: channel read |
+//! | convert | 2: channel read, regrouping |
+//! | activate | 2: channel read, result; 3 with a slope (product) |
+//! | sum | 2: channel read, sum; activation included |
+//! | pool, largest | 3: channel read, along the row, down the columns |
+//! | pool, mean | 5: the same, product with the divisor's inverse, rounding |
+//! | global pool, largest | 2: channel read, fold |
+//! | global pool, mean | 4: the same, product, rounding |
+//! | matrix-vector, held | 7 + tree: channel read, staging, multiplexer, product, tree, accumulator, rounding, output register |
+//! | matrix-vector, direct and stationary | 6 + tree: the same without staging |
+//! | merged add | 1 more: the sum, between accumulator and rounding |
+//!
+//! The tree that adds SIMD products has `ceil(log2 SIMD)` stages, one a level.
+
+use super::actor::{Activation, Form, Kind, MatVec, PoolKind};
+use super::graph::Stream;
+use crate::id::ActorId;
+
+/// Register stages from the start of a giving phase to the storage's write port: p of the timing contract.
+pub fn stages(stream: &Stream, actor: ActorId) -> u32 {
+    match &stream.actor(actor).kind {
+        Kind::Source(_) | Kind::Sink(_) => 0,
+        Kind::Select(_) => 1,
+        Kind::Activate { activation: Activation::LeakyRelu { .. }, .. } => 3,
+        Kind::Convert(_) | Kind::Activate { .. } | Kind::Sum(_) => 2,
+        Kind::Pool(a) => match a.kind {
+            PoolKind::Max => 3,
+            PoolKind::Average { .. } => 5,
+        },
+        Kind::GlobalPool(a) => match a.kind {
+            PoolKind::Max => 2,
+            PoolKind::Average { .. } => 4,
+        },
+        Kind::MatVec(a) => matrix_vector(a),
+    }
+}
+
+fn matrix_vector(a: &MatVec) -> u32 {
+    let data_path = match a.fold.form {
+        Form::Held { .. } => 7,
+        Form::Direct { .. } | Form::Stationary => 6,
+    };
+    let tree = a.fold.simd.max(1).next_power_of_two().trailing_zeros();
+    data_path + tree + u32::from(a.add.is_some())
+}
