@@ -1,7 +1,27 @@
 //! The passes: from an imported network to a sized and bound stream.
 //!
+//! - [`design`]: what flows through them; [`pass`]: what a pass is; [`table`]: all of them, in order.
+//! - [`manager`]: runs them; [`trial`]: runs them on a copy, to see what a plan would cost.
+//! - on networks: [`normalise`], [`residual`], [`plan`]; between the levels: [`lower`];
+//!   on streams: [`fold`], [`fifo`], [`bind`].
+//! - [`analysis`]: facts about graphs that passes share; [`engine`]: fast evaluation;
+//!   [`target`], [`device`]: what is designed for.
+//!
 //! Passes do not call each other; the manager runs them in the order of one table.
 
+pub mod analysis;
+pub mod bind;
+pub mod design;
 pub mod device;
 pub mod engine;
+pub mod fifo;
+pub mod fold;
+pub mod lower;
+pub mod manager;
+pub mod normalise;
+pub mod pass;
+pub mod plan;
+pub mod residual;
+pub mod table;
 pub mod target;
+pub mod trial;
