@@ -1,6 +1,6 @@
 //! The normal form of a network: one rule a file, applied until none matches.
 
-use nonresc_ir::diagnostic::Diagnostics;
+use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::names::Names;
 use nonresc_ir::network::Network;
 
@@ -32,5 +32,6 @@ pub struct Applied {
 /// # Errors
 /// Where an edit is refused, which is a fault of a rule.
 pub fn normalise(_network: &mut Network) -> Result<Vec<Applied>, Diagnostics> {
-    Ok(Vec::new())
+    Err(Diagnostic::new("normalise/absent", "normalise", "this pass is not there yet", "use --dump-ir")
+        .into())
 }
