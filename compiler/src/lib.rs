@@ -1,1 +1,7 @@
-//! placeholder
+//! The command line over the passes and backends: flags become options, results become tables and files.
+//!
+//! This is the only crate that prints and that knows exit codes.
+
+pub mod args;
+pub mod exit;
+pub mod run;

@@ -1,1 +1,3 @@
-//! placeholder
+//! All tests in one binary: one module a subject, cases in `tests/cases`, snapshots in `tests/snapshots`.
+
+mod tidy;

@@ -1,0 +1,181 @@
+//! The output folder: whole or absent, whatever happens to the process that writes it.
+//!
+//! Files go into a hidden folder beside the wanted one, which then takes its place in one step. A folder
+//! that is already there is replaced only where it carries [`MARKER`], that is, where this program wrote it.
+//! What a file holds is none of this room's business.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use nonresc_ir::diagnostic::Diagnostic;
+
+/// The file that says a folder is ours to replace.
+pub const MARKER: &str = ".nonresc";
+
+/// The lock that a writer holds in its unfinished folder, so that a later run can tell the living from the dead.
+const LOCK: &str = ".lock";
+
+/// One file of the output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutFile {
+    /// Name inside the folder, without any separator.
+    pub name: &'static str,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+}
+
+/// Whether `dir` could be written by [`write`]: asked before the work begins, so that nobody waits for a refusal.
+///
+/// # Errors
+/// Where the path has no last name, is a file, or is a folder with content that this program did not write.
+pub fn check(dir: &Path) -> Result<(), Diagnostic> {
+    let what = || format!("output folder {}", dir.display());
+    if dir.file_name().is_none() {
+        return Err(Diagnostic::new(
+            "out/name",
+            what(),
+            "the output is put in place by renaming, so the folder must have a name of its own",
+            "name a new folder, such as --out build",
+        ));
+    }
+    match fs::symlink_metadata(dir) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(failed(dir, "look at", &e)),
+        Ok(meta) if !meta.is_dir() => Err(Diagnostic::new(
+            "out/not-a-folder",
+            what(),
+            "there is a file or link of this name, and only folders are replaced",
+            "choose another name, or remove it",
+        )),
+        Ok(_) if dir.join(MARKER).is_file() => Ok(()),
+        Ok(_) => {
+            let mut entries = fs::read_dir(dir).map_err(|e| failed(dir, "look into", &e))?;
+            match entries.next() {
+                None => Ok(()),
+                Some(_) => Err(Diagnostic::new(
+                    "out/not-ours",
+                    what(),
+                    format!("it has content and no {MARKER} file, so this program did not write it"),
+                    "choose another folder, or empty this one",
+                )),
+            }
+        }
+    }
+}
+
+/// Writes `files` as the folder `dir`, all or nothing; missing parents are made.
+///
+/// # Errors
+/// As [`check`]; and where the file system refuses.
+pub fn write(dir: &Path, files: &[OutFile]) -> Result<(), Diagnostic> {
+    check(dir)?;
+    let parent = match dir.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    };
+    fs::create_dir_all(&parent).map_err(|e| failed(&parent, "make", &e))?;
+    let prefix = unfinished_prefix(dir);
+    remove_dead(&parent, &prefix);
+    let fresh = tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempdir_in(&parent)
+        .map_err(|e| failed(&parent, "make a folder in", &e))?;
+    fill(fresh.path(), files).map_err(|e| failed(fresh.path(), "write into", &e))?;
+    // Where an old folder stood, `fresh` holds it now and removes it when dropped.
+    put_in_place(fresh.path(), dir).map_err(|e| failed(dir, "replace", &e))
+}
+
+/// Beginning of the names of unfinished folders for `dir`.
+fn unfinished_prefix(dir: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(dir.file_name().unwrap_or_default());
+    prefix.push(".unfinished-");
+    prefix
+}
+
+fn fill(folder: &Path, files: &[OutFile]) -> io::Result<()> {
+    let lock = File::create(folder.join(LOCK))?;
+    lock.lock()?;
+    let marker =
+        OutFile { name: MARKER, bytes: b"written by nonresc; this folder is replaced as a whole\n".into() };
+    for file in files.iter().chain([&marker]) {
+        let mut out = File::create(folder.join(file.name))?;
+        out.write_all(&file.bytes)?;
+        out.sync_all()?;
+    }
+    fs::remove_file(folder.join(LOCK))?;
+    make_readable(folder)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Temporary folders are private; an output is not.
+#[cfg(unix)]
+fn make_readable(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Removes what killed runs left beside `dir`: unfinished folders whose lock nobody holds.
+fn remove_dead(parent: &Path, prefix: &OsString) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if !name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
+            continue;
+        }
+        let living = match File::open(entry.path().join(LOCK)) {
+            Ok(lock) => lock.try_lock().is_err(),
+            // Between two steps of a living run, or left by a dead one: an old one is dead.
+            Err(_) => entry
+                .metadata()
+                .and_then(|m| m.modified())
+                .map_or(true, |t| t.elapsed().map_or(true, |age| age.as_secs() < 60)),
+        };
+        if !living {
+            // Another run may be removing it too; what is left is found next time.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Makes `fresh` stand at `dir` in one step; an old folder stands at `fresh` afterwards.
+fn put_in_place(fresh: &Path, dir: &Path) -> io::Result<()> {
+    match fs::rename(fresh, dir) {
+        Ok(()) => Ok(()),
+        Err(e) if !dir.is_dir() => Err(e),
+        Err(_) => exchange(fresh, dir),
+    }
+}
+
+/// The two folders change places; in one step where the system can.
+fn exchange(fresh: &Path, dir: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        if renameat_with(CWD, fresh, CWD, dir, RenameFlags::EXCHANGE).is_ok() {
+            return Ok(());
+        }
+    }
+    // Two steps: a reader may find no folder in between, but never half of one.
+    let mut old = fresh.as_os_str().to_owned();
+    old.push("-old");
+    fs::rename(dir, &old)?;
+    fs::rename(fresh, dir)?;
+    fs::rename(&old, fresh)
+}
+
+fn failed(path: &Path, action: &str, error: &io::Error) -> Diagnostic {
+    Diagnostic::new(
+        "out/io",
+        format!("cannot {action} {}", path.display()),
+        error.to_string(),
+        "choose a folder that can be written, with room for the output",
+    )
+}

@@ -1,0 +1,386 @@
+//! The one definition of the command line; help, completions and the manual page are made from it.
+//!
+//! Here text becomes values and nonsense becomes a usage error. Nothing is read, run or printed here.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use nonresc_passes::target::Bits;
+
+/// Compiles ONNX residual networks to exactly sized streaming FPGA schedules, with or without their skips.
+#[derive(Debug, Parser)]
+#[command(
+    name = "nonresc",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true,
+    after_help = AFTER_HELP,
+)]
+pub struct Cli {
+    /// What to do; without a word here, MODEL is compiled.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub compile: Compile,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  nonresc resnet8.onnx --target fpga                      the schedule and what its skips cost
+  nonresc resnet8.onnx --device xc7z020 --clock 100       for another part, at 100 MHz
+  nonresc resnet8.onnx --fps 20000 --out build            no faster than needed; write the files
+  nonresc resnet8.onnx --skips 1:remove                   without the first skip
+  nonresc resnet8.onnx --dump-ir                          how the file was understood
+  nonresc eval resnet8.onnx --data cifar-10-batches-bin   accuracy of the network as given
+
+A model whose file is named like a command is written ./run.
+Exit codes: 0 done, 1 input refused, 2 usage, 3 a needed tool is missing, 4 verification failed.";
+
+/// Everything that is not compiling.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the network on inputs of your own and write its outputs
+    Run(Run),
+    /// Measure the network's accuracy on a labelled data set
+    Eval(Eval),
+    /// List the known devices and what each has
+    Devices(Devices),
+    /// Print shell completions
+    #[command(hide = true)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(hide = true)]
+    Man,
+}
+
+/// The model, and what its file leaves open.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Model {
+    /// Keep only this output of the graph; may be given several times (default: all)
+    #[arg(long, value_name = "NAME")]
+    pub output: Vec<String>,
+
+    /// Shape of the first input without its batch, where the file leaves it open, such as 3x32x32
+    #[arg(long, value_name = "CxHxW", value_parser = extents)]
+    pub input_shape: Option<Extents>,
+
+    /// Raw pixels are multiplied by this first, such as 1/255
+    #[arg(long, value_name = "FACTOR", value_parser = factor)]
+    pub scale: Option<f64>,
+
+    /// Then this is subtracted, one number or one a channel, such as 0.4914,0.4822,0.4465
+    #[arg(long, value_name = "NUMBERS", value_parser = numbers, allow_hyphen_values = true)]
+    pub mean: Option<Numbers>,
+
+    /// Then it is divided by this, one number or one a channel, such as 0.2470,0.2435,0.2616
+    #[arg(long, value_name = "NUMBERS", value_parser = divisors)]
+    pub std: Option<Numbers>,
+}
+
+/// `nonresc MODEL`.
+#[derive(Debug, Args)]
+pub struct Compile {
+    /// The network: an ONNX file, or a .nir file as --dump-ir prints it
+    #[arg(required_unless_present_any = ["list_passes"])]
+    pub model: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub source: Model,
+
+    /// What to compile for
+    #[arg(long, value_enum, default_value_t = TargetKind::Fpga)]
+    pub target: TargetKind,
+
+    /// The part: a name that `nonresc devices` lists, `none` for no limits, or a .toml file of your own
+    #[arg(long, value_name = "NAME|none|FILE", default_value = "xck26", help_heading = "Design")]
+    pub device: String,
+
+    /// Clock in MHz (default: the device's usual one)
+    #[arg(long, value_name = "MHZ", value_parser = clock, help_heading = "Design")]
+    pub clock: Option<f64>,
+
+    /// Frames a second that are enough; the cheapest such design is made (default: the fastest that fits)
+    #[arg(long, value_name = "N", value_parser = rate, help_heading = "Design")]
+    pub fps: Option<f64>,
+
+    /// Bits of weights and of activations, 1 to 16 each
+    #[arg(long, value_name = "wNaM", value_parser = bits, default_value = "w8a8", help_heading = "Design")]
+    pub bits: Bits,
+
+    /// What becomes of the skips: keep, remove, a list such as 1-3:remove,4:keep (numbers or ONNX names),
+    /// or a plan.json
+    #[arg(long, value_name = "PLAN", default_value = "keep", help_heading = "Design")]
+    pub skips: String,
+
+    /// How deep FIFOs are: exact, whole-frame (skips hold a frame), all-whole-frame (every FIFO does)
+    #[arg(long, value_enum, default_value_t = Fifos::Exact, help_heading = "Design")]
+    pub fifos: Fifos,
+
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Design")]
+    pub seed: u64,
+
+    /// Write the outputs to this folder, whole or not at all
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+
+    /// Which outputs to write; plan.json is always there [default: all]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "LIST",
+        value_delimiter = ',',
+        requires = "out",
+        help_heading = "Output"
+    )]
+    pub emit: Vec<Emit>,
+
+    /// Form of what is printed
+    #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Output")]
+    pub format: Format,
+
+    /// Print the intermediate representation instead of the report: as read from the file (with --stop-after:
+    /// as that pass leaves it), after one pass, or after every pass
+    #[arg(
+        long, value_name = "after:PASS|all", num_args = 0..=1, require_equals = true,
+        default_missing_value = "read", value_parser = dump, help_heading = "Looking inside"
+    )]
+    pub dump_ir: Option<Dump>,
+
+    /// Stop after this pass; nothing behind it runs
+    #[arg(long, value_name = "PASS", help_heading = "Looking inside")]
+    pub stop_after: Option<String>,
+
+    /// List the passes in their order, and what each does
+    #[arg(long, help_heading = "Looking inside")]
+    pub list_passes: bool,
+
+    /// Print what each pass took, in milliseconds, to standard error
+    #[arg(long, help_heading = "Looking inside")]
+    pub timings: bool,
+}
+
+/// `nonresc run`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  nonresc run resnet8.onnx --input x.npz --output y.npz
+
+The .npz holds one array an input, named like the graph's input, or `input` where there is one alone.
+Any number of samples is taken, also where the model's batch is fixed.")]
+pub struct Run {
+    /// The network: an ONNX or .nir file
+    pub model: PathBuf,
+
+    /// The inputs: a .npz, or a .npy for a network with one input
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+
+    /// Where the outputs go: a .npz with one array an output, or a .npy for a network with one output
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// Shape of the first input without its batch, where the file leaves it open, such as 3x32x32
+    #[arg(long, value_name = "CxHxW", value_parser = extents)]
+    pub input_shape: Option<Extents>,
+
+    /// Raw pixels are multiplied by this first, such as 1/255
+    #[arg(long, value_name = "FACTOR", value_parser = factor)]
+    pub scale: Option<f64>,
+
+    /// Then this is subtracted, one number or one a channel
+    #[arg(long, value_name = "NUMBERS", value_parser = numbers, allow_hyphen_values = true)]
+    pub mean: Option<Numbers>,
+
+    /// Then it is divided by this, one number or one a channel
+    #[arg(long, value_name = "NUMBERS", value_parser = divisors)]
+    pub std: Option<Numbers>,
+
+    /// What computes
+    #[arg(long, value_enum, default_value_t = Engine::Auto)]
+    pub engine: Engine,
+}
+
+/// `nonresc eval`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  nonresc eval resnet8.onnx --data cifar-10-batches-bin/test_batch.bin --scale 1/255 --mean 0.5 --std 0.25
+
+DATA is a CIFAR-10 binary file or a folder of them, a .npz with arrays x and y, or a folder with one folder
+of PNG or JPEG images a class (sorted names are the labels). Images count from 0 to 255 before --scale.")]
+pub struct Eval {
+    /// The network: an ONNX or .nir file
+    pub model: PathBuf,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub source: Model,
+
+    /// The labelled images
+    #[arg(long, value_name = "DATA")]
+    pub data: PathBuf,
+
+    /// Use only so many images from the beginning
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+
+    /// What computes
+    #[arg(long, value_enum, default_value_t = Engine::Auto)]
+    pub engine: Engine,
+
+    /// Form of what is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// `nonresc devices`.
+#[derive(Debug, Args)]
+pub struct Devices {
+    /// Form of what is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// What a design is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TargetKind {
+    /// A streaming design for a field-programmable gate array
+    Fpga,
+}
+
+/// How deep FIFOs are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Fifos {
+    /// The least depths that keep the rate
+    Exact,
+    /// Skips hold a whole frame, all others are exact
+    WholeFrame,
+    /// Every FIFO holds a whole frame
+    AllWholeFrame,
+}
+
+/// An output of the compiler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Emit {
+    /// schedule.json: the design as data
+    Schedule,
+    /// float.onnx: the network as planned, with the model's own inputs and outputs
+    Onnx,
+    /// design.dot: actors and channels as a drawing
+    Dot,
+}
+
+/// Form of what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables of at most 100 columns
+    Text,
+    /// One JSON document
+    Json,
+}
+
+/// What computes a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// tract where it is built in, else the plain evaluator
+    Auto,
+    /// The plain evaluator: slow and obviously right
+    Plain,
+    /// tract; needs a build with the feature `engine`
+    Tract,
+}
+
+/// Which dump of the intermediate representation is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dump {
+    /// The network as read, or as `--stop-after` leaves it.
+    Read,
+    /// What the named pass leaves.
+    After(String),
+    /// What every pass leaves.
+    All,
+}
+
+/// Extents of an input without its batch axis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extents(pub Vec<usize>);
+
+/// One number, or one a channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Numbers(pub Vec<f64>);
+
+fn dump(text: &str) -> Result<Dump, String> {
+    match text.split_once(':') {
+        None if text == "all" => Ok(Dump::All),
+        None if text == "read" => Ok(Dump::Read),
+        Some(("after", pass)) if !pass.is_empty() => Ok(Dump::After(pass.to_string())),
+        _ => Err("write --dump-ir, --dump-ir=after:PASS or --dump-ir=all".into()),
+    }
+}
+
+/// Largest extent of an input axis that is believed.
+const MAX_EXTENT: usize = 1 << 20;
+
+fn extents(text: &str) -> Result<Extents, String> {
+    let extent = |part: &str| part.parse().ok().filter(|n| (1..=MAX_EXTENT).contains(n));
+    let all: Option<Vec<usize>> = text.split(['x', 'X']).map(extent).collect();
+    match all {
+        Some(all) if all.len() <= 4 => Ok(Extents(all)),
+        _ => Err(format!("write channels x height x width, such as 3x32x32, each from 1 to {MAX_EXTENT}")),
+    }
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    f64::from_str(text.trim()).ok().filter(|x| x.is_finite()).ok_or_else(|| format!("'{text}' is no number"))
+}
+
+fn within(text: &str, least: f64, most: f64, unit: &str) -> Result<f64, String> {
+    let x = finite(text)?;
+    if (least..=most).contains(&x) { Ok(x) } else { Err(format!("must be from {least} to {most} {unit}")) }
+}
+
+fn clock(text: &str) -> Result<f64, String> {
+    within(text, 1.0, 2000.0, "MHz")
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    within(text, 1e-3, 1e9, "frames a second")
+}
+
+/// A number or a quotient of two, not zero.
+fn factor(text: &str) -> Result<f64, String> {
+    let value = match text.split_once('/') {
+        Some((a, b)) => finite(a)? / finite(b)?,
+        None => finite(text)?,
+    };
+    if value.is_finite() && value != 0.0 {
+        Ok(value)
+    } else {
+        Err("must be a finite number other than 0".into())
+    }
+}
+
+fn numbers(text: &str) -> Result<Numbers, String> {
+    text.split(',').map(finite).collect::<Result<_, _>>().map(Numbers)
+}
+
+fn divisors(text: &str) -> Result<Numbers, String> {
+    let numbers = numbers(text)?;
+    if numbers.0.iter().all(|&x| x > 0.0) { Ok(numbers) } else { Err("must be above 0".into()) }
+}
+
+fn bits(text: &str) -> Result<Bits, String> {
+    let width = |digits: &str| digits.parse().ok().filter(|n| (1..=16).contains(n));
+    text.strip_prefix('w')
+        .and_then(|rest| rest.split_once('a'))
+        .and_then(|(w, a)| Some(Bits { weights: width(w)?, activations: width(a)? }))
+        .ok_or_else(|| "write w8a8: bits of weights, then of activations, 1 to 16 each".into())
+}

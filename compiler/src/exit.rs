@@ -1,0 +1,122 @@
+//! How a run ends: the exit codes, what belongs to each, and how faults are written.
+//!
+//! Rooms below return faults as data; here they become text on standard error.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::process::ExitCode;
+
+use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
+use serde::Serialize;
+
+use crate::args::Format;
+
+/// Why a run did not do what was asked.
+#[derive(Debug)]
+pub enum Failure {
+    /// The input is refused: exit code 1.
+    Refused(Diagnostics),
+    /// The command line asks for something that does not exist: exit code 2.
+    Usage(Diagnostics),
+    /// A tool that was asked for is not there: exit code 3.
+    MissingTool(Diagnostics),
+    /// Standard output cannot be written; where its reader has left, that is no fault.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// One usage fault.
+    pub fn usage(diagnostic: Diagnostic) -> Self {
+        Failure::Usage(diagnostic.into())
+    }
+
+    /// The exit code that scripts see.
+    pub fn code(&self) -> u8 {
+        match self {
+            Failure::Refused(_) => 1,
+            Failure::Usage(_) => 2,
+            Failure::MissingTool(_) => 3,
+            Failure::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => 0,
+            Failure::Output(_) => 1,
+        }
+    }
+
+    /// Writes the faults to `out`, all of them.
+    pub fn print(&self, format: Format, out: &mut impl Write, colour: bool) -> io::Result<()> {
+        match self {
+            Failure::Refused(d) | Failure::Usage(d) | Failure::MissingTool(d) => match format {
+                Format::Json => json(d, out),
+                Format::Text => text(d, out, colour),
+            },
+            Failure::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Failure::Output(e) => writeln!(out, "error[output]: cannot write standard output: {e}"),
+        }
+    }
+}
+
+impl From<Diagnostics> for Failure {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Failure::Refused(diagnostics)
+    }
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Failure::Refused(diagnostic.into())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Output(error)
+    }
+}
+
+/// Ends the process's work: faults on standard error, the code for the shell.
+pub fn end(result: Result<(), Failure>, format: Format) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let stderr = io::stderr();
+            let colour = use_colour(stderr.is_terminal());
+            // Where standard error is closed there is nobody left to tell.
+            let _ = failure.print(format, &mut stderr.lock(), colour);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// Colours only on a terminal, and never where NO_COLOR is set to anything.
+pub fn use_colour(terminal: bool) -> bool {
+    terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+fn text(diagnostics: &Diagnostics, out: &mut impl Write, colour: bool) -> io::Result<()> {
+    let (bold, red, plain) = if colour { ("\x1b[1m", "\x1b[1;31m", "\x1b[0m") } else { ("", "", "") };
+    for d in diagnostics.iter() {
+        writeln!(out, "{red}error[{}]{plain}{bold}: {}{plain}", d.code, d.what)?;
+        writeln!(out, "  why: {}", d.why)?;
+        writeln!(out, "  do:  {}", d.remedy)?;
+    }
+    if diagnostics.len() > 1 {
+        writeln!(out, "{} faults", diagnostics.len())?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Fault<'a> {
+    code: &'a str,
+    what: &'a str,
+    why: &'a str,
+    remedy: &'a str,
+}
+
+fn json(diagnostics: &Diagnostics, out: &mut impl Write) -> io::Result<()> {
+    let faults: Vec<Fault> = diagnostics
+        .iter()
+        .map(|d| Fault { code: d.code, what: &d.what, why: &d.why, remedy: &d.remedy })
+        .collect();
+    serde_json::to_writer_pretty(&mut *out, &serde_json::json!({ "errors": faults }))
+        .map_err(io::Error::from)?;
+    writeln!(out)
+}

@@ -1,0 +1,53 @@
+//! From a parsed command line to what was asked for.
+//!
+//! Flags become the passes' options here and nowhere else; nothing is computed here.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use nonresc_ir::diagnostic::Diagnostic;
+
+use crate::args::{Cli, Command, Format};
+use crate::exit::{self, Failure};
+
+/// The program: reads the process's arguments and gives its exit code.
+pub fn entry() -> ExitCode {
+    let cli = Cli::parse();
+    let format = match &cli.command {
+        None => cli.compile.format,
+        Some(Command::Eval(eval)) => eval.format,
+        Some(Command::Devices(devices)) => devices.format,
+        Some(_) => Format::Text,
+    };
+    exit::end(dispatch(&cli), format)
+}
+
+fn dispatch(cli: &Cli) -> Result<(), Failure> {
+    match &cli.command {
+        Some(Command::Completions { shell }) => {
+            let mut text = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "nonresc", &mut text);
+            Ok(io::stdout().lock().write_all(&text)?)
+        }
+        Some(Command::Man) => {
+            let mut text = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut text)?;
+            Ok(io::stdout().lock().write_all(&text)?)
+        }
+        Some(Command::Run(_)) => Err(absent("run")),
+        Some(Command::Eval(_)) => Err(absent("eval")),
+        Some(Command::Devices(_)) => Err(absent("devices")),
+        None => Err(absent("compiling a model")),
+    }
+}
+
+/// A command whose rooms are not joined to the command line in this version.
+fn absent(command: &str) -> Failure {
+    Failure::usage(Diagnostic::new(
+        "usage/absent",
+        format!("{command} is not in this version"),
+        "the command line parses it, and the passes behind it are not joined to it yet",
+        "use the library crates, or a later version",
+    ))
+}
