@@ -23,6 +23,9 @@ struct Maker<'a> {
 }
 
 /// The network that the file holds.
+///
+/// # Errors
+/// None that can happen: the operators are typed as they go in, and these fit.
 pub fn resnet8() -> Result<Network, EditError> {
     let (mut network, image) = Network::with_input("image", [1, 3, 32, 32]);
     let mut make = Maker { edit: Edit::new(&mut network), random: SplitMix64(SEED) };

@@ -38,6 +38,9 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Some(Command::Run(_)) => Err(absent("run")),
         Some(Command::Eval(_)) => Err(absent("eval")),
         Some(Command::Devices(_)) => Err(absent("devices")),
+        None if cli.compile.list_passes => {
+            Ok(io::stdout().lock().write_all(nonresc_passes::table::listing().as_bytes())?)
+        }
         None => Err(absent("compiling a model")),
     }
 }

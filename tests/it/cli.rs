@@ -1,0 +1,61 @@
+//! The command line as a user meets it: usage errors, exit codes, help.
+
+use clap::{CommandFactory as _, Parser as _};
+use nonresc::args::{Cli, Dump};
+
+fn refused(arguments: &[&str]) -> String {
+    Cli::try_parse_from(arguments).expect_err("nonsense must be refused").to_string()
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn dump_ir_takes_no_word_that_is_not_its_own() {
+    let dump = |arguments: &[&str]| Cli::try_parse_from(arguments).unwrap().compile;
+    let compile = dump(&["nonresc", "--dump-ir", "model.onnx"]);
+    assert_eq!(compile.dump_ir, Some(Dump::Read));
+    assert_eq!(compile.model.unwrap().to_str(), Some("model.onnx"));
+    assert_eq!(dump(&["nonresc", "m.onnx", "--dump-ir=all"]).dump_ir, Some(Dump::All));
+    let after = Some(Dump::After("plan".into()));
+    assert_eq!(dump(&["nonresc", "m.onnx", "--dump-ir=after:plan"]).dump_ir, after);
+    refused(&["nonresc", "m.onnx", "--dump-ir=after:"]);
+    refused(&["nonresc", "m.onnx", "--dump-ir=plan"]);
+}
+
+#[test]
+fn numbers_outside_of_their_range_are_usage_errors() {
+    for (flag, value) in [
+        ("--clock", "0"),
+        ("--clock", "-5"),
+        ("--clock", "NaN"),
+        ("--clock", "1e400"),
+        ("--fps", "0"),
+        ("--fps", "inf"),
+        ("--bits", "w17a99"),
+        ("--bits", "w0a8"),
+        ("--bits", "8"),
+        ("--seed", "-1"),
+        ("--scale", "1/0"),
+        ("--std", "0"),
+        ("--mean", "a,b"),
+        ("--input-shape", "3x0x32"),
+        ("--input-shape", "99999999999999999999"),
+    ] {
+        let text = refused(&["nonresc", "m.onnx", &format!("{flag}={value}")]);
+        assert!(text.contains(flag), "{flag} {value}: {text}");
+    }
+}
+
+#[test]
+fn the_nearest_flag_is_named() {
+    assert!(refused(&["nonresc", "m.onnx", "--devise", "none"]).contains("--device"));
+    assert!(refused(&["nonresc", "m.onnx", "--emit", "schedul", "--out", "o"]).contains("schedule"));
+}
+
+#[test]
+fn emitting_needs_a_folder() {
+    assert!(refused(&["nonresc", "m.onnx", "--emit", "schedule"]).contains("--out"));
+}
