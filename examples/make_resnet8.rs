@@ -26,7 +26,7 @@ struct Maker<'a> {
 ///
 /// # Errors
 /// None that can happen: the operators are typed as they go in, and these fit.
-pub fn resnet8() -> Result<Network, EditError> {
+pub(crate) fn resnet8() -> Result<Network, EditError> {
     let (mut network, image) = Network::with_input("image", [1, 3, 32, 32]);
     let mut make = Maker { edit: Edit::new(&mut network), random: SplitMix64(SEED) };
     let stem = make.convolution("stem", image, 16, 3, 1)?;
