@@ -21,7 +21,8 @@ fn counts_agree_with_the_vendors_totals() {
     for &(name, block, distributed, uram, unit) in VENDOR_TOTALS {
         let device = Device::find(name).unwrap();
         let have = device.limits.unwrap();
-        let close = |bits: f64, total: f64| (bits / unit - total).abs() <= if unit > 2000.0 { 0.06 } else { 0.5 };
+        let close =
+            |bits: f64, total: f64| (bits / unit - total).abs() <= if unit > 2000.0 { 0.06 } else { 0.5 };
         assert!(close(have.bram18 as f64 * 18.0 * 1024.0, block), "{name}: block RAM");
         assert!(close(have.urams as f64 * 288.0 * 1024.0, uram), "{name}: UltraRAM");
         if let Some(total) = distributed {

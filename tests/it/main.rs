@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the fault")]
 
 mod cli;
+mod device;
 mod example;
 mod out;
 mod tidy;

@@ -138,14 +138,10 @@ impl Family {
 
     /// The LUT RAMs with one write and one read port, least depth first.
     pub fn lut_rams(self) -> &'static [LutRam] {
-        const SERIES7: [LutRam; 2] = [
-            LutRam { shape: Shape::new(32, 6), luts: 4 },
-            LutRam { shape: Shape::new(64, 3), luts: 4 },
-        ];
-        const ULTRASCALE: [LutRam; 2] = [
-            LutRam { shape: Shape::new(32, 14), luts: 8 },
-            LutRam { shape: Shape::new(64, 7), luts: 8 },
-        ];
+        const SERIES7: [LutRam; 2] =
+            [LutRam { shape: Shape::new(32, 6), luts: 4 }, LutRam { shape: Shape::new(64, 3), luts: 4 }];
+        const ULTRASCALE: [LutRam; 2] =
+            [LutRam { shape: Shape::new(32, 14), luts: 8 }, LutRam { shape: Shape::new(64, 7), luts: 8 }];
         // One a PFU: two slices of RAM and one that carries the write address.
         const ECP5: [LutRam; 1] = [LutRam { shape: Shape::new(16, 4), luts: 6 }];
         match self {
@@ -189,8 +185,11 @@ impl Family {
         match ways {
             0 | 1 => 0,
             2..=16 => ways.div_ceil(per_lut),
-            _ => (ways / 16) * 16 / per_lut + self.mux_luts(ways % 16).max(u64::from(ways % 16 == 1))
-                + self.mux_luts(ways.div_ceil(16)),
+            _ => {
+                (ways / 16) * 16 / per_lut
+                    + self.mux_luts(ways % 16).max(u64::from(ways % 16 == 1))
+                    + self.mux_luts(ways.div_ceil(16))
+            }
         }
     }
 

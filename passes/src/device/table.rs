@@ -139,7 +139,11 @@ fn device(table: &Table, file: &str) -> Result<Device, Diagnostics> {
         urams: row.count("urams", 0, Some(0)),
     };
     if limits.memory_luts > luts {
-        row.fault("memory_luts", "it is larger than `luts`", "count the LUTs that can be memory, of all LUTs");
+        row.fault(
+            "memory_luts",
+            "it is larger than `luts`",
+            "count the LUTs that can be memory, of all LUTs",
+        );
     }
     if let Some(family) = family
         && family.uram().is_none()
