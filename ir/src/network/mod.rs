@@ -11,5 +11,6 @@ mod types;
 pub use edit::{Edit, EditError};
 pub use graph::{Batch, InputPort, Network, Node, OutputPort, Preprocess};
 pub use infer::{MAX_ELEMENTS, MAX_RANK, infer};
+pub(crate) use infer::{broadcast, infer_any};
 pub use op::*;
 pub use types::{Element, Pair, Rounding, Shape, Sides, ValueType};

@@ -2,5 +2,7 @@
 //!
 //! Past this room nobody sees a protobuf message or an operator set version.
 
+mod data;
 pub mod export;
+pub mod import;
 pub mod messages;

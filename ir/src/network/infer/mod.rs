@@ -29,7 +29,7 @@ pub fn infer(op: &Op, operands: &[&ValueType]) -> Result<Vec<ValueType>, String>
 }
 
 /// As [`infer`], but results may be empty, as they are on the way through chains of constants.
-fn infer_any(op: &Op, operands: &[&ValueType]) -> Result<Vec<ValueType>, String> {
+pub(crate) fn infer_any(op: &Op, operands: &[&ValueType]) -> Result<Vec<ValueType>, String> {
     check_arity(op, operands.len())?;
     let result = dispatch(op, operands)?;
     check_size(&result)?;
@@ -126,7 +126,7 @@ fn sum(terms: &[usize]) -> Result<usize, String> {
 }
 
 /// The shape that `a` and `b` have together by numpy's rule: aligned at the last axis, extents of 1 repeat.
-fn broadcast(a: &Shape, b: &Shape) -> Result<Shape, String> {
+pub(crate) fn broadcast(a: &Shape, b: &Shape) -> Result<Shape, String> {
     let rank = a.rank().max(b.rank());
     let extent = |s: &Shape, i: usize| (i + s.rank()).checked_sub(rank).map_or(1, |j| s.0[j]);
     let join = |i| match (extent(a, i), extent(b, i)) {

@@ -1,0 +1,123 @@
+//! QONNX and Brevitas quantisers of any width: Quant and BipolarQuant, read as quantise and dequantise.
+
+use std::sync::Arc;
+
+use super::attribute::{Attribute, Kind};
+use super::call::{Call, Fault, fault};
+use super::importer::Item;
+use super::quantise::{NOTE, scale};
+use super::shape::reshaped;
+use super::table::Operator;
+use crate::network::{Dequantise, Element, Mul, Quantise, Rounding, Sub};
+use crate::tensor::Tensor;
+
+/// Widest integer that is read.
+const MAX_BITS: f64 = 32.0;
+
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator::new("Quant", (4, 4), quant).with(&[
+        Attribute::new("narrow", Kind::Int),
+        Attribute::new("rounding_mode", Kind::Text),
+        Attribute::new("signed", Kind::Int),
+    ]),
+    Operator::new("BipolarQuant", (2, 2), bipolar),
+];
+
+fn quant(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
+    let x = call.operand(0)?;
+    let bits = match call.optional_scalar(3, "bit width")? {
+        Some(bits) if bits.fract() == 0.0 && (1.0..=MAX_BITS).contains(&bits) => bits as u8,
+        Some(bits) => {
+            return Err(fault(
+                format!("its bit width is {bits}; whole numbers from 1 to {MAX_BITS} can be had"),
+                "quantise the model again",
+            ));
+        }
+        None => return Err("its bit width is missing".into()),
+    };
+    let (signed, narrow) = (call.flag("signed", true)?, call.flag("narrow", false)?);
+    if narrow && !(signed && bits > 1) {
+        return Err("its range is narrow, which only signed numbers of 2 bits or more have".into());
+    }
+    let rounding = rounding(call)?;
+    let scale = scale(call, 1)?;
+    let zero = zero_point(call, Element::Int { bits, signed })?;
+    let (scale, axis) = vector(call, &x, scale, "scale")?;
+    let (zero, zero_axis) = vector(call, &x, zero, "zero point")?;
+    let axis = match (axis, zero_axis) {
+        (Some(a), Some(b)) if a != b => {
+            return Err("its scale and its zero point run along different axes".into());
+        }
+        (a, b) => a.or(b).unwrap_or(1),
+    };
+    call.importer.note(NOTE.into());
+    let q = call.emit(Quantise { bits, signed, narrow, rounding, axis }, &[&x, &scale, &zero])?;
+    call.emit(Dequantise { axis }, &[&q, &scale, &zero])
+}
+
+fn rounding(call: &Call<'_, '_>) -> Result<Rounding, Fault> {
+    match call.text("rounding_mode").as_deref() {
+        None | Some("ROUND" | "HALF_EVEN") => Ok(Rounding::HalfEven),
+        Some("CEIL") => Ok(Rounding::Ceil),
+        Some("FLOOR") => Ok(Rounding::Floor),
+        Some("UP") => Ok(Rounding::Up),
+        Some("DOWN" | "ROUND_TO_ZERO") => Ok(Rounding::Down),
+        Some(mode @ ("HALF_UP" | "HALF_DOWN")) => Err(fault(
+            format!("its rounding mode {mode} breaks ties by the sign, which is not supported"),
+            "use ROUND",
+        )),
+        Some(mode) => Err(fault(format!("its rounding mode \"{mode}\" is not known"), "use ROUND")),
+    }
+}
+
+/// Zero points are floats in this dialect, but whole.
+fn zero_point(call: &mut Call<'_, '_>, element: Element) -> Result<Item, Fault> {
+    let tensor = call.constant(2, "zero point")?;
+    let whole = Tensor::from_f64(element, tensor.shape().clone(), &tensor.to_f64()).filter(|_| {
+        let Element::Int { bits, signed } = element else { return false };
+        let (low, high) = match signed {
+            true => (-(2f64.powi(i32::from(bits) - 1)), 2f64.powi(i32::from(bits) - 1) - 1.0),
+            false => (0.0, 2f64.powi(i32::from(bits)) - 1.0),
+        };
+        tensor.to_f64().iter().all(|z| (low..=high).contains(z))
+    });
+    let name = call.name(2);
+    Ok(Item::Const(Arc::new(
+        whole.ok_or(format!("its zero point {name} holds a number that is no {element}"))?,
+    )))
+}
+
+/// A tensor that broadcasts along one axis of `x`, as a vector with that axis; a scalar has none.
+fn vector(call: &mut Call<'_, '_>, x: &Item, item: Item, what: &str) -> Result<(Item, Option<usize>), Fault> {
+    let (shape, rank) = (call.shape(&item), call.shape(x).rank());
+    let long: Vec<usize> = (0..shape.rank()).filter(|&i| shape.0[i] != 1).collect();
+    match long[..] {
+        [] => Ok((reshaped(call, &item, Vec::new())?, None)),
+        [i] if i + rank >= shape.rank() => {
+            let axis = i + rank - shape.rank();
+            Ok((reshaped(call, &item, vec![shape.0[i]])?, Some(axis)))
+        }
+        _ => Err(format!("its {what} of shape {shape} does not run along one axis of its input").into()),
+    }
+}
+
+/// `scale` where x is at least 0, else `-scale`: a code of one bit, floor(x / scale) + 1 held to 0 and 1, then
+/// twice the scale a step from `-scale` on.
+fn bipolar(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
+    let x = call.operand(0)?;
+    let given = scale(call, 1)?;
+    let (scale, axis) = vector(call, &x, given.clone(), "scale")?;
+    let axis = axis.unwrap_or(1);
+    let number = |element, n: f64| -> Result<Item, Fault> {
+        Ok(Item::Const(Arc::new(Tensor::from_f64(element, [], &[n]).ok_or("a small number fits")?)))
+    };
+    let code = Element::Int { bits: 1, signed: false };
+    let (zero, one) = (number(code, 0.0)?, number(code, 1.0)?);
+    let op = Quantise { bits: 1, signed: false, narrow: false, rounding: Rounding::Floor, axis };
+    call.importer.note(NOTE.into());
+    let q = call.emit(op, &[&x, &scale, &one])?;
+    let two = number(call.ty(&scale).element, 2.0)?;
+    let step = call.emit(Mul {}, &[&scale, &two])?;
+    let steps = call.emit(Dequantise { axis }, &[&q, &step, &zero])?;
+    call.emit(Sub {}, &[&steps, &given])
+}
