@@ -1,9 +1,13 @@
 //! All tests in one binary: one module a subject, cases in `tests/cases`, snapshots in `tests/snapshots`.
 
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the fault")]
+#![allow(clippy::print_stdout, reason = "tests of whole corpora say what they counted")]
 
 mod cli;
+mod corpus_import;
+mod corpus_nodes;
 mod device;
 mod example;
+mod import;
 mod out;
 mod tidy;

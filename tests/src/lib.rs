@@ -1,1 +1,7 @@
-//! What the tests share: references that share no code with what they test.
+//! What the tests share: references that share no code with what they test, the corpora, models made by hand.
+
+#![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the fault")]
+
+pub mod allocation;
+pub mod corpus;
+pub mod model;

@@ -1,4 +1,4 @@
-//! Convolutions.
+//! Convolutions of two-dimensional maps, with groups, strides and dilations.
 
 use super::attribute::{Attribute, Kind};
 use super::call::{Call, Fault};

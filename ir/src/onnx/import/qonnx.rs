@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::attribute::{Attribute, Kind};
 use super::call::{Call, Fault, fault};
+use super::constant::picked;
 use super::importer::Item;
 use super::quantise::{NOTE, scale};
 use super::shape::reshaped;
@@ -44,6 +45,10 @@ fn quant(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
     let zero = zero_point(call, Element::Int { bits, signed })?;
     let (scale, axis) = vector(call, &x, scale, "scale")?;
     let (zero, zero_axis) = vector(call, &x, zero, "zero point")?;
+    let zero = match &zero {
+        Item::Const(one) if one.len() == 1 => Item::Const(Arc::new(picked(one, call.shape(&scale), |_| 0)?)),
+        _ => zero,
+    };
     let axis = match (axis, zero_axis) {
         (Some(a), Some(b)) if a != b => {
             return Err("its scale and its zero point run along different axes".into());

@@ -76,7 +76,7 @@ fn dequantised_along(call: &mut Call<'_, '_>, i: usize, axis: usize) -> Result<I
         return Err(format!("its input {} is {from}, not an integer", call.name(i)).into());
     }
     let scale = scale(call, i + 1)?;
-    let zero = zero_point(call, i + 2, from)?;
+    let zero = zero_point(call, i + 2, from, &scale)?;
     call.importer.note(NOTE.into());
     call.emit(Dequantise { axis }, &[&x, &scale, &zero])
 }
@@ -85,7 +85,7 @@ fn dequantised_along(call: &mut Call<'_, '_>, i: usize, axis: usize) -> Result<I
 fn out(call: &mut Call<'_, '_>, y: &Item, i: usize) -> Result<Item, Fault> {
     let scale = scale(call, i)?;
     let x = call.operand(0)?;
-    let zero = zero_point(call, i + 1, call.ty(&x).element)?;
+    let zero = zero_point(call, i + 1, call.ty(&x).element, &scale)?;
     quantised(call, y, &scale, &zero, 1)
 }
 
@@ -105,7 +105,7 @@ fn bias(call: &mut Call<'_, '_>, i: usize, x_scale: usize, w_scale: usize) -> Re
         .into());
     }
     let product = call.emit(Mul {}, &[&w, &x])?;
-    let zero = zero_point(call, call.len(), call.ty(&bias).element)?;
+    let zero = zero_point(call, call.len(), call.ty(&bias).element, &product)?;
     Ok(Some(call.emit(Dequantise { axis: 0 }, &[&bias, &product, &zero])?))
 }
 
@@ -138,7 +138,7 @@ fn q_concat(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
     let along = axis(call.int("axis").ok_or("its axis is missing")?, call.shape(&parts[0]).rank())?;
     let y = call.emit(Concat { axis: along }, &parts.iter().collect::<Vec<_>>())?;
     let (scale, first) = (scale(call, 0)?, call.operand(2)?);
-    let zero = zero_point(call, 1, call.ty(&first).element)?;
+    let zero = zero_point(call, 1, call.ty(&first).element, &scale)?;
     quantised(call, &y, &scale, &zero, 1)
 }
 

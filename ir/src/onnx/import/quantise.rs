@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::data::element;
 use super::attribute::{Attribute, Kind};
 use super::call::{Call, Fault, axis, fault};
+use super::constant::picked;
 use super::importer::Item;
 use super::table::Operator;
 use crate::network::{Dequantise, Element, Quantise, Rounding};
@@ -41,7 +42,7 @@ pub(super) fn quantise(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
     };
     no_blocks(call)?;
     let scale = scale(call, 1)?;
-    let zero = zero_point(call, 2, said.unwrap_or(Element::U8))?;
+    let zero = zero_point(call, 2, said.unwrap_or(Element::U8), &scale)?;
     let to = call.ty(&zero).element;
     if said.is_some_and(|s| s != to) {
         return Err(
@@ -60,7 +61,7 @@ pub(super) fn dequantise(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
     if !matches!(from, Element::Int { .. }) {
         return Err(format!("its input {} is {from}, not an integer", call.name(0)).into());
     }
-    let zero = zero_point(call, 2, from)?;
+    let zero = zero_point(call, 2, from, &scale)?;
     let along = along(call, &x, &scale)?;
     call.importer.note(NOTE.into());
     call.emit(Dequantise { axis: along }, &[&x, &scale, &zero])
@@ -111,18 +112,29 @@ pub(super) fn scale(call: &mut Call<'_, '_>, i: usize) -> Result<Item, Fault> {
     }
 }
 
-/// Operand `i` as a zero point, 0 of type `otherwise` where it is left out.
-pub(super) fn zero_point(call: &mut Call<'_, '_>, i: usize, otherwise: Element) -> Result<Item, Fault> {
-    match call.optional(i, "zero point")? {
-        Some(tensor) if matches!(tensor.element(), Element::Int { .. }) => Ok(Item::Const(tensor)),
+/// Operand `i` as the zero point that goes with `scale`: 0 of type `otherwise` where it is left out, and
+/// repeated where one stands for a vector of scales.
+pub(super) fn zero_point(
+    call: &mut Call<'_, '_>,
+    i: usize,
+    otherwise: Element,
+    scale: &Item,
+) -> Result<Item, Fault> {
+    let zero = match call.optional(i, "zero point")? {
+        Some(tensor) if matches!(tensor.element(), Element::Int { .. }) => tensor,
         Some(tensor) => {
-            Err(format!("its zero point {} is {}, not an integer", call.name(i), tensor.element()).into())
+            return Err(
+                format!("its zero point {} is {}, not an integer", call.name(i), tensor.element()).into()
+            );
         }
-        None => {
-            let zero = Tensor::from_f64(otherwise, [], &[0.0]).ok_or("zero fits every type")?;
-            Ok(Item::Const(Arc::new(zero)))
-        }
+        None => Arc::new(Tensor::from_f64(otherwise, [], &[0.0]).ok_or("zero fits every type")?),
+    };
+    let shape = call.shape(scale);
+    if zero.len() != 1 || *zero.shape() == shape {
+        return Ok(Item::Const(zero));
     }
+    call.importer.budget.take(zero.element(), &shape)?;
+    Ok(Item::Const(Arc::new(picked(&zero, shape, |_| 0)?)))
 }
 
 /// The axis that a vector of scales runs along; of no matter for one scale.

@@ -39,12 +39,12 @@ pub(super) fn keeps_batch(
             return touched("scales along");
         }
         Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Div(_) => {
-            for i in 0..2 {
+            for (i, &fixed) in fixed.iter().enumerate() {
                 let rank = shape(i).len();
-                if !fixed[i] && rank < result.rank() {
+                if !fixed && rank < result.rank() {
                     return touched("shifts");
                 }
-                if fixed[i] && rank == result.rank() && shape(i)[0] != 1 {
+                if fixed && rank == result.rank() && shape(i)[0] != 1 {
                     return touched("has a constant for each frame of");
                 }
             }

@@ -173,10 +173,10 @@ fn order(nodes: &[NodeProto], writer: &BTreeMap<&str, usize>, faults: &mut Diagn
     let operands = |i: usize| nodes[i].input.iter().filter_map(|t| writer.get(t.as_str()).copied());
     let mut readers: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
     let mut missing: Vec<usize> = vec![0; nodes.len()];
-    for i in 0..nodes.len() {
+    for (i, missing) in missing.iter_mut().enumerate() {
         for operand in operands(i) {
             readers[operand].push(i);
-            missing[i] += 1;
+            *missing += 1;
         }
     }
     let mut order = Vec::with_capacity(nodes.len());

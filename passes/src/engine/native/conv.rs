@@ -160,7 +160,8 @@ impl Depthwise {
     /// Nothing where the convolution is another.
     pub(super) fn conv(op: &Conv, x: &Shape, w: &Tensor, bias: Option<&Tensor>, y: &Shape) -> Option<Self> {
         let &[outputs, 1, kernel_h, kernel_w] = w.shape().0.as_slice() else { return None };
-        if op.groups != outputs || x.chw()?.0 != outputs {
+        // With one group a row of taps is one run, and there are no channels to have side by side.
+        if op.groups < 2 || op.groups != outputs || x.chw()?.0 != outputs {
             return None;
         }
         let weights = w.to_f32();

@@ -1,0 +1,81 @@
+//! The corpora: where they lie, and the arrays beside their models.
+//!
+//! They are not part of the repository. Their folder is named by `NONRESC_SHARED`; a test that needs them fails
+//! without it, and `tests/run` leaves such tests out.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use nonresc_ir::network::{Element, Shape};
+use nonresc_ir::tensor::{Data, Tensor};
+use npyz::{DType, NpyFile, TypeChar};
+
+/// The folder of the corpora.
+///
+/// # Panics
+/// Where the variable does not name one.
+pub fn folder() -> PathBuf {
+    let folder = std::env::var_os("NONRESC_SHARED")
+        .expect("set NONRESC_SHARED to the folder that holds models/, cases/ and onnx_node/");
+    let folder = PathBuf::from(folder);
+    assert!(folder.is_dir(), "NONRESC_SHARED is no folder: {}", folder.display());
+    folder
+}
+
+/// A JSON file of the corpora.
+///
+/// # Panics
+/// Where it cannot be read.
+pub fn json(path: &Path) -> serde_json::Value {
+    let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// One array of an `.npz` file.
+///
+/// # Panics
+/// Where the file or the array is missing, or of a type that no model has.
+pub fn array(path: &Path, name: &str) -> Tensor {
+    let mut archive = npyz::npz::NpzArchive::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let array = archive.by_name(name).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    tensor(array.unwrap_or_else(|| panic!("{} holds no {name}", path.display())))
+}
+
+fn tensor<R: Read>(file: NpyFile<R>) -> Tensor {
+    let shape = Shape(file.shape().iter().map(|&d| d as usize).collect());
+    assert!(file.order() == npyz::Order::C, "arrays are stored row by row");
+    let DType::Plain(ty) = file.dtype() else { panic!("an array of records") };
+    let (kind, bytes) = (ty.type_char(), ty.size_field());
+    macro_rules! numbers {
+        ($element:expr, $variant:ident, $ty:ty) => {
+            ($element, Data::$variant(file.into_vec::<$ty>().expect("numbers of the declared type")))
+        };
+    }
+    let int = |bits, signed| Element::Int { bits, signed };
+    let (element, data) = match (kind, bytes) {
+        (TypeChar::Float, 2) => numbers!(Element::F16, F16, half::f16),
+        (TypeChar::Float, 4) => numbers!(Element::F32, F32, f32),
+        (TypeChar::Float, 8) => numbers!(Element::F64, F64, f64),
+        (TypeChar::Int, 1) => numbers!(int(8, true), I8, i8),
+        (TypeChar::Uint, 1) => numbers!(int(8, false), U8, u8),
+        (TypeChar::Int, 4) => numbers!(int(32, true), I32, i32),
+        (TypeChar::Int, 8) => numbers!(int(64, true), I64, i64),
+        _ => panic!("an array of {ty}"),
+    };
+    Tensor::new(element, shape, data).expect("as many numbers as the shape says")
+}
+
+/// Largest difference of two tensors over the largest magnitude of `golden`; infinite where shapes differ or a
+/// number is missing.
+pub fn distance(given: &Tensor, golden: &Tensor) -> f64 {
+    let (a, b) = (given.to_f64(), golden.to_f64());
+    if given.shape() != golden.shape() {
+        return f64::INFINITY;
+    }
+    let largest = b.iter().fold(f64::MIN_POSITIVE, |m, x| m.max(x.abs()));
+    a.iter().zip(&b).fold(0.0, |worst: f64, (x, y)| {
+        let apart = (x - y).abs() / largest;
+        if apart.is_nan() { f64::INFINITY } else { worst.max(apart) }
+    })
+}
