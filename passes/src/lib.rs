@@ -10,6 +10,7 @@
 //! Passes do not call each other; the manager runs them in the order of one table.
 
 pub mod analysis;
+pub mod area;
 pub mod bind;
 pub mod design;
 pub mod device;

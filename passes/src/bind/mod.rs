@@ -1,9 +1,22 @@
-//! Memories onto the device's primitives by their real shapes.
+//! Memories onto the device's primitives by their real shapes and ports, and what the whole design takes.
+//!
+//! Depths come in proved; here they become primitives. Three columns are kept apart: words that are needed, words
+//! that the primitives hold, primitives. What the device lacks is refused, itemised.
 
-use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
+mod candidate;
+mod fit;
+mod report;
+
+pub use candidate::{Candidate, Primitive, Usage, candidates};
+pub(crate) use fit::{Prices, cheapest};
+
+use nonresc_ir::diagnostic::Diagnostics;
+use nonresc_ir::id::ActorId;
 use nonresc_ir::stream::Stream;
 
+use crate::area::{self, Area, Memory, Role};
 use crate::design::{Options, StreamDesign};
+use crate::device::{Device, Limits};
 use crate::pass::{Function, Pass, Property};
 use crate::target::Target;
 
@@ -18,14 +31,107 @@ fn run(design: &mut StreamDesign, options: &Options) -> Result<(), Diagnostics> 
     Ok(())
 }
 
-/// Memories and what they take of the device.
-#[derive(Clone, Debug)]
-pub struct Binding {}
+/// A memory and what it is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// What is needed.
+    pub memory: Memory,
+    /// Whom it serves, by names.
+    pub label: String,
+    /// What it is made of.
+    pub made_of: Candidate,
+}
+
+/// An actor and what it takes beside memories.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundActor {
+    /// Which.
+    pub actor: ActorId,
+    /// Its name.
+    pub label: String,
+    /// What it takes.
+    pub area: Area,
+}
+
+/// Bits that are needed, by what they are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bits {
+    /// Channels that no window is read from, skips included.
+    pub fifo: u64,
+    /// Those of them that carry skips.
+    pub skip: u64,
+    /// Channels that windows are read from.
+    pub line_buffer: u64,
+    /// Window registers.
+    pub window: u64,
+    /// Staging registers in front of windows.
+    pub staging: u64,
+    /// Weights and biases.
+    pub constants: u64,
+    /// Partial results of pools and dense layers.
+    pub private: u64,
+}
+
+/// Memories and actors and what they take of the device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Binding {
+    /// The device.
+    pub device: Device,
+    /// All memories: channels, then what actors hold.
+    pub memories: Vec<Bound>,
+    /// All actors.
+    pub actors: Vec<BoundActor>,
+    /// What all takes. LUTs and flip-flops are estimates.
+    pub total: Usage,
+    /// Bits that are needed.
+    pub bits: Bits,
+}
 
 /// Binds every memory of the stream.
 ///
 /// # Errors
 /// What the device has too little of, itemised.
-pub fn bind(_stream: &Stream, _target: &Target) -> Result<Binding, Diagnostics> {
-    Err(Diagnostic::new("bind/absent", "bind", "this pass is not there yet", "use --stop-after fifo").into())
+pub fn bind(stream: &Stream, target: &Target) -> Result<Binding, Diagnostics> {
+    let binding = allocate(stream, &target.device, target.device.limits.as_ref());
+    report::over_use(&binding).or(binding)
+}
+
+/// Binds every memory as well as `limits` let it, also where it does not fit.
+pub(crate) fn allocate(stream: &Stream, device: &Device, limits: Option<&Limits>) -> Binding {
+    let actors: Vec<BoundActor> = stream
+        .actors()
+        .map(|actor| BoundActor {
+            actor,
+            label: report::actor_label(stream, actor),
+            area: area::actor_area(stream, actor, device.family),
+        })
+        .collect();
+    let mut total = Usage::default();
+    let mut bits = Bits::default();
+    for BoundActor { area, .. } in &actors {
+        total += Usage { luts: area.luts, ffs: area.ffs, dsps: area.dsps, ..Usage::default() };
+        bits.window += area.window_ffs;
+        bits.staging += area.staging_ffs;
+    }
+    let memories = area::memories(stream);
+    let chosen = fit::choose(&memories, device.family, limits, total);
+    for (memory, made_of) in memories.iter().zip(&chosen) {
+        total += made_of.usage;
+        match memory.role {
+            Role::Fifo(id) => {
+                bits.fifo += memory.bits();
+                bits.skip += if stream.channel(id).skip.is_some() { memory.bits() } else { 0 };
+            }
+            Role::LineBuffer(_) => bits.line_buffer += memory.bits(),
+            Role::Weights(_) | Role::Bias(_) => bits.constants += memory.bits(),
+            Role::Private(_) => bits.private += memory.bits(),
+        }
+    }
+    let bound = |(memory, made_of): (Memory, Candidate)| Bound {
+        label: report::memory_label(stream, memory.role),
+        memory,
+        made_of,
+    };
+    let memories = memories.into_iter().zip(chosen).map(bound).collect();
+    Binding { device: device.clone(), memories, actors, total, bits }
 }

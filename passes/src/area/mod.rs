@@ -1,0 +1,18 @@
+//! What a folded stream takes: LUTs, flip-flops and DSP blocks of each actor, and the memories that it needs.
+//!
+//! Facts about a stream, read by `fold` (what would this folding take) and `bind` (what does it take). Nothing
+//! is chosen here, and no limit is known.
+//!
+//! LUT and FF figures are estimates: sums of adders, multiplexers and registers at one LUT a bit of an adder, and
+//! control as Yosys 0.23 made it of single actors. DSP blocks and memory bits are exact.
+
+mod actor;
+mod memory;
+
+pub use actor::{Area, Widths, actor_area, area, lut_multiplier, output_registers, pairs};
+pub use memory::{Memory, Role, bank_words, bias, memories, private, weights};
+
+/// Bits of the largest of `n` numbers counted from 0.
+pub(crate) fn ceil_log2(n: u64) -> u64 {
+    u64::from(n.max(1).next_power_of_two().trailing_zeros())
+}
