@@ -9,6 +9,7 @@ mod report;
 
 pub use candidate::{Candidate, Primitive, Usage, candidates};
 pub(crate) use fit::{Prices, cheapest};
+pub(crate) use report::{actor_label, over_use};
 
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::id::ActorId;

@@ -10,7 +10,7 @@ use super::{Binding, Usage};
 use crate::area::Role;
 
 /// The name of an actor for people.
-pub(super) fn actor_label(stream: &Stream, actor: ActorId) -> String {
+pub(crate) fn actor_label(stream: &Stream, actor: ActorId) -> String {
     let named = stream.actor(actor);
     let kind = match named.kind {
         Kind::Source(_) => "source",
@@ -76,7 +76,7 @@ fn resources(binding: &Binding) -> Vec<Resource> {
 }
 
 /// A refusal for each resource that the device has too little of.
-pub(super) fn over_use(binding: &Binding) -> Diagnostics {
+pub(crate) fn over_use(binding: &Binding) -> Diagnostics {
     let mut faults = Diagnostics::default();
     for resource in resources(binding) {
         let needed = (resource.taken)(&binding.total);

@@ -1,0 +1,305 @@
+//! The best fold of one matrix-vector actor for an interval and given lanes.
+//!
+//! For each number of output folds the largest number of input folds that the interval allows is taken, so about two
+//! times the root of the output channels folds are looked at. Least DSP blocks, then one fetch port, then the least
+//! area (LUTs, half a LUT a flip-flop, the input's memory by its banks).
+
+use nonresc_ir::id::ActorId;
+use nonresc_ir::stream::{Fold, Form, Kind, MatVec, Multiplier};
+
+use super::count::{Counter, direct_fold_ends};
+use crate::area::{self, Memory, Role, Widths};
+use crate::bind::{Prices, Usage, cheapest};
+use crate::device::{Device, Family};
+
+/// What the multipliers of an actor are to be made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Prefer {
+    /// DSP blocks, as few as may be.
+    Dsp,
+    /// LUTs alone.
+    Lut,
+}
+
+/// A fold and what it takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Choice {
+    pub(super) fold: Fold,
+    pub(super) phases: u64,
+    pub(super) dsps: u64,
+    /// LUTs without memories, weights as logic included.
+    pub(super) luts: u64,
+    /// All in LUTs, flip-flops and memories at their worth.
+    pub(super) area: f64,
+}
+
+impl Choice {
+    fn key(&self, prefer: Prefer) -> (u64, bool, f64) {
+        let dsps = if prefer == Prefer::Dsp { self.dsps } else { 0 };
+        (dsps, self.fold.ports > 1, self.area)
+    }
+
+    fn better(&self, other: &Choice, prefer: Prefer) -> bool {
+        let (a, b) = (self.key(prefer), other.key(prefer));
+        (a.0, a.1) < (b.0, b.1) || ((a.0, a.1) == (b.0, b.1) && a.2 < b.2)
+    }
+}
+
+/// A matrix-vector actor to be folded.
+#[derive(Clone, Debug)]
+pub(super) struct Layer {
+    pub(super) actor: ActorId,
+    pub(super) a: MatVec,
+    pub(super) counter: Counter,
+    bits_in: u64,
+    bits_out: u64,
+    family: Family,
+    prices: Prices,
+    dsp_fits: bool,
+    pair_fits: bool,
+}
+
+/// Numbers of `total` that give distinct quotients, rounded up: `ceil(total / n)` for every n.
+fn folds(total: usize) -> Vec<usize> {
+    let mut all = Vec::new();
+    let mut parallel = total;
+    while parallel >= 1 {
+        let n = total.div_ceil(parallel);
+        all.push(n);
+        // The next smaller parallelism that needs more folds.
+        parallel = if n >= total { 0 } else { total.div_ceil(n + 1) };
+    }
+    all
+}
+
+impl Layer {
+    pub(super) fn new(actor: ActorId, a: &MatVec, w: Widths, device: &Device) -> Layer {
+        let dsp = device.family.dsp();
+        let weight_bits = u64::from(a.weight_bits);
+        // One more bit makes an unsigned number signed.
+        let (large, small) = (weight_bits.max(w.bits_in + 1), weight_bits.min(w.bits_in + 1));
+        Layer {
+            actor,
+            a: a.clone(),
+            counter: Counter::new(&Kind::MatVec(a.clone())),
+            bits_in: w.bits_in,
+            bits_out: w.bits_out,
+            family: device.family,
+            prices: Prices::of(device.limits.as_ref()),
+            dsp_fits: weight_bits > 1 && large <= u64::from(dsp.wide) && small <= u64::from(dsp.narrow),
+            pair_fits: dsp.pair_distance.is_some() && weight_bits <= 8 && w.bits_in <= 8,
+        }
+    }
+
+    /// The least phases of a frame with any fold in these lanes.
+    pub(super) fn least_phases(&self, lanes_in: usize, lanes_out: usize) -> u64 {
+        let mut a = self.a.clone();
+        let mut least = u64::MAX;
+        for ports in self.ports() {
+            a.fold = Fold {
+                pe: a.output.channels,
+                simd: a.flat(),
+                form: Form::Held { slots: 1 },
+                ports,
+                multiplier: Multiplier::Lut,
+            };
+            least = least.min(self.counter.matrix_vector(&a, lanes_in, lanes_out));
+        }
+        least
+    }
+
+    /// The phases of a frame with the slowest fold in these lanes.
+    pub(super) fn most_phases(&self, lanes_in: usize, lanes_out: usize) -> u64 {
+        let mut a = self.a.clone();
+        a.fold =
+            Fold { pe: 1, simd: 1, form: Form::Held { slots: 1 }, ports: 1, multiplier: Multiplier::Lut };
+        self.counter.matrix_vector(&a, lanes_in, lanes_out)
+    }
+
+    fn ports(&self) -> Vec<usize> {
+        let rows = self.a.window.kernel.h;
+        if rows > 1 { vec![1, rows] } else { vec![1] }
+    }
+
+    /// The best fold that takes at most `interval` phases a frame; none where there is none.
+    pub(super) fn best(
+        &self,
+        interval: u64,
+        lanes_in: usize,
+        lanes_out: usize,
+        prefer: Prefer,
+    ) -> Option<Choice> {
+        let mut search = Search { layer: self, interval, lanes_in, lanes_out, prefer, best: None };
+        for ports in self.ports() {
+            search.held(ports);
+        }
+        search.direct();
+        search.stationary();
+        search.best
+    }
+
+    fn multiplier(&self, a: &MatVec, pe: usize, prefer: Prefer) -> Multiplier {
+        if prefer == Prefer::Lut || !self.dsp_fits {
+            Multiplier::Lut
+        } else if self.pair_fits && area::pairs(a, pe) < pe {
+            Multiplier::DspPair
+        } else {
+            Multiplier::Dsp
+        }
+    }
+
+    fn least_memory(&self, a: &MatVec, lanes_in: usize) -> Memory {
+        let (kernel, beats) = (a.window.kernel, a.input.beats(lanes_in) as u64);
+        let row = a.input.width as u64 * beats;
+        let (rows, columns) = match a.fold.form {
+            Form::Direct { taps } => (taps.div_ceil(kernel.w).min(kernel.h), taps.min(kernel.w)),
+            Form::Held { .. } => (a.fold.ports, 1),
+            Form::Stationary => (1, 1),
+        };
+        let (rows, columns) = (rows as u64, columns as u64);
+        let above = ((kernel.h - 1) * a.window.dilation.h) as u64 * row;
+        let depth = above + if columns > 1 { kernel.w as u64 * beats } else { beats };
+        Memory {
+            role: Role::Private(self.actor),
+            width: lanes_in as u64 * self.bits_in,
+            words: depth,
+            banks: rows * columns,
+            bank_words: area::bank_words(depth, row, beats, rows, columns),
+            readers: 1,
+            in_order: kernel.h * kernel.w == 1 && matches!(a.fold.form, Form::Held { .. }),
+            constant: false,
+        }
+    }
+}
+
+/// The search over the folds of one layer.
+struct Search<'a> {
+    layer: &'a Layer,
+    interval: u64,
+    lanes_in: usize,
+    lanes_out: usize,
+    prefer: Prefer,
+    best: Option<Choice>,
+}
+
+impl Search<'_> {
+    /// Looks at one fold.
+    fn offer(&mut self, a: &mut MatVec, memory: f64) {
+        let layer = self.layer;
+        a.fold.multiplier = layer.multiplier(a, a.fold.pe, self.prefer);
+        let phases = layer.counter.matrix_vector(a, self.lanes_in, self.lanes_out);
+        if phases > self.interval {
+            return;
+        }
+        let w = Widths {
+            lanes_in: self.lanes_in,
+            lanes_out: self.lanes_out,
+            bits_in: layer.bits_in,
+            bits_out: layer.bits_out,
+        };
+        let fold = a.fold;
+        let weights = area::weights(layer.actor, a);
+        let rom = cheapest(&weights, layer.family, &layer.prices).usage;
+        let kind = Kind::MatVec(std::mem::replace(a, layer.a.clone()));
+        let own = area::area(&kind, w, layer.family);
+        let private = area::private(layer.actor, &kind, w)
+            .map_or(0.0, |m| layer.prices.of_usage(&cheapest(&m, layer.family, &layer.prices).usage));
+        if let Kind::MatVec(back) = kind {
+            *a = back;
+        }
+        let usage = Usage { luts: own.luts, ffs: own.ffs, ..Usage::default() };
+        let choice = Choice {
+            fold,
+            phases,
+            dsps: own.dsps,
+            luts: own.luts + layer.family.rom_luts(weights.words, weights.width),
+            area: layer.prices.of_usage(&usage) + layer.prices.of_usage(&rom) + private + memory,
+        };
+        if self.best.is_none_or(|best| choice.better(&best, self.prefer)) {
+            self.best = Some(choice);
+        }
+    }
+
+    fn memory_worth(&self, a: &MatVec) -> f64 {
+        let memory = self.layer.least_memory(a, self.lanes_in);
+        let layer = self.layer;
+        layer.prices.of_usage(&cheapest(&memory, layer.family, &layer.prices).usage)
+    }
+
+    /// The held form: the longest computation of a pixel that the interval allows, shared out in every way.
+    fn held(&mut self, ports: usize) {
+        let layer = self.layer;
+        let mut a = layer.a.clone();
+        a.fold.form = Form::Held { slots: 1 };
+        a.fold.ports = ports;
+        let beats = a.input.beats(self.lanes_in) as u64;
+        let give = a.output.beats(self.lanes_out) as u64;
+        let phases = |compute: u64| {
+            let period = compute.max(give);
+            layer.counter.held(beats, ports > 1, period, compute.max(give))
+        };
+        if phases(1) > self.interval {
+            return;
+        }
+        // The largest computation that fits: phases rise with it.
+        let (mut fits, mut too_long) = (1, (a.flat() * a.output.channels) as u64 + 1);
+        while too_long - fits > 1 {
+            let middle = fits + (too_long - fits) / 2;
+            if phases(middle) <= self.interval { fits = middle } else { too_long = middle }
+        }
+        let memory = self.memory_worth(&a);
+        for output_folds in folds(a.output.channels) {
+            let most = fits / output_folds as u64;
+            // The last beats may be given behind the computation, so the longest may just fail.
+            for input_folds in [most, most.saturating_sub(1)] {
+                let input_folds = (input_folds as usize).min(a.flat());
+                if input_folds == 0 {
+                    continue;
+                }
+                a.fold.pe = a.output.channels.div_ceil(output_folds);
+                a.fold.simd = a.flat().div_ceil(input_folds);
+                self.offer(&mut a, memory);
+            }
+        }
+    }
+
+    /// The direct form: taps side by side, all lanes of a beat.
+    fn direct(&mut self) {
+        let mut a = self.layer.a.clone();
+        let channels = a.input.channels / a.groups;
+        for tap_groups in folds(a.window.kernel.h * a.window.kernel.w) {
+            let taps = (a.window.kernel.h * a.window.kernel.w).div_ceil(tap_groups);
+            a.fold.form = Form::Direct { taps };
+            a.fold.ports = 1;
+            a.fold.simd = taps * self.lanes_in.min(channels);
+            let memory = self.memory_worth(&a);
+            for output_folds in folds(a.output.channels) {
+                a.fold.pe = a.output.channels.div_ceil(output_folds);
+                let compute = direct_fold_ends(&a, taps, self.lanes_in).last().copied().unwrap_or(1);
+                if compute.saturating_mul(a.output.pixels() as u64) <= self.interval {
+                    self.offer(&mut a, memory);
+                }
+            }
+        }
+    }
+
+    /// The stationary form, where the window is the whole map.
+    fn stationary(&mut self) {
+        let mut a = self.layer.a.clone();
+        let whole = a.output.pixels() == 1
+            && a.groups == 1
+            && (a.window.kernel.h, a.window.kernel.w) == (a.input.height, a.input.width)
+            && a.window.pad == nonresc_ir::network::Sides::ZERO;
+        if !whole {
+            return;
+        }
+        a.fold.form = Form::Stationary;
+        a.fold.ports = 1;
+        a.fold.simd = self.lanes_in.min(a.input.channels);
+        let memory = self.memory_worth(&a);
+        for output_folds in folds(a.output.channels) {
+            a.fold.pe = a.output.channels.div_ceil(output_folds);
+            self.offer(&mut a, memory);
+        }
+    }
+}

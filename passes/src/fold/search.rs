@@ -1,0 +1,377 @@
+//! The search over intervals: folds for one interval, lanes lowered where that costs nothing, multipliers moved to
+//! LUTs where DSP blocks run out, and the fastest interval that fits.
+
+use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
+use nonresc_ir::id::ActorId;
+use nonresc_ir::stream::{Kind, MatVec, Multiplier, Stream};
+
+use super::classes::{Class, classes};
+use super::count::Counter;
+use super::layer::{Choice, Layer, Prefer};
+use super::report;
+use crate::area::{self, Widths};
+use crate::bind;
+use crate::device::{Device, Limits};
+use crate::target::{Rate, Target};
+
+/// LUTs of a device that "as fast as fits" plans with, in percent: their figures are estimates, and place and route
+/// need room. A rate that is asked for may take all.
+const LUT_SHARE_PERCENT: u64 = 70;
+
+/// What the search starts from.
+pub(super) struct Problem<'a> {
+    stream: &'a Stream,
+    device: &'a Device,
+    pub(super) layers: Vec<Layer>,
+    others: Vec<(ActorId, Counter)>,
+    classes: Vec<Class>,
+    class_of: Vec<usize>,
+    /// First input's and first output's class of each actor.
+    ends: Vec<(Option<usize>, Option<usize>)>,
+}
+
+/// A folding of the whole stream.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// Cycles that a frame may take.
+    pub(super) interval: u64,
+    /// Lanes of each channel.
+    lanes: Vec<usize>,
+    /// Folds by actor.
+    choices: Vec<(ActorId, Choice)>,
+}
+
+impl Plan {
+    /// Sets folds and lanes.
+    pub(super) fn apply(&self, stream: &mut Stream) {
+        for (actor, choice) in &self.choices {
+            if let Kind::MatVec(a) = &mut stream.actor_mut(*actor).kind {
+                a.fold = choice.fold;
+            }
+        }
+        let ids: Vec<_> = stream.channels().collect();
+        for (id, &lanes) in ids.into_iter().zip(&self.lanes) {
+            stream.channel_mut(id).lanes = lanes;
+        }
+    }
+}
+
+/// Folds the stream for the target's rate.
+pub(super) fn search(stream: &Stream, target: &Target) -> Result<Plan, Diagnostics> {
+    let problem = Problem::new(stream, &target.device);
+    let (least, limiting) = problem.least_interval();
+    match target.rate {
+        Rate::Fps(fps) => {
+            let cycles = target.clock_mhz * 1e6 / fps;
+            if !cycles.is_finite() || cycles < least as f64 {
+                return Err(report::too_fast(stream, target, fps, least, limiting).into());
+            }
+            // Slower than one multiplier an actor saves nothing.
+            let interval = (cycles.floor().min(1e18) as u64).min(problem.most_interval());
+            problem.plan(interval.max(least), 100).ok_or_else(|| problem.refuse(interval.max(least)))
+        }
+        Rate::Fastest => problem.fastest(least),
+    }
+}
+
+impl<'a> Problem<'a> {
+    fn new(stream: &'a Stream, device: &'a Device) -> Problem<'a> {
+        let (classes, class_of) = classes(stream);
+        let (mut layers, mut others, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        for id in stream.actors() {
+            let kind = &stream.actor(id).kind;
+            match kind {
+                Kind::MatVec(a) => layers.push(Layer::new(id, a, Widths::of(stream, id), device)),
+                _ => others.push((id, Counter::new(kind))),
+            }
+            if ends.len() <= id.index() {
+                ends.resize(id.index() + 1, (None, None));
+            }
+            let input = stream.input(id, 0).map(|c| class_of[c.index()]);
+            let output = stream.outputs(id, 0).first().map(|c| class_of[c.index()]);
+            ends[id.index()] = (input, output);
+        }
+        Problem { stream, device, layers, others, classes, class_of, ends }
+    }
+
+    fn widest(&self) -> Vec<usize> {
+        self.classes.iter().map(Class::most).collect()
+    }
+
+    /// Lanes at an actor's first input and output.
+    fn lanes(&self, actor: ActorId, lanes: &[usize]) -> (usize, usize) {
+        let (input, output) = self.ends[actor.index()];
+        (input.map_or(1, |c| lanes[c]), output.map_or(1, |c| lanes[c]))
+    }
+
+    /// The least interval with all lanes and multipliers that there can be, and who limits it.
+    fn least_interval(&self) -> (u64, Option<ActorId>) {
+        let lanes = self.widest();
+        let layers = self.layers.iter().map(|layer| {
+            let (i, o) = self.lanes(layer.actor, &lanes);
+            (layer.least_phases(i, o), layer.actor)
+        });
+        let others = self.others.iter().map(|(actor, counter)| {
+            let (i, o) = self.lanes(*actor, &lanes);
+            (counter.phases(i, o), *actor)
+        });
+        let mut worst = (1, None);
+        for (phases, actor) in layers.chain(others) {
+            if phases > worst.0 {
+                worst = (phases, Some(actor));
+            }
+        }
+        worst
+    }
+
+    /// An interval at which everything is as slow as can be.
+    fn most_interval(&self) -> u64 {
+        let layers = self.layers.iter().map(|l| l.most_phases(1, 1));
+        let others = self.others.iter().map(|(_, counter)| counter.phases(1, 1));
+        layers.chain(others).max().unwrap_or(1)
+    }
+
+    /// The best choice of every layer; none where one cannot keep the interval.
+    fn choices(&self, interval: u64, lanes: &[usize], prefer: &[Prefer]) -> Option<Vec<Choice>> {
+        let fast = self.others.iter().all(|(actor, counter)| {
+            let (i, o) = self.lanes(*actor, lanes);
+            counter.phases(i, o) <= interval
+        });
+        if !fast {
+            return None;
+        }
+        let best = self.layers.iter().zip(prefer).map(|(layer, &prefer)| {
+            let (i, o) = self.lanes(layer.actor, lanes);
+            layer.best(interval, i, o, prefer)
+        });
+        best.collect()
+    }
+
+    fn dsps_beside(&self, lanes: &[usize]) -> u64 {
+        self.others
+            .iter()
+            .map(|(actor, _)| {
+                let (lanes_in, lanes_out) = self.lanes(*actor, lanes);
+                let w = Widths { lanes_in, lanes_out, ..Widths::of(self.stream, *actor) };
+                area::area(&self.stream.actor(*actor).kind, w, self.device.family).dsps
+            })
+            .sum()
+    }
+
+    /// Choices in the widest lanes, with multipliers in LUTs where DSP blocks run out; none where that cannot be.
+    fn within_dsps(&self, interval: u64) -> Option<(Vec<Prefer>, Vec<Choice>)> {
+        let lanes = self.widest();
+        let mut prefer = vec![Prefer::Dsp; self.layers.len()];
+        let choices = self.choices(interval, &lanes, &prefer)?;
+        let Some(limits) = self.device.limits else {
+            return Some((prefer, choices));
+        };
+        let have = limits.dsps.checked_sub(self.dsps_beside(&lanes))?;
+        if choices.iter().map(|c| c.dsps).sum::<u64>() <= have {
+            return Some((prefer, choices));
+        }
+        let all_luts = self.choices(interval, &lanes, &vec![Prefer::Lut; self.layers.len()])?;
+        let in_luts = cheapest_in_luts(&choices, &all_luts, have as usize);
+        let mut mixed = choices;
+        for (i, _) in in_luts.iter().enumerate().filter(|(_, lut)| **lut) {
+            prefer[i] = Prefer::Lut;
+            mixed[i] = all_luts[i];
+        }
+        Some((prefer, mixed))
+    }
+
+    /// Whether weights and data paths alone fit, channels left out.
+    fn fits_roughly(&self, interval: u64, lut_percent: u64) -> bool {
+        let Some((_, choices)) = self.within_dsps(interval) else {
+            return false;
+        };
+        let plan = self.finish(interval, &self.widest(), &choices);
+        self.fits(&plan, lut_percent, false)
+    }
+
+    fn limits(&self, lut_percent: u64) -> Option<Limits> {
+        self.device.limits.map(|l| Limits { luts: l.luts * lut_percent / 100, ..l })
+    }
+
+    fn fits(&self, plan: &Plan, lut_percent: u64, channels: bool) -> bool {
+        let Some(limits) = self.limits(lut_percent) else {
+            return true;
+        };
+        let binding = bind::allocate(&self.folded(plan, channels), self.device, Some(&limits));
+        let t = binding.total;
+        t.dsps <= limits.dsps
+            && t.luts <= limits.luts
+            && t.memory_luts <= limits.memory_luts
+            && t.ffs <= limits.ffs
+            && t.bram18 <= limits.bram18
+            && t.urams <= limits.urams
+    }
+
+    /// The stream under a plan; channels as deep as their readers need at the least, where they are wanted.
+    fn folded(&self, plan: &Plan, channels: bool) -> Stream {
+        let mut stream = self.stream.clone();
+        plan.apply(&mut stream);
+        let ids: Vec<_> = stream.channels().collect();
+        for id in ids {
+            let channel = stream.channel(id);
+            let pixel = channel.map.beats(channel.lanes) as u64;
+            let row = channel.map.width as u64 * pixel;
+            let depths = channel.readers.iter().map(|r| match &stream.actor(r.actor).kind {
+                Kind::MatVec(MatVec { window, .. }) if r.input == 0 => {
+                    ((window.kernel.h - 1) * window.dilation.h) as u64 * row + 2
+                }
+                _ => 2,
+            });
+            let depth = depths.max().unwrap_or(1);
+            stream.channel_mut(id).depth = channels.then_some(depth);
+        }
+        stream
+    }
+
+    fn finish(&self, interval: u64, lanes: &[usize], choices: &[Choice]) -> Plan {
+        Plan {
+            interval,
+            lanes: self.class_of.iter().map(|&class| lanes[class]).collect(),
+            choices: self.layers.iter().map(|l| l.actor).zip(choices.iter().copied()).collect(),
+        }
+    }
+
+    /// The best folding for an interval; none where it does not fit.
+    fn plan(&self, interval: u64, lut_percent: u64) -> Option<Plan> {
+        let (prefer, choices) = self.within_dsps(interval)?;
+        let plan = self.narrow(interval, &prefer, choices);
+        self.fits(&plan, lut_percent, true).then_some(plan)
+    }
+
+    /// Takes the fewest lanes, class by class, that cost no multiplier and no port.
+    fn narrow(&self, interval: u64, prefer: &[Prefer], mut choices: Vec<Choice>) -> Plan {
+        let mut lanes = self.widest();
+        for (index, class) in self.classes.iter().enumerate() {
+            let widest = lanes[index];
+            for &fewer in class.lanes.iter().filter(|&&l| l < widest) {
+                lanes[index] = fewer;
+                if let Some(changed) = self.no_worse(interval, prefer, class, &lanes, &choices) {
+                    for (layer, choice) in changed {
+                        choices[layer] = choice;
+                    }
+                    break;
+                }
+                lanes[index] = widest;
+            }
+        }
+        self.finish(interval, &lanes, &choices)
+    }
+
+    /// The choices of the layers at a class in its new lanes, unless one of them gets dearer.
+    fn no_worse(
+        &self,
+        interval: u64,
+        prefer: &[Prefer],
+        class: &Class,
+        lanes: &[usize],
+        choices: &[Choice],
+    ) -> Option<Vec<(usize, Choice)>> {
+        for (actor, counter) in self.others.iter().filter(|(a, _)| class.actors.contains(a)) {
+            let (i, o) = self.lanes(*actor, lanes);
+            if counter.phases(i, o) > interval {
+                return None;
+            }
+        }
+        let mut changed = Vec::new();
+        for (at, layer) in self.layers.iter().enumerate().filter(|(_, l)| class.actors.contains(&l.actor)) {
+            let (i, o) = self.lanes(layer.actor, lanes);
+            let (old, new) = (&choices[at], layer.best(interval, i, o, prefer[at])?);
+            let products = |c: &Choice| match c.fold.multiplier {
+                Multiplier::Lut => c.fold.simd * c.fold.pe,
+                Multiplier::Dsp | Multiplier::DspPair => 0,
+            };
+            if new.dsps > old.dsps || new.fold.ports > old.fold.ports || products(&new) > products(old) {
+                return None;
+            }
+            changed.push((at, new));
+        }
+        Some(changed)
+    }
+
+    /// The least interval that fits: bisection on data paths and weights, then upwards until channels fit as well.
+    fn fastest(&self, least: u64) -> Result<Plan, Diagnostics> {
+        let most = self.most_interval().max(least);
+        if self.device.limits.is_none() {
+            return self.plan(least, 100).ok_or_else(|| self.refuse(least));
+        }
+        let (mut too_fast, mut fits) = (least - 1, most);
+        if !self.fits_roughly(most, 100) {
+            return Err(self.refuse(most));
+        }
+        while fits - too_fast > 1 {
+            let middle = too_fast + (fits - too_fast) / 2;
+            if self.fits_roughly(middle, LUT_SHARE_PERCENT) { fits = middle } else { too_fast = middle }
+        }
+        loop {
+            if let Some(plan) = self.plan(fits, LUT_SHARE_PERCENT) {
+                return Ok(plan);
+            }
+            if fits >= most {
+                // Nothing is faster with the usual room: the slowest may take all LUTs.
+                return self.plan(most, 100).ok_or_else(|| self.refuse(most));
+            }
+            fits = (fits + fits / 32 + 1).min(most);
+        }
+    }
+
+    /// Why an interval cannot be had.
+    fn refuse(&self, interval: u64) -> Diagnostics {
+        let lanes = self.widest();
+        let dsp = vec![Prefer::Dsp; self.layers.len()];
+        let (prefer, choices) = match self.within_dsps(interval) {
+            Some(found) => found,
+            None => match self.choices(interval, &lanes, &dsp) {
+                Some(choices) => (dsp, choices),
+                None => {
+                    return Diagnostic::new(
+                        "fold/interval",
+                        format!("{interval} cycles a frame"),
+                        "an actor takes longer in every fold",
+                        "allow more cycles a frame",
+                    )
+                    .into();
+                }
+            },
+        };
+        let plan = self.narrow(interval, &prefer, choices);
+        let binding = bind::allocate(&self.folded(&plan, true), self.device, self.device.limits.as_ref());
+        report::does_not_fit(self.stream, self.device, &binding, interval, interval >= self.most_interval())
+    }
+}
+
+/// Which layers multiply in LUTs so that the others' DSP blocks fit: the least LUTs, by dynamic programming over the
+/// blocks left.
+fn cheapest_in_luts(dsp: &[Choice], lut: &[Choice], have: usize) -> Vec<bool> {
+    const NEVER: u64 = u64::MAX / 2;
+    // least[d]: LUTs of the layers so far with d blocks left; taken[i][d]: whether layer i then takes LUTs.
+    let mut least = vec![NEVER; have + 1];
+    least[have] = 0;
+    let mut taken: Vec<Vec<bool>> = Vec::with_capacity(dsp.len());
+    for (blocks, luts) in dsp.iter().zip(lut) {
+        let (need, mut next) = (blocks.dsps as usize, vec![NEVER; have + 1]);
+        let mut took = vec![false; have + 1];
+        for left in 0..=have {
+            let in_luts = least[left].saturating_add(luts.luts);
+            let in_blocks =
+                if left + need <= have { least[left + need].saturating_add(blocks.luts) } else { NEVER };
+            took[left] = in_luts < in_blocks;
+            next[left] = in_luts.min(in_blocks).min(NEVER);
+        }
+        least = next;
+        taken.push(took);
+    }
+    let mut left = (0..=have).min_by_key(|&d| least[d]).unwrap_or(0);
+    let mut result = vec![false; dsp.len()];
+    for i in (0..dsp.len()).rev() {
+        result[i] = taken[i][left];
+        if !result[i] {
+            left += dsp[i].dsps as usize;
+        }
+    }
+    result
+}
