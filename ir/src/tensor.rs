@@ -70,21 +70,21 @@ impl Tensor {
     /// A tensor, or nothing where data and shape or element do not agree.
     pub fn new(element: Element, shape: impl Into<Shape>, data: Data) -> Option<Self> {
         let shape = shape.into();
-        let fits = match (element, &data) {
+        let fits = matches!(
+            (element, &data),
             (Element::F16, Data::F16(_))
-            | (Element::F32, Data::F32(_))
-            | (Element::F64, Data::F64(_))
-            | (Element::Bool, Data::Bool(_))
-            | (Element::Int { bits: 1..=8, signed: true }, Data::I8(_))
-            | (Element::Int { bits: 1..=8, signed: false }, Data::U8(_))
-            | (Element::Int { bits: 9..=16, signed: true }, Data::I16(_))
-            | (Element::Int { bits: 9..=16, signed: false }, Data::U16(_))
-            | (Element::Int { bits: 17..=32, signed: true }, Data::I32(_))
-            | (Element::Int { bits: 17..=32, signed: false }, Data::U32(_))
-            | (Element::Int { bits: 33..=64, signed: true }, Data::I64(_))
-            | (Element::Int { bits: 33..=64, signed: false }, Data::U64(_)) => true,
-            _ => false,
-        };
+                | (Element::F32, Data::F32(_))
+                | (Element::F64, Data::F64(_))
+                | (Element::Bool, Data::Bool(_))
+                | (Element::Int { bits: 1..=8, signed: true }, Data::I8(_))
+                | (Element::Int { bits: 1..=8, signed: false }, Data::U8(_))
+                | (Element::Int { bits: 9..=16, signed: true }, Data::I16(_))
+                | (Element::Int { bits: 9..=16, signed: false }, Data::U16(_))
+                | (Element::Int { bits: 17..=32, signed: true }, Data::I32(_))
+                | (Element::Int { bits: 17..=32, signed: false }, Data::U32(_))
+                | (Element::Int { bits: 33..=64, signed: true }, Data::I64(_))
+                | (Element::Int { bits: 33..=64, signed: false }, Data::U64(_))
+        );
         (fits && shape.checked_len() == Some(data.len())).then_some(Tensor { element, shape, data })
     }
 

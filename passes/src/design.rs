@@ -86,6 +86,7 @@ pub struct StreamDesign {
 
 /// A design on the level that it has reached.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one design lives at a time")]
 pub enum Design {
     /// Before `lower`.
     Network(NetworkDesign),

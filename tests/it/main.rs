@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the fault")]
 #![allow(clippy::print_stdout, reason = "tests of whole corpora say what they counted")]
 
+mod bind;
 mod cli;
 mod corpus_import;
 mod corpus_nodes;
 mod device;
 mod example;
+mod fold;
 mod import;
 mod out;
 mod tidy;

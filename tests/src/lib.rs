@@ -5,3 +5,4 @@
 pub mod allocation;
 pub mod corpus;
 pub mod model;
+pub mod streams;

@@ -96,8 +96,8 @@ fn lanes(stream: &Stream, channels: &[ChannelId], offsets: &[usize]) -> Vec<usiz
         if offsets.iter().all(|offset| offset.is_multiple_of(lanes)) && all.last() != Some(&lanes) {
             all.push(lanes);
         }
-        // The next fewer beats that more lanes give.
-        beats = if lanes >= widest { 0 } else { widest.div_ceil(lanes + 1) };
+        // One less than these lanes need.
+        beats = widest.div_ceil(lanes) - 1;
     }
     if all.is_empty() {
         all.push(1);

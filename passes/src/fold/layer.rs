@@ -66,8 +66,8 @@ fn folds(total: usize) -> Vec<usize> {
     while parallel >= 1 {
         let n = total.div_ceil(parallel);
         all.push(n);
-        // The next smaller parallelism that needs more folds.
-        parallel = if n >= total { 0 } else { total.div_ceil(n + 1) };
+        // One less than the least parallelism that gets by with n folds.
+        parallel = total.div_ceil(n) - 1;
     }
     all
 }

@@ -52,6 +52,9 @@ pub(super) fn merge(reads: Vec<Event>, gives: Vec<Event>) -> Vec<Event> {
 
 /// The list of `rows` over a frame of `total` beats of input 0; `events(i)` makes row i's, ascending.
 ///
+/// What makes two rows the same phases: what the row does, and the counts and the future relative to its base.
+type RowKey<'a> = (&'a [i64], [i64; 4]);
+
 /// `need` is one more than the largest beat read so far; `free` is the longest prefix that no later phase reads,
 /// frames to come included.
 pub(super) fn assemble(total: u64, rows: &[Row], mut events: impl FnMut(usize) -> Vec<Event>) -> PhaseList {
@@ -65,7 +68,7 @@ pub(super) fn assemble(total: u64, rows: &[Row], mut events: impl FnMut(usize) -
 
     let mut list = PhaseList::new();
     list.set_preset(Preset { unread_tail: (total - last) as u64, unread_head: head as u64 });
-    let mut known: BTreeMap<(&[i64], [i64; 4]), (Option<u32>, State)> = BTreeMap::new();
+    let mut known: BTreeMap<RowKey<'_>, (Option<u32>, State)> = BTreeMap::new();
     let mut now = State { need: last - total, free: head, idle: 0 };
     for (i, row) in rows.iter().enumerate() {
         let relative = State { need: now.need - row.base, free: now.free - row.base, idle: now.idle };

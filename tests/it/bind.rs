@@ -1,0 +1,134 @@
+//! Binding: real shapes of primitives, banks and copies, refusals with every buffer.
+
+use nonresc_ir::stream::{Kind, Stream, phases};
+use nonresc_passes::area::{Memory, Role, bank_words};
+use nonresc_passes::bind::{Primitive, bind, candidates};
+use nonresc_passes::device::{Device, Family};
+use nonresc_passes::target::{Bits, Rate, Target};
+use nonresc_tests::streams::{Builder, square};
+
+fn target(device: Device) -> Target {
+    Target {
+        device,
+        clock_mhz: 100.0,
+        rate: Rate::Fastest,
+        bits: Bits { weights: 8, activations: 8 },
+        seed: 0,
+    }
+}
+
+fn fifo(words: u64, width: u64) -> Memory {
+    Memory {
+        role: Role::Fifo(nonresc_ir::id::ChannelId(0)),
+        width,
+        words,
+        banks: 1,
+        bank_words: words,
+        readers: 1,
+        in_order: true,
+        constant: false,
+    }
+}
+
+#[test]
+fn port_shapes_decide_and_not_bits() {
+    // 703 x 64 bits are 2.4 blocks of 18,432 bits, and no mode holds them in fewer than 4.
+    for family in Family::ALL {
+        let all = candidates(&fifo(703, 64), family);
+        let block = all.iter().find(|c| c.primitive == Primitive::Block).unwrap();
+        assert_eq!((block.usage.bram18, block.allocated_words >= 703), (4, true), "{family:?}");
+    }
+}
+
+#[test]
+fn a_copy_for_each_reader_and_a_bank_for_each_row() {
+    let three = Memory { banks: 3, bank_words: 32, readers: 2, in_order: false, ..fifo(96, 72) };
+    let all = candidates(&three, Family::UltraScalePlus);
+    let block = all.iter().find(|c| c.primitive == Primitive::Block).unwrap();
+    assert_eq!(block.count, 3 * 2 * 2, "two blocks of 36 bits for each bank of each reader");
+    assert!(all.iter().all(|c| c.primitive != Primitive::ShiftRegister), "it is not read in order");
+}
+
+#[test]
+fn families_differ_in_what_they_have() {
+    let kinds = |family| candidates(&fifo(40, 8), family).iter().map(|c| c.primitive).collect::<Vec<_>>();
+    assert!(!kinds(Family::Ecp5).contains(&Primitive::ShiftRegister));
+    assert!(kinds(Family::Series7).contains(&Primitive::ShiftRegister));
+    assert!(!kinds(Family::Series7).contains(&Primitive::UltraRam));
+    let rom = Memory { constant: true, in_order: false, ..fifo(5000, 72) };
+    let ways = candidates(&rom, Family::UltraScalePlus);
+    assert!(ways.iter().all(|c| c.primitive != Primitive::UltraRam), "it has no initial contents");
+}
+
+#[test]
+fn a_bank_holds_the_most_that_can_lie_in_its_rows() {
+    // By counting, for every place where the kept beats may begin.
+    for (row, rows) in [(5u64, 3u64), (4, 2), (7, 1)] {
+        for depth in 1..40 {
+            let in_bank = |begin: u64| (begin..begin + depth).filter(|b| b / row % rows == 0).count() as u64;
+            let most = (0..row * rows).map(in_bank).max().unwrap();
+            assert_eq!(bank_words(depth, row, 1, rows, 1), most, "{depth} of rows of {row}, {rows} banks");
+        }
+    }
+}
+
+/// Two convolutions and a skip, folded a little, each channel as deep as its readers need.
+fn block() -> Stream {
+    let mut b = Builder::default();
+    let x = b.source(square(8, 16));
+    let y = b.conv("first", x, 8, 3, 1, None);
+    let z = b.conv("second", y, 8, 3, 1, Some(x));
+    b.mark_skip(1);
+    let mut stream = b.finish(z);
+    let actors: Vec<_> = stream.actors().collect();
+    for id in actors {
+        if let Kind::MatVec(a) = &mut stream.actor_mut(id).kind {
+            (a.fold.pe, a.fold.simd) = (4, 9);
+        }
+    }
+    let ids: Vec<_> = stream.channels().collect();
+    for id in ids {
+        stream.channel_mut(id).lanes = 4;
+        let channel = stream.channel(id);
+        let least = channel.readers.iter().map(|r| phases(&stream, r.actor).least_depth(r.input));
+        let depth = if channel.skip.is_some() { 70 } else { least.max().unwrap() };
+        stream.channel_mut(id).depth = Some(depth);
+    }
+    stream
+}
+
+fn snapshot(name: &str, text: String) {
+    insta::with_settings!({snapshot_path => "../snapshots/bind", prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!(name, text);
+    });
+}
+
+#[test]
+fn a_residual_block_on_each_family() {
+    for device in ["xck26", "xc7z020", "LFE5U-85F", "none"] {
+        let binding = bind(&block(), &target(Device::find(device).unwrap())).unwrap();
+        snapshot(&format!("block_{device}"), binding.to_string());
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_every_buffer() {
+    let text = "name = \"tiny\"\nfamily = \"7-series\"\nluts = 900\nmemory_luts = 60\nffs = 4000\ndsps = 100\n\
+                bram18 = 2\nclock_mhz = 100\n";
+    let device = Device::parse(text, "tiny.toml").unwrap();
+    snapshot("refused", bind(&block(), &target(device)).unwrap_err().to_string());
+}
+
+#[test]
+fn totals_are_the_sums_of_the_items() {
+    let binding = bind(&block(), &target(Device::find("xck26").unwrap())).unwrap();
+    let memories: u64 = binding.memories.iter().map(|m| m.made_of.usage.luts).sum();
+    let actors: u64 = binding.actors.iter().map(|a| a.area.luts).sum();
+    assert_eq!(binding.total.luts, memories + actors);
+    let blocks: u64 = binding.memories.iter().map(|m| m.made_of.usage.bram18).sum();
+    assert_eq!(binding.total.bram18, blocks);
+    let channels = binding.bits.fifo + binding.bits.line_buffer;
+    let of = |role: &Role| matches!(role, Role::Fifo(_) | Role::LineBuffer(_));
+    let each: u64 = binding.memories.iter().filter(|m| of(&m.memory.role)).map(|m| m.memory.bits()).sum();
+    assert_eq!(channels, each);
+}
