@@ -8,6 +8,7 @@
 //! No pass, device, clock rate or command line here.
 
 pub mod diagnostic;
+pub mod eval;
 pub mod id;
 pub mod names;
 pub mod network;

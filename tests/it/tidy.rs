@@ -242,7 +242,12 @@ fn cases_and_snapshots_belong_together() {
         let Some(snapshot) = name.strip_prefix("tests/snapshots/") else { continue };
         let stem = snapshot.split('.').next().unwrap_or_default();
         let last = stem.rsplit('/').next().unwrap_or_default();
-        let named = all.iter().any(|(n, t)| n.starts_with("tests/it/") && t.contains(&format!("\"{last}\"")));
+        // Whole, or with the parts that the test fills in behind the first word.
+        let whole = format!("\"{last}\"");
+        let filled = format!("\"{}_{{", last.split('_').next().unwrap_or_default());
+        let named = all
+            .iter()
+            .any(|(n, t)| n.starts_with("tests/it/") && (t.contains(&whole) || t.contains(&filled)));
         if !cases.contains(stem) && !named {
             faults.push(format!("{name}: no case and no test is called so"));
         }

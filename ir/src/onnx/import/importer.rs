@@ -199,7 +199,12 @@ impl<'m> Importer<'m> {
                     let value = Edit::new(&mut self.network).input(info.name(), input.ty, input.batch);
                     Item::Value { value, fixed: false }
                 }
-                Err(fault) => {
+                Err(mut fault) => {
+                    let readers = nodes.iter().filter(|n| n.input.iter().any(|i| i == info.name()));
+                    let readers: Vec<&str> = readers.map(|n| n.op_type()).collect();
+                    if !readers.is_empty() {
+                        fault.what += &format!(", read by {}", readers.join(", "));
+                    }
                     self.fault(fault);
                     Item::Unknown { fixed: false }
                 }

@@ -50,11 +50,11 @@ pub(super) fn merge(reads: Vec<Event>, gives: Vec<Event>) -> Vec<Event> {
     }
 }
 
-/// The list of `rows` over a frame of `total` beats of input 0; `events(i)` makes row i's, ascending.
-///
 /// What makes two rows the same phases: what the row does, and the counts and the future relative to its base.
 type RowKey<'a> = (&'a [i64], [i64; 4]);
 
+/// The list of `rows` over a frame of `total` beats of input 0; `events(i)` makes row i's, ascending.
+///
 /// `need` is one more than the largest beat read so far; `free` is the longest prefix that no later phase reads,
 /// frames to come included.
 pub(super) fn assemble(total: u64, rows: &[Row], mut events: impl FnMut(usize) -> Vec<Event>) -> PhaseList {

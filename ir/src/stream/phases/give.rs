@@ -30,10 +30,12 @@ impl Pixel {
             previous = fold_ends[last_channel / pe].max(previous + 1);
             gives.push(previous);
         }
+        let compute = fold_ends.last().copied().unwrap_or(1);
+        let period = compute.max(beats as u64);
+        within_period(&mut gives, period);
         let adds =
             (0..beats).map(|beat| a.add.is_some_and(|add| takes_skip(beat, add.offset, add.channels, lanes)));
-        let compute = fold_ends.last().copied().unwrap_or(1);
-        Pixel { compute, period: compute.max(beats as u64), adds: adds.collect(), gives }
+        Pixel { compute, period, adds: adds.collect(), gives }
     }
 
     /// The event that gives a beat.
@@ -44,6 +46,15 @@ impl Pixel {
     /// Phases from the last window load to the frame's end.
     pub(super) fn last(&self) -> u64 {
         self.gives.last().map_or(self.compute, |&last| last.max(self.compute))
+    }
+}
+
+/// Delays the first gives of a pixel so far that they do not meet the last ones of the pixel before, `period`
+/// phases earlier. Ascending gives stay ascending, and the last stays where it is.
+pub(super) fn within_period(gives: &mut [u64], period: u64) {
+    let Some(&last) = gives.last() else { return };
+    for (beat, at) in gives.iter_mut().enumerate() {
+        *at = (*at).max((last + 1 + beat as u64).saturating_sub(period));
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::Lanes;
 use super::assemble::{Event, Row, assemble, merge};
-use super::give::takes_skip;
+use super::give::{takes_skip, within_period};
 use super::list::PhaseList;
 use crate::stream::actor::{Map, MatVec, Select, Sum};
 
@@ -181,8 +181,10 @@ fn regroup(
             }
         }
     }
-    list.gives =
-        in_order((0..beats_out).map(|beat| waits(beat).checked_sub(1).map_or(0, |last| read_at[last])));
+    let complete = |beat| waits(beat).checked_sub(1).map_or(0, |last| read_at[last]);
+    let mut gives: Vec<u64> = in_order((0..beats_out).map(complete)).iter().map(|g| g.0 as u64).collect();
+    within_period(&mut gives, list.period as u64);
+    list.gives = gives.into_iter().map(|at| (at as usize, false)).collect();
     list.reads = read_at.into_iter().enumerate().map(|(i, at)| (at, first + i)).collect();
     list
 }

@@ -153,7 +153,7 @@ impl Plan {
                     let operands: Vec<Tensor> =
                         step.operands.iter().zip(types).map(|(place, ty)| take(memory, place, ty)).collect();
                     let operands: Vec<&Tensor> = operands.iter().collect();
-                    put(memory, &step.result, &step.ty, plain::operator(op, &operands, &step.ty)?);
+                    put(memory, &step.result, &step.ty, plain::operator(op, &operands)?);
                 }
             }
         }
