@@ -11,5 +11,6 @@ mod device;
 mod example;
 mod fold;
 mod import;
+mod order;
 mod out;
 mod tidy;

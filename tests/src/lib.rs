@@ -5,4 +5,6 @@
 pub mod allocation;
 pub mod corpus;
 pub mod model;
+pub mod seed;
+pub mod shuffle;
 pub mod streams;

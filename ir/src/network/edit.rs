@@ -1,6 +1,7 @@
 //! The only way to change a network: types are inferred as nodes go in, names are merged, and nothing is
 //! replaced by a value of another type.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -158,30 +159,50 @@ impl<'a> Edit<'a> {
     }
 
     /// Gives every activation `batch` frames.
+    ///
+    /// # Errors
+    /// Where an operator does not allow it; the network is then as it was.
     pub fn set_batch(&mut self, batch: usize) -> Result<(), EditError> {
-        let nodes: Vec<NodeId> =
-            self.network.inputs().iter().filter(|i| i.batch != Batch::Absent).map(|i| i.node).collect();
-        for node in nodes {
-            if let Some(first) = self.network.node_mut(node).results[0].shape.0.first_mut() {
+        let ports = self.network.inputs().iter().filter(|i| i.batch != Batch::Absent);
+        let mut new = BTreeMap::new();
+        for node in ports.map(|i| i.node) {
+            let mut results = self.network.node(node).results.clone();
+            if let Some(first) = results[0].shape.0.first_mut() {
                 *first = batch;
             }
+            new.insert(node, results);
         }
-        self.retype()
+        self.infer_from(new)
     }
 
     /// Infers all types anew, inputs and constants as they stand.
+    ///
+    /// # Errors
+    /// Where an operator does not take its operands; the network is then as it was.
     pub fn retype(&mut self) -> Result<(), EditError> {
+        self.infer_from(BTreeMap::new())
+    }
+
+    /// Infers the types of all nodes but those in `new`, and sets them once all are known.
+    fn infer_from(&mut self, mut new: BTreeMap<NodeId, Vec<ValueType>>) -> Result<(), EditError> {
         let order = self.network.topological().ok_or_else(|| EditError("the network has a cycle".into()))?;
         for node in order {
-            if matches!(self.network.op(node), Op::Input(_) | Op::Const(_)) {
+            let op = self.network.op(node);
+            if matches!(op, Op::Input(_) | Op::Const(_)) {
                 continue;
             }
             let operands = self.network.operands(node);
-            let types: Vec<&ValueType> = operands.iter().map(|&v| self.network.ty(v)).collect();
-            let op = self.network.op(node);
+            let ty = |v: &Value| match new.get(&v.node) {
+                Some(results) => &results[usize::from(v.port)],
+                None => self.network.ty(*v),
+            };
+            let types: Vec<&ValueType> = operands.iter().map(ty).collect();
             let results = infer(op, &types).map_err(|why| {
                 EditError(format!("{} \"{}\": {why}", op.name(), self.network.node(node).names))
             })?;
+            new.insert(node, results);
+        }
+        for (node, results) in new {
             self.network.node_mut(node).results = results;
         }
         Ok(())

@@ -4,13 +4,17 @@
 
 mod edit;
 mod graph;
+mod hash;
 mod infer;
 mod op;
+mod order;
 mod types;
 
 pub use edit::{Edit, EditError};
 pub use graph::{Batch, InputPort, Network, Node, OutputPort, Preprocess};
+pub use hash::digest;
 pub use infer::{MAX_ELEMENTS, MAX_RANK, infer};
 pub(crate) use infer::{broadcast, infer_any};
 pub use op::*;
+pub use order::canonicalise;
 pub use types::{Element, Pair, Rounding, Shape, Sides, ValueType};
