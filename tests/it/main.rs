@@ -11,6 +11,7 @@ mod device;
 mod example;
 mod fold;
 mod import;
+mod lower;
 mod order;
 mod out;
 mod tidy;

@@ -3,6 +3,7 @@
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 
 use super::actor::{Actor, Map};
+use crate::diagnostic::Diagnostic;
 use crate::id::{ActorId, ChannelId};
 
 /// One reader of a channel: the actor and its input port.
@@ -54,6 +55,7 @@ impl Channel {
 pub struct Stream {
     graph: StableDiGraph<Actor, ChannelId>,
     channels: Vec<Channel>,
+    notes: Vec<Diagnostic>,
 }
 
 fn index(id: ActorId) -> NodeIndex {
@@ -102,6 +104,16 @@ impl Stream {
         self.graph.add_edge(index(old.writer), index(new), channel);
         self.connect(Channel { writer: new, output: 0, readers: readers.to_vec(), map, lanes, ..old });
         new
+    }
+
+    /// Adds a remark for the user.
+    pub fn note(&mut self, note: Diagnostic) {
+        self.notes.push(note);
+    }
+
+    /// Remarks for the user, such as what is left to the host.
+    pub fn notes(&self) -> &[Diagnostic] {
+        &self.notes
     }
 
     /// The actor of an id that this stream gave out.

@@ -17,6 +17,7 @@
 mod actor;
 mod graph;
 mod phases;
+mod print;
 mod stages;
 
 pub use actor::*;

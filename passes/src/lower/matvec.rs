@@ -1,0 +1,101 @@
+//! Convolutions and dense layers to matrix-vector actors.
+//!
+//! A dense layer behind a map `C x H x W` reads it as a window over the whole map: its weights [O, C*H*W] are those
+//! of a kernel [O, C, H, W]. So the weights of every matrix-vector actor are in the order output, channel, row,
+//! column, and their images in the order of the stream (row, column, channel) come from one rule.
+
+use nonresc_ir::id::{NodeId, Value};
+use nonresc_ir::network::{Conv, Element, Op, Pair};
+use nonresc_ir::stream::{Activation, Fold, Form, Kind, Map, MatVec, Multiplier, Window};
+
+use super::builder::{Builder, map_of};
+use super::refuse;
+
+/// One product a clock.
+const UNFOLDED: Fold =
+    Fold { pe: 1, simd: 1, form: Form::Held { slots: 1 }, ports: 1, multiplier: Multiplier::Dsp };
+
+pub(super) fn conv(b: &mut Builder<'_>, node: NodeId, a: &Conv) {
+    let operands = b.network.operands(node);
+    let (kernel, output) = (b.network.ty(operands[1]).shape.chw(), map_of(b.network, node.into()));
+    let (Some((_, h, w)), Some(output)) = (kernel, output) else {
+        return refuse::rank(b, node);
+    };
+    let window = Window { kernel: Pair { h, w }, stride: a.stride, pad: a.pad, dilation: a.dilation };
+    let groups = a.groups;
+    matrix_vector(b, node, &operands, output, groups, |_| window);
+}
+
+pub(super) fn dense(b: &mut Builder<'_>, node: NodeId) {
+    let operands = b.network.operands(node);
+    let Some(output) = map_of(b.network, node.into()) else {
+        return refuse::rank(b, node);
+    };
+    matrix_vector(b, node, &operands, output, 1, |input| Window {
+        kernel: Pair { h: input.height, w: input.width },
+        ..Window::POINT
+    });
+}
+
+fn matrix_vector(
+    b: &mut Builder<'_>,
+    node: NodeId,
+    operands: &[Value],
+    output: Map,
+    groups: usize,
+    window: impl FnOnce(Map) -> Window,
+) {
+    let mut weights = blake3::Hasher::new();
+    let mut weight_bits = b.bits.weights;
+    for (i, &operand) in operands.iter().enumerate().skip(1) {
+        match constant(b, operand, &mut weights) {
+            Some(element) if i == 1 => {
+                if let Element::Int { bits, .. } = element {
+                    weight_bits = u32::from(bits);
+                }
+            }
+            Some(_) => {}
+            None => return refuse::weights(b, node, i),
+        }
+    }
+    let place = b.whole(operands[0]);
+    let kind = Kind::MatVec(MatVec {
+        input: place.map,
+        output,
+        window: window(place.map),
+        groups,
+        bias: operands.len() > 2,
+        weights: weights.finalize().to_hex()[..16].to_string(),
+        weight_bits,
+        add: None,
+        activation: Activation::Identity,
+        fold: UNFOLDED,
+    });
+    let actor = b.actor(node, kind);
+    b.read(actor, 0, place, None);
+    b.give(node, actor, true);
+}
+
+/// The element of a constant, quantisers in front of it looked through; all that it hangs on goes into `digest`.
+fn constant(b: &Builder<'_>, value: Value, digest: &mut blake3::Hasher) -> Option<Element> {
+    match b.network.op(value.node) {
+        Op::Const(tensor) => {
+            digest.update(format!("{} {} ", tensor.element(), tensor.shape()).as_bytes());
+            for number in tensor.to_f64() {
+                digest.update(&number.to_le_bytes());
+            }
+            Some(tensor.element())
+        }
+        Op::Quantise(_) | Op::Dequantise(_) => {
+            let operands = b.network.operands(value.node);
+            let elements: Option<Vec<Element>> =
+                operands.iter().map(|&operand| constant(b, operand, digest)).collect();
+            let quantised = match b.network.op(value.node) {
+                Op::Quantise(a) => Some(Element::Int { bits: a.bits, signed: a.signed }),
+                _ => None,
+            };
+            quantised.or(elements?.first().copied())
+        }
+        _ => None,
+    }
+}
