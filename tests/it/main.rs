@@ -9,6 +9,7 @@ mod corpus_import;
 mod corpus_nodes;
 mod device;
 mod example;
+mod fifo;
 mod fold;
 mod import;
 mod lower;

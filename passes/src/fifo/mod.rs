@@ -1,10 +1,33 @@
 //! Depths of channels from the timing contract, with evidence.
+//!
+//! - [`timed`]: the stream laid out as events.
+//! - [`forward`]: the recurrence: start times, frame by frame, and hangs.
+//! - [`steady`]: from reset on: interval, latency, peaks, least words to run at all.
+//! - [`periodic`]: schedules that repeat; whether a depth is enough.
+//! - [`search`]: the least depths.
+//! - [`evidence`]: who waits for whom.
+//!
+//! No device facts here: what depths cost is `bind`'s affair.
+
+mod evidence;
+mod forward;
+mod periodic;
+mod search;
+mod steady;
+mod timed;
+
+pub use evidence::Link;
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
-use nonresc_ir::stream::Stream;
+use nonresc_ir::id::{ActorId, ChannelId};
+use nonresc_ir::stream::{Kind, Stream};
 
 use crate::design::{Options, StreamDesign};
 use crate::pass::{Function, Pass, Property};
+use periodic::Periodic;
+use search::Known;
+use steady::Steady;
+use timed::Timed;
 
 /// The pass, for the table.
 pub(crate) const PASS: Pass = Pass::on_stream("fifo", "exact depth of every channel, with evidence", run)
@@ -17,18 +40,239 @@ fn run(design: &mut StreamDesign, options: &Options) -> Result<(), Diagnostics> 
     Ok(())
 }
 
+/// Which depths channels get: the baselines that savings are measured against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// The least, all of them.
+    #[default]
+    Exact,
+    /// Skips hold a whole frame, all others the least.
+    WholeFrame,
+    /// Every channel holds a whole frame.
+    AllWholeFrame,
+}
+
+impl Mode {
+    /// As `--fifos` takes them.
+    pub const NAMES: &[&str] = &["exact", "whole-frame", "all-whole-frame"];
+}
+
+impl std::str::FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "exact" => Ok(Mode::Exact),
+            "whole-frame" => Ok(Mode::WholeFrame),
+            "all-whole-frame" => Ok(Mode::AllWholeFrame),
+            _ => Err(format!("'{text}' is no sizing ({})", Mode::NAMES.join(", "))),
+        }
+    }
+}
+
+/// How much is spent on proofs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// Depths that a paced schedule occupies: enough, not the least.
+    Fast,
+    /// The least depths, proven within a budget of events (not of time, so that results never hang on the machine).
+    #[default]
+    Full,
+}
+
 /// How channels are sized.
-#[derive(Clone, Debug, Default)]
-pub struct FifoOptions {}
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FifoOptions {
+    /// Which depths.
+    pub mode: Mode,
+    /// How much is spent on proofs.
+    pub effort: Effort,
+}
 
-/// Depths, interval and their evidence.
-#[derive(Clone, Debug)]
-pub struct Sizing {}
+/// Events that a search may compute: some seconds.
+const BUDGET: u64 = 200_000_000;
 
-/// Sizes every channel.
+/// Frames that a stream is run to see it settle.
+const SETTLE_FRAMES: u64 = 100;
+
+/// What is known of one depth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// A reader needs so many words at once: with one less it waits for ever.
+    ReaderHangs,
+    /// With one word less a frame takes longer, as this cycle of waiting says; or the stream hangs.
+    Cycle(Vec<Link>),
+    /// One word is the least there is.
+    Single,
+    /// Enough for the interval; that less would do was not ruled out.
+    Feasible,
+    /// The baseline asked for this depth.
+    Chosen,
+}
+
+impl Evidence {
+    /// Whether one word less is known to be too short.
+    pub fn proven(&self) -> bool {
+        matches!(self, Evidence::ReaderHangs | Evidence::Cycle(_) | Evidence::Single)
+    }
+}
+
+/// The depth of one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Depth {
+    /// Which.
+    pub channel: ChannelId,
+    /// Words.
+    pub words: u64,
+    /// Most words held at once from reset on, the stream running as fast as it can.
+    pub peak_words: u64,
+    /// Least words with which the stream runs at all, where the channel carries a skip.
+    pub least_running_words: Option<u64>,
+    /// Why not one less.
+    pub evidence: Evidence,
+}
+
+/// Depths, interval and latency.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sizing {
+    /// How the time passes with these depths.
+    pub timing: Timing,
+    /// Every channel, in the order of ids.
+    pub channels: Vec<Depth>,
+}
+
+/// How a stream with given depths runs, from reset on, its pins never waiting.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timing {
+    /// Clocks from frame to frame: so many ...
+    pub interval_clocks: u64,
+    /// ... in so many frames; 1 where every frame takes the same.
+    pub interval_frames: u64,
+    /// Frames after which every frame is like the one before, where that was seen.
+    pub settled_after: Option<u64>,
+    /// For each sink, the clock in which the first frame's first beat leaves, and its last.
+    pub outputs: Vec<(ActorId, u64, u64)>,
+    /// First and last phase with beats of each actor in the first frame.
+    pub actors: Vec<(ActorId, u64, u64)>,
+    /// Most words of each channel held at once in the frames that were run: in all frames, once settled.
+    pub peak_words: Vec<u64>,
+}
+
+impl Timing {
+    /// Clocks a frame.
+    pub fn interval(&self) -> f64 {
+        self.interval_clocks as f64 / self.interval_frames as f64
+    }
+}
+
+/// Sizes every channel and writes the depths into the stream.
 ///
 /// # Errors
-/// Where no depth lets the stream run.
-pub fn size(_stream: &mut Stream, _options: &FifoOptions) -> Result<Sizing, Diagnostics> {
-    Err(Diagnostic::new("fifo/absent", "fifo", "this pass is not there yet", "use --stop-after fold").into())
+/// A stream that is too large for the recurrence, or (a fault of nonresc) misses its interval after sizing.
+pub fn size(stream: &mut Stream, options: &FifoOptions) -> Result<Sizing, Diagnostics> {
+    let timed = Timed::new(stream);
+    let interval = timed.bottleneck();
+    let channels = timed.channels.len();
+    let mut periodic = Periodic::paced(&timed, interval);
+    let mut chosen = vec![false; channels];
+    for (i, c) in timed.channels.iter().enumerate() {
+        let skip = stream.channel(c.id).skip.is_some();
+        chosen[i] = options.mode == Mode::AllWholeFrame || (options.mode == Mode::WholeFrame && skip);
+        if chosen[i] {
+            periodic.depth[i] = periodic.depth[i].max(u64::from(c.beats));
+        }
+    }
+    let free: Vec<bool> = chosen.iter().map(|chosen| !chosen).collect();
+    let known = match options.effort {
+        Effort::Fast => vec![Known::Enough; channels],
+        Effort::Full => search::shorten(&timed, &mut periodic, &free, BUDGET),
+    };
+    for (c, &depth) in timed.channels.iter().zip(&periodic.depth) {
+        stream.channel_mut(c.id).depth = Some(depth);
+    }
+    // The schedule proves that no frame takes longer, the slowest actor's phases that none takes less.
+    let mut timing = run_timed(stream, &timed, &periodic.depth)?;
+    if timing.settled_after.is_none() {
+        (timing.interval_clocks, timing.interval_frames) = (interval, 1);
+    }
+    if timing.interval_clocks != interval * timing.interval_frames {
+        let why = format!("its frames take {} clocks, not {interval}", timing.interval());
+        let remedy = "report this as a fault of nonresc";
+        return Err(Diagnostic::new("fifo/interval", "the sized stream", why, remedy).into());
+    }
+    let depth = |(i, known): (usize, Known)| {
+        let id = timed.channels[i].id;
+        let skip = stream.channel(id).skip.is_some() && options.mode == Mode::Exact;
+        Depth {
+            channel: id,
+            words: periodic.depth[i],
+            peak_words: timing.peak_words[i],
+            least_running_words: skip.then(|| steady::least_running(&timed, &periodic.depth, i)).flatten(),
+            evidence: match known {
+                _ if chosen[i] => Evidence::Chosen,
+                Known::Hangs => Evidence::ReaderHangs,
+                Known::Slower(cycle) => Evidence::Cycle(evidence::links(&timed, &cycle)),
+                Known::Single => Evidence::Single,
+                Known::Enough => Evidence::Feasible,
+            },
+        }
+    };
+    let channels = known.into_iter().enumerate().map(depth).collect();
+    Ok(Sizing { timing, channels })
+}
+
+/// How a stream runs with the depths that it has.
+///
+/// # Errors
+/// A stream that hangs: the channels that are full, and who waits for whom. A channel without a depth.
+pub fn measure(stream: &Stream) -> Result<Timing, Diagnostics> {
+    let timed = Timed::new(stream);
+    let mut faults = Diagnostics::default();
+    let mut depths = Vec::with_capacity(timed.channels.len());
+    for c in &timed.channels {
+        match stream.channel(c.id).depth {
+            Some(depth @ 1..) => depths.push(depth),
+            _ => faults.push(Diagnostic::new(
+                "fifo/depth",
+                format!("channel {}", c.id),
+                "it has no depth, or none that holds a word",
+                "size the stream, or give every channel at least one word",
+            )),
+        }
+    }
+    faults.or(())?;
+    let timing = run_timed(stream, &timed, &depths)?;
+    if timing.settled_after.is_none() {
+        let why = format!("its frames did not settle into a pattern within {SETTLE_FRAMES}");
+        return Err(
+            Diagnostic::new("fifo/unsettled", "the stream", why, "give the channels more words").into()
+        );
+    }
+    Ok(timing)
+}
+
+fn run_timed(stream: &Stream, timed: &Timed, depths: &[u64]) -> Result<Timing, Diagnostics> {
+    let steady =
+        steady::steady(timed, depths, SETTLE_FRAMES).map_err(|hang| evidence::hang(stream, timed, &hang))?;
+    Ok(timing(stream, timed, steady))
+}
+
+fn timing(stream: &Stream, timed: &Timed, steady: Steady) -> Timing {
+    let frames = steady.first_frame.iter();
+    let actors: Vec<(ActorId, u64, u64)> = timed
+        .actors
+        .iter()
+        .zip(frames)
+        .map(|(a, &(first, last))| (a.id, first as u64, last as u64))
+        .collect();
+    let sink = |id: ActorId| matches!(stream.actor(id).kind, Kind::Sink(_));
+    let (interval_clocks, interval_frames) = steady.growth.unwrap_or((0, 1));
+    Timing {
+        interval_clocks,
+        interval_frames,
+        settled_after: steady.growth.map(|_| steady.run),
+        outputs: actors.iter().copied().filter(|a| sink(a.0)).collect(),
+        actors,
+        peak_words: steady.peak,
+    }
 }

@@ -1,0 +1,114 @@
+//! What a stream with given depths does from reset on: its interval, its latency, how full its channels get, and
+//! with how few words a channel lets it run at all.
+
+use super::forward::{Forward, Hang, reach};
+use super::timed::{RELEASE, Timed, TimedActor};
+
+/// Longest period in frames that is looked for; rates that are no whole number of clocks have such.
+const LONGEST_PERIOD: usize = 16;
+
+/// Events beyond which only a period of one frame is looked for, to save memory.
+const LARGE: usize = 1_000_000;
+
+/// What the recurrence finds.
+#[derive(Clone, Debug)]
+pub(super) struct Steady {
+    /// Once the growth is the same everywhere: clocks, and in how many frames.
+    pub(super) growth: Option<(u64, u64)>,
+    /// Frames that were run.
+    pub(super) run: u64,
+    /// Start of the first and of the last event of each actor in the first frame.
+    pub(super) first_frame: Vec<(i64, i64)>,
+    /// Most places of each channel held at once, in all frames run.
+    pub(super) peak: Vec<u64>,
+}
+
+/// Runs a stream until its growth is the same everywhere, over as many frames as the recurrence looks back: what
+/// follows then repeats for ever, since the state is a shift of an earlier one. Gives up after `most_frames`: deep
+/// channels in front of a slow actor take thousands to fill.
+pub(super) fn steady(timed: &Timed, depth: &[u64], most_frames: u64) -> Result<Steady, Hang> {
+    let span = reach(timed, depth) as usize;
+    let longest = if timed.events.len() > LARGE { 1 } else { LONGEST_PERIOD };
+    let mut forward = Forward::from_reset(timed, depth, span + longest);
+    let mut peak = vec![0; timed.channels.len()];
+    let mut first_frame = Vec::new();
+    for frame in 0..most_frames {
+        forward.run_frame()?;
+        peaks(timed, &forward, frame, span, &mut peak);
+        if frame == 0 {
+            let starts = forward.starts(0);
+            let of = |a: &TimedActor| (starts[a.first as usize], starts[a.end as usize - 1]);
+            first_frame = timed.actors.iter().map(of).collect();
+        }
+        for period in 1..=longest {
+            if let Some(clocks) = growth(&forward, period, span) {
+                let growth = Some((clocks as u64, period as u64));
+                return Ok(Steady { growth, run: frame + 1, first_frame, peak });
+            }
+        }
+    }
+    Ok(Steady { growth: None, run: most_frames, first_frame, peak })
+}
+
+/// The growth over `period` frames, where it is the same for every event of the last `span` frames.
+fn growth(forward: &Forward<'_>, period: usize, span: usize) -> Option<i64> {
+    if forward.kept() < period + span {
+        return None;
+    }
+    let growth = forward.starts(0).first()? - forward.starts(period).first()?;
+    let same = |back: usize| {
+        let (now, before) = (forward.starts(back), forward.starts(back + period));
+        now.iter().zip(before).all(|(x, y)| x - y == growth)
+    };
+    (0..span).all(same).then_some(growth)
+}
+
+/// Raises `peak` to the most places of each channel that are held as a beat of the newest frame is given.
+fn peaks(timed: &Timed, forward: &Forward<'_>, frame: u64, span: usize, peak: &mut [u64]) {
+    let frame = frame as i64;
+    for (channel, c) in timed.channels.iter().enumerate() {
+        let beats = i64::from(c.beats);
+        for r in &c.readers {
+            // Places are counted from the newest frame's first; those before the frames looked back are free.
+            let free_at = |place: i64| {
+                let (in_frame, of) = (place.rem_euclid(beats), place.div_euclid(beats));
+                let of = of - i64::from(in_frame < i64::from(r.head));
+                match of {
+                    _ if of + frame < 0 => i64::MIN,
+                    ..=0 => forward.starts(-of as usize)[r.freed_by[in_frame as usize] as usize] + RELEASE,
+                    _ => i64::MAX,
+                }
+            };
+            let mut freed = -(span as i64).min(frame) * beats;
+            for (beat, &by) in c.given_by.iter().enumerate() {
+                let given = forward.starts(0)[by as usize];
+                while freed <= beat as i64 && free_at(freed) <= given {
+                    freed += 1;
+                }
+                peak[channel] = peak[channel].max((beat as i64 + 1 - freed) as u64);
+            }
+        }
+    }
+}
+
+/// The least depth of a channel with which the stream runs at all, all other depths given.
+///
+/// A place can be taken again only once it is freed; where that waits for a beat `depth` places later, the stream
+/// hangs. So the depth is the largest count of beats that must be given before a place is freed, less the place.
+pub(super) fn least_running(timed: &Timed, depth: &[u64], channel: usize) -> Option<u64> {
+    let mut counts = Forward::counting(timed, depth, channel);
+    let c = &timed.channels[channel];
+    let beats = i64::from(c.beats);
+    let mut least = 1;
+    for frame in 0..3 {
+        counts.run_frame().ok()?;
+        for r in &c.readers {
+            for (place, &by) in r.freed_by.iter().enumerate() {
+                // Places at a frame's start that nobody reads are freed in the frame before.
+                let of = frame + i64::from((place as u32) < r.head);
+                least = least.max(counts.starts(0)[by as usize] - (of * beats + place as i64));
+            }
+        }
+    }
+    u64::try_from(least).ok()
+}
