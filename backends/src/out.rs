@@ -26,7 +26,7 @@ pub struct OutFile {
     pub bytes: Vec<u8>,
 }
 
-/// Whether `dir` could be written by [`write`]: asked before the work begins, so that nobody waits for a refusal.
+/// Whether `dir` could be written by [`write()`]: asked before the work begins, so that nobody waits for a refusal.
 ///
 /// # Errors
 /// Where the path has no last name, is a file, or is a folder with content that this program did not write.

@@ -216,7 +216,7 @@ macro_rules! ops {
 ops! {
     /// A graph input; its type is the node's own.
     Input "input" [0..=0] {}
-    /// Rank-2 convolution of `x` [N,C,H,W] with `w` [O,C/groups,Kh,Kw] and optional bias [O].
+    /// Rank-2 convolution of `x` (N, C, H, W) with `w` (O, C/groups, Kh, Kw) and optional bias (O).
     Conv "conv" [2..=3] {
         /// Step of the window.
         stride: Pair = Pair::ONE,
@@ -227,7 +227,7 @@ ops! {
         /// Channel groups; each output group sees one input group.
         groups: usize = 1,
     }
-    /// `x` [N,F] times `w` [O,F] transposed, plus optional bias [O].
+    /// `x` (N, F) times `w` (O, F) transposed, plus optional bias (O).
     Dense "dense" [2..=3] {}
     /// Matrix product with the broadcasting of numpy.
     MatMul "matmul" [2..=2] {}
