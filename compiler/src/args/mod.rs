@@ -2,11 +2,14 @@
 //!
 //! Here text becomes values and nonsense becomes a usage error. Nothing is read, run or printed here.
 
+mod values;
+
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nonresc_passes::target::Bits;
+
+use values::{bits, clock, divisors, dump, extents, factor, numbers, rate, square};
 
 /// Compiles ONNX residual networks to exactly sized streaming FPGA schedules, with or without their skips.
 #[derive(Debug, Parser)]
@@ -59,13 +62,9 @@ pub enum Command {
     Man,
 }
 
-/// The model, and what its file leaves open.
+/// What a model's file leaves open.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Model {
-    /// Keep only this output of the graph; may be given several times (default: all)
-    #[arg(long, value_name = "NAME")]
-    pub output: Vec<String>,
-
+pub struct Reading {
     /// Shape of the first input without its batch, where the file leaves it open, such as 3x32x32
     #[arg(long, value_name = "CxHxW", value_parser = extents)]
     pub input_shape: Option<Extents>,
@@ -92,7 +91,11 @@ pub struct Compile {
 
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub source: Model,
+    pub reading: Reading,
+
+    /// Keep only this output of the graph; may be given several times (default: all)
+    #[arg(long, value_name = "NAME")]
+    pub output: Vec<String>,
 
     /// What to compile for
     #[arg(long, value_enum, default_value_t = TargetKind::Fpga)]
@@ -187,59 +190,75 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
 
-    /// Shape of the first input without its batch, where the file leaves it open, such as 3x32x32
-    #[arg(long, value_name = "CxHxW", value_parser = extents)]
-    pub input_shape: Option<Extents>,
-
-    /// Raw pixels are multiplied by this first, such as 1/255
-    #[arg(long, value_name = "FACTOR", value_parser = factor)]
-    pub scale: Option<f64>,
-
-    /// Then this is subtracted, one number or one a channel
-    #[arg(long, value_name = "NUMBERS", value_parser = numbers, allow_hyphen_values = true)]
-    pub mean: Option<Numbers>,
-
-    /// Then it is divided by this, one number or one a channel
-    #[arg(long, value_name = "NUMBERS", value_parser = divisors)]
-    pub std: Option<Numbers>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub reading: Reading,
 
     /// What computes
-    #[arg(long, value_enum, default_value_t = Engine::Auto)]
+    #[arg(long, value_enum, default_value_t = Engine::Native)]
     pub engine: Engine,
 }
 
 /// `nonresc eval`.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Example:
-  nonresc eval resnet8.onnx --data cifar-10-batches-bin/test_batch.bin --scale 1/255 --mean 0.5 --std 0.25
-
-DATA is a CIFAR-10 binary file or a folder of them, a .npz with arrays x and y, or a folder with one folder
-of PNG or JPEG images a class (sorted names are the labels). Images count from 0 to 255 before --scale.")]
+#[command(after_help = EVAL_HELP)]
 pub struct Eval {
     /// The network: an ONNX or .nir file
     pub model: PathBuf,
 
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub source: Model,
+    pub reading: Reading,
+
+    /// The output that holds the scores of the classes, where the network has several
+    #[arg(long, value_name = "NAME")]
+    pub output: Option<String>,
 
     /// The labelled images
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
+
+    /// For a folder of images: a text file whose line i is the folder name of class i. For a .npy: the .npy of
+    /// its labels
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+
+    /// Resize images so that their shorter side has N pixels, or to H x W
+    #[arg(long, value_name = "N|HxW", value_parser = square)]
+    pub resize: Option<Extents>,
+
+    /// Then cut N x N or H x W pixels out of the middle
+    #[arg(long, value_name = "N|HxW", value_parser = square)]
+    pub crop: Option<Extents>,
 
     /// Use only so many images from the beginning
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
 
     /// What computes
-    #[arg(long, value_enum, default_value_t = Engine::Auto)]
+    #[arg(long, value_enum, default_value_t = Engine::Native)]
     pub engine: Engine,
 
     /// Form of what is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+
+    /// Print how many images a second were done to standard error
+    #[arg(long)]
+    pub timings: bool,
 }
+
+const EVAL_HELP: &str = "\
+Examples:
+  nonresc eval resnet8.onnx --data cifar-10-batches-bin
+  nonresc eval resnet20.onnx --data cifar-10-batches-bin/test_batch.bin \\
+      --scale 1/255 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+  nonresc eval resnet50.onnx --data val --labels classes.txt --resize 256 --crop 224 \\
+      --scale 1/255 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+
+DATA is a CIFAR-10 or CIFAR-100 binary file or the folder of them (its test file is used), a .npz with arrays
+x and y, a .npy with --labels, or a folder with one folder of PNG or JPEG images a class, whose sorted names
+are the classes unless --labels gives their order. Images are RGB and count from 0 to 255 before --scale.";
 
 /// `nonresc devices`.
 #[derive(Debug, Args)]
@@ -290,8 +309,8 @@ pub enum Format {
 /// What computes a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Engine {
-    /// tract where it is built in, else the plain evaluator
-    Auto,
+    /// Our own kernels
+    Native,
     /// The plain evaluator: slow and obviously right
     Plain,
     /// tract; needs a build with the feature `engine`
@@ -316,71 +335,3 @@ pub struct Extents(pub Vec<usize>);
 /// One number, or one a channel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Numbers(pub Vec<f64>);
-
-fn dump(text: &str) -> Result<Dump, String> {
-    match text.split_once(':') {
-        None if text == "all" => Ok(Dump::All),
-        None if text == "read" => Ok(Dump::Read),
-        Some(("after", pass)) if !pass.is_empty() => Ok(Dump::After(pass.to_string())),
-        _ => Err("write --dump-ir, --dump-ir=after:PASS or --dump-ir=all".into()),
-    }
-}
-
-/// Largest extent of an input axis that is believed.
-const MAX_EXTENT: usize = 1 << 20;
-
-fn extents(text: &str) -> Result<Extents, String> {
-    let extent = |part: &str| part.parse().ok().filter(|n| (1..=MAX_EXTENT).contains(n));
-    let all: Option<Vec<usize>> = text.split(['x', 'X']).map(extent).collect();
-    match all {
-        Some(all) if all.len() <= 4 => Ok(Extents(all)),
-        _ => Err(format!("write channels x height x width, such as 3x32x32, each from 1 to {MAX_EXTENT}")),
-    }
-}
-
-fn finite(text: &str) -> Result<f64, String> {
-    f64::from_str(text.trim()).ok().filter(|x| x.is_finite()).ok_or_else(|| format!("'{text}' is no number"))
-}
-
-fn within(text: &str, least: f64, most: f64, unit: &str) -> Result<f64, String> {
-    let x = finite(text)?;
-    if (least..=most).contains(&x) { Ok(x) } else { Err(format!("must be from {least} to {most} {unit}")) }
-}
-
-fn clock(text: &str) -> Result<f64, String> {
-    within(text, 1.0, 2000.0, "MHz")
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    within(text, 1e-3, 1e9, "frames a second")
-}
-
-/// A number or a quotient of two, not zero.
-fn factor(text: &str) -> Result<f64, String> {
-    let value = match text.split_once('/') {
-        Some((a, b)) => finite(a)? / finite(b)?,
-        None => finite(text)?,
-    };
-    if value.is_finite() && value != 0.0 {
-        Ok(value)
-    } else {
-        Err("must be a finite number other than 0".into())
-    }
-}
-
-fn numbers(text: &str) -> Result<Numbers, String> {
-    text.split(',').map(finite).collect::<Result<_, _>>().map(Numbers)
-}
-
-fn divisors(text: &str) -> Result<Numbers, String> {
-    let numbers = numbers(text)?;
-    if numbers.0.iter().all(|&x| x > 0.0) { Ok(numbers) } else { Err("must be above 0".into()) }
-}
-
-fn bits(text: &str) -> Result<Bits, String> {
-    let width = |digits: &str| digits.parse().ok().filter(|n| (1..=16).contains(n));
-    text.strip_prefix('w')
-        .and_then(|rest| rest.split_once('a'))
-        .and_then(|(w, a)| Some(Bits { weights: width(w)?, activations: width(a)? }))
-        .ok_or_else(|| "write w8a8: bits of weights, then of activations, 1 to 16 each".into())
-}

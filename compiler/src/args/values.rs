@@ -1,0 +1,83 @@
+//! Text of single arguments to values, nonsense to usage errors.
+
+use std::str::FromStr;
+
+use nonresc_passes::target::Bits;
+
+use super::{Dump, Extents, Numbers};
+
+pub(super) fn dump(text: &str) -> Result<Dump, String> {
+    match text.split_once(':') {
+        None if text == "all" => Ok(Dump::All),
+        None if text == "read" => Ok(Dump::Read),
+        Some(("after", pass)) if !pass.is_empty() => Ok(Dump::After(pass.to_string())),
+        _ => Err("write --dump-ir, --dump-ir=after:PASS or --dump-ir=all".into()),
+    }
+}
+
+/// Largest extent of an input axis that is believed.
+const MAX_EXTENT: usize = 1 << 20;
+
+pub(super) fn extents(text: &str) -> Result<Extents, String> {
+    let extent = |part: &str| part.parse().ok().filter(|n| (1..=MAX_EXTENT).contains(n));
+    let all: Option<Vec<usize>> = text.split(['x', 'X']).map(extent).collect();
+    match all {
+        Some(all) if all.len() <= 4 => Ok(Extents(all)),
+        _ => Err(format!("write channels x height x width, such as 3x32x32, each from 1 to {MAX_EXTENT}")),
+    }
+}
+
+/// A side of a square, or height x width.
+pub(super) fn square(text: &str) -> Result<Extents, String> {
+    match extents(text) {
+        Ok(all) if all.0.len() <= 2 => Ok(all),
+        _ => Err(format!("write a number of pixels, or height x width, each from 1 to {MAX_EXTENT}")),
+    }
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    f64::from_str(text.trim()).ok().filter(|x| x.is_finite()).ok_or_else(|| format!("'{text}' is no number"))
+}
+
+fn within(text: &str, least: f64, most: f64, unit: &str) -> Result<f64, String> {
+    let x = finite(text)?;
+    if (least..=most).contains(&x) { Ok(x) } else { Err(format!("must be from {least} to {most} {unit}")) }
+}
+
+pub(super) fn clock(text: &str) -> Result<f64, String> {
+    within(text, 1.0, 2000.0, "MHz")
+}
+
+pub(super) fn rate(text: &str) -> Result<f64, String> {
+    within(text, 1e-3, 1e9, "frames a second")
+}
+
+/// A number or a quotient of two, not zero.
+pub(super) fn factor(text: &str) -> Result<f64, String> {
+    let value = match text.split_once('/') {
+        Some((a, b)) => finite(a)? / finite(b)?,
+        None => finite(text)?,
+    };
+    if value.is_finite() && value != 0.0 {
+        Ok(value)
+    } else {
+        Err("must be a finite number other than 0".into())
+    }
+}
+
+pub(super) fn numbers(text: &str) -> Result<Numbers, String> {
+    text.split(',').map(finite).collect::<Result<_, _>>().map(Numbers)
+}
+
+pub(super) fn divisors(text: &str) -> Result<Numbers, String> {
+    let numbers = numbers(text)?;
+    if numbers.0.iter().all(|&x| x > 0.0) { Ok(numbers) } else { Err("must be above 0".into()) }
+}
+
+pub(super) fn bits(text: &str) -> Result<Bits, String> {
+    let width = |digits: &str| digits.parse().ok().filter(|n| (1..=16).contains(n));
+    text.strip_prefix('w')
+        .and_then(|rest| rest.split_once('a'))
+        .and_then(|(w, a)| Some(Bits { weights: width(w)?, activations: width(a)? }))
+        .ok_or_else(|| "write w8a8: bits of weights, then of activations, 1 to 16 each".into())
+}
