@@ -4,14 +4,17 @@
 //! - [`manager`]: runs them; [`trial`]: runs them on a copy, to see what a plan would cost.
 //! - on networks: [`normalise`], [`residual`], [`plan`]; between the levels: [`lower`];
 //!   on streams: [`fold`], [`fifo`], [`bind`].
-//! - [`analysis`]: facts about graphs that passes share; [`engine`]: fast evaluation;
+//! - [`analysis`]: facts about graphs that passes share; [`engine`]: fast evaluation; [`data`]: labelled
+//!   images; [`accuracy`]: how often a network is right on them;
 //!   [`target`], [`device`]: what is designed for.
 //!
 //! Passes do not call each other; the manager runs them in the order of one table.
 
+pub mod accuracy;
 pub mod analysis;
 pub mod area;
 pub mod bind;
+pub mod data;
 pub mod design;
 pub mod device;
 pub mod engine;

@@ -37,9 +37,11 @@ pub fn json(path: &Path) -> serde_json::Value {
 /// # Panics
 /// Where the file or the array is missing, or of a type that no model has.
 pub fn array(path: &Path, name: &str) -> Tensor {
-    let mut archive = npyz::npz::NpzArchive::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let array = archive.by_name(name).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    tensor(array.unwrap_or_else(|| panic!("{} holds no {name}", path.display())))
+    let file = fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut archive = zip::ZipArchive::new(file).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let entry = archive.by_name(&format!("{name}.npy"));
+    let entry = entry.unwrap_or_else(|e| panic!("array {name} of {}: {e}", path.display()));
+    tensor(NpyFile::new(entry).unwrap_or_else(|e| panic!("array {name} of {}: {e}", path.display())))
 }
 
 fn tensor<R: Read>(file: NpyFile<R>) -> Tensor {

@@ -1,0 +1,68 @@
+//! The binary files of CIFAR-10 and CIFAR-100: records of one or two label bytes and 3 x 32 x 32 pixels, colour
+//! plane by colour plane, rows from the top (<https://www.cs.toronto.edu/~kriz/cifar.html>).
+
+use std::path::{Path, PathBuf};
+
+/// Bytes of an image: three planes of 32 x 32.
+pub(super) const PIXELS: usize = 3 * SIDE * SIDE;
+/// Rows and columns of an image.
+pub(super) const SIDE: usize = 32;
+
+/// Names of the classes of CIFAR-10, by label.
+const CLASSES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
+/// Which of the two sets a file belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// One label byte, ten classes.
+    Ten,
+    /// A byte for the group, which is not used, and one for the class.
+    Hundred,
+}
+
+impl Kind {
+    /// The kind of a file of that length, CIFAR-10 where both fit; nothing where neither does.
+    pub(super) fn of(bytes: usize) -> Option<Kind> {
+        [Kind::Ten, Kind::Hundred].into_iter().find(|kind| bytes > 0 && bytes.is_multiple_of(kind.record()))
+    }
+
+    /// Label bytes of a record, the last of which is the class.
+    pub(super) fn label_bytes(self) -> usize {
+        match self {
+            Kind::Ten => 1,
+            Kind::Hundred => 2,
+        }
+    }
+
+    /// Bytes of a record.
+    pub(super) fn record(self) -> usize {
+        self.label_bytes() + PIXELS
+    }
+
+    /// Names of the classes, where the format fixes them.
+    pub(super) fn classes(self) -> Vec<String> {
+        match self {
+            Kind::Ten => CLASSES.map(str::to_string).to_vec(),
+            Kind::Hundred => Vec::new(),
+        }
+    }
+}
+
+/// The test file among the files of a folder: as the data set's authors call it, else the only binary file whose
+/// name begins so.
+pub(super) fn test_file(files: &[PathBuf]) -> Option<&PathBuf> {
+    let named = |name: &str| files.iter().find(|path| path.file_name().is_some_and(|n| n == name));
+    named("test_batch.bin").or_else(|| named("test.bin")).or_else(|| {
+        let begins = |path: &&PathBuf| {
+            path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("test")) && is_binary(path)
+        };
+        let mut found = files.iter().filter(begins);
+        found.next().filter(|_| found.next().is_none())
+    })
+}
+
+/// Whether a path looks like a binary file.
+pub(super) fn is_binary(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("bin"))
+}
