@@ -133,6 +133,15 @@ impl Tensor {
         Tensor::new(self.element, shape, self.data.clone())
     }
 
+    /// The numbers as little-endian bytes, truth values as 0 and 1.
+    pub fn to_le_bytes(&self) -> Vec<u8> {
+        with_data!(
+            &self.data,
+            v => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            bools => bools.iter().map(|&b| u8::from(b)).collect()
+        )
+    }
+
     /// All numbers as f64; 64-bit integers above 2^53 are rounded.
     pub fn to_f64(&self) -> Vec<f64> {
         match &self.data {

@@ -85,6 +85,21 @@ impl<'a> Edit<'a> {
         self.network.outputs_mut().push(OutputPort { value, name: name.to_string(), element, perm, batch });
     }
 
+    /// Adds a node whose types are stated, not inferred: for the text form alone, whose networks are verified.
+    pub(crate) fn stated(&mut self, node: Node, operands: &[Value]) -> NodeId {
+        self.network.insert(node, operands)
+    }
+
+    /// Adds an input as a text states it.
+    pub(crate) fn stated_input(&mut self, port: InputPort) {
+        self.network.inputs_mut().push(port);
+    }
+
+    /// Adds an output as a text states it.
+    pub(crate) fn stated_output(&mut self, port: OutputPort) {
+        self.network.outputs_mut().push(port);
+    }
+
     /// Changes how the user sees input `i`; the canonical type of its node becomes `ty`, and the types of
     /// everything behind it are inferred anew by [`Edit::retype`].
     pub fn set_input(&mut self, i: usize, port: InputPort, ty: ValueType) {

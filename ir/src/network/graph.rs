@@ -143,6 +143,14 @@ impl Network {
         wires.into_iter().map(|(_, value)| value).collect()
     }
 
+    /// The numbers of a node's operands, ascending.
+    pub(super) fn operand_ports(&self, id: NodeId) -> Vec<u16> {
+        let edges = self.graph.edges_directed(index(id), Direction::Incoming);
+        let mut ports: Vec<u16> = edges.map(|e| e.weight().to).collect();
+        ports.sort_unstable();
+        ports
+    }
+
     /// Who reads a value, and at which operand, ascending.
     pub fn users(&self, value: Value) -> Vec<(NodeId, u16)> {
         let mut users: Vec<(NodeId, u16)> = self

@@ -13,7 +13,6 @@ use super::graph::{Batch, Network};
 use super::op::Op;
 use crate::id::{NodeId, Value};
 use crate::tensor::Tensor;
-use crate::with_data;
 
 /// Sweeps in both directions; two are enough for every network that is not built to need more.
 const MAX_ROUNDS: usize = 16;
@@ -63,19 +62,7 @@ pub(super) fn ranks(network: &Network, order: &[NodeId]) -> BTreeMap<NodeId, usi
 pub(crate) fn tensor(tensor: &Tensor) -> Hash {
     let mut hash = Hasher::new();
     text(&mut hash, &format!("{} {}", tensor.element(), tensor.shape()));
-    // Numbers are fed in blocks, since a hash of few bytes at a time is slow.
-    let mut block = Vec::new();
-    with_data!(
-        tensor.data(),
-        v => for numbers in v.chunks(1 << 12) {
-            block.clear();
-            block.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
-            hash.update(&block);
-        },
-        bools => for &b in bools {
-            hash.update(&[u8::from(b)]);
-        }
-    );
+    hash.update(&tensor.to_le_bytes());
     hash.finalize()
 }
 

@@ -9,12 +9,15 @@ mod infer;
 mod op;
 mod order;
 mod types;
+mod verify;
 
 pub use edit::{Edit, EditError};
 pub use graph::{Batch, InputPort, Network, Node, OutputPort, Preprocess};
 pub use hash::digest;
+pub(crate) use hash::tensor as tensor_digest;
 pub use infer::{MAX_ELEMENTS, MAX_RANK, infer};
 pub(crate) use infer::{broadcast, infer_any};
 pub use op::*;
 pub use order::canonicalise;
 pub use types::{Element, Pair, Rounding, Shape, Sides, ValueType};
+pub use verify::{verify, verify_live};

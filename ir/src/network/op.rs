@@ -8,6 +8,9 @@ use std::sync::Arc;
 use super::types::{Element, Pair, Rounding, Sides};
 use crate::tensor::Tensor;
 
+/// Operands are numbered in 16 bits.
+const MAX_OPERANDS: usize = 65_535;
+
 /// An attribute that the text form can print and read.
 pub(crate) trait Attr: Sized {
     fn print(&self) -> String;
@@ -314,7 +317,7 @@ ops! {
         len: Vec<usize> = Vec::new(),
     }
     /// Operands one behind the other along an axis.
-    Concat "concat" [1..=usize::MAX] {
+    Concat "concat" [1..=MAX_OPERANDS] {
         /// The axis.
         axis: usize = 1,
     }

@@ -72,7 +72,6 @@ fn check_arity(op: &Op, given: usize) -> Result<(), String> {
     }
     let wanted = match (*arity.start(), *arity.end()) {
         (least, most) if least == most => least.to_string(),
-        (least, usize::MAX) => format!("at least {least}"),
         (least, most) => format!("{least} to {most}"),
     };
     Err(format!("it takes {wanted} operands, not {given}"))

@@ -6,7 +6,6 @@ use crate::network::Element;
 use crate::onnx::messages::TensorProto;
 use crate::onnx::messages::tensor_proto::DataType;
 use crate::tensor::Tensor;
-use crate::with_data;
 
 /// The ONNX name of an element type; integers of other widths than the machine's have none here.
 pub(super) fn data_type(element: Element) -> Option<DataType> {
@@ -30,16 +29,11 @@ pub(super) fn data_type(element: Element) -> Option<DataType> {
 /// A tensor under a name; nothing where its element has no ONNX type.
 pub(super) fn message(name: &str, tensor: &Tensor) -> Option<TensorProto> {
     let data_type = data_type(tensor.element())?;
-    let bytes: Vec<u8> = with_data!(
-        tensor.data(),
-        v => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
-        bools => bools.iter().map(|&b| u8::from(b)).collect()
-    );
     Some(TensorProto {
         dims: tensor.shape().0.iter().map(|&d| d as i64).collect(),
         data_type: Some(data_type as i32),
         name: Some(name.into()),
-        raw_data: Some(Bytes::from(bytes)),
+        raw_data: Some(Bytes::from(tensor.to_le_bytes())),
         ..TensorProto::default()
     })
 }

@@ -1,0 +1,65 @@
+//! Each invariant of networks has a case that breaks it and nothing else. Cases are texts in
+//! `tests/cases/verify`, whose names begin with the number; what no text can say is made here.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use nonresc_ir::id::{NodeId, Value};
+use nonresc_ir::network::{Batch, Edit, Network, Relu, verify, verify_live};
+use nonresc_ir::text;
+
+fn codes(faults: &nonresc_ir::diagnostic::Diagnostics) -> BTreeSet<&'static str> {
+    faults.iter().map(|f| f.code).collect()
+}
+
+#[test]
+fn every_case_breaks_its_invariant_alone() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/verify");
+    let mut cases: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() >= 15, "{} cases", cases.len());
+    let mut shown = String::new();
+    for case in cases {
+        let name = case.file_stem().unwrap().to_str().unwrap();
+        let found = text::parse(&fs::read_to_string(&case).unwrap(), None).and_then(|n| verify_live(&n));
+        let faults = found.expect_err(name);
+        let expected = format!("verify/{}", name[..3].to_uppercase());
+        assert_eq!(codes(&faults), BTreeSet::from([&*expected]), "{name}\n{faults}");
+        shown += &format!("{name}\n{faults}\n\n");
+    }
+    crate::snapshot("verify", "messages", &shown);
+}
+
+fn two_relus() -> (Network, Value, Value) {
+    let (mut network, x) = Network::with_input("x", [1, 2, 4, 4]);
+    let mut edit = Edit::new(&mut network);
+    let a = edit.add(Relu {}, &[x]).unwrap();
+    let b = edit.add(Relu {}, &[a]).unwrap();
+    edit.output("y", b, Batch::Dynamic(None));
+    verify(&network).unwrap();
+    verify_live(&network).unwrap();
+    (network, a, b)
+}
+
+#[test]
+fn v01_cycle() {
+    let (mut network, a, b) = two_relus();
+    Edit::new(&mut network).rewire(a.node, 0, b).unwrap();
+    assert_eq!(codes(&verify(&network).unwrap_err()), BTreeSet::from(["verify/V01"]));
+}
+
+#[test]
+fn v03_outputs_are_there() {
+    for gone in [Value { node: NodeId(1), port: 1 }, Value::from(NodeId(9))] {
+        let (mut network, ..) = two_relus();
+        let mut port = network.outputs()[0].clone();
+        port.value = gone;
+        port.name = "gone".into();
+        let mut edit = Edit::new(&mut network);
+        let y = edit.outputs()[0].value;
+        edit.output("other", y, Batch::Dynamic(None));
+        edit.set_output(1, port);
+        assert_eq!(codes(&verify(&network).unwrap_err()), BTreeSet::from(["verify/V03"]));
+    }
+}
