@@ -4,7 +4,7 @@
 //! - [`network`]: operators joined by values; what an ONNX file means.
 //! - [`stream`]: actors joined by channels; what the hardware does, clock by clock.
 //! - [`onnx`]: the only room that knows ONNX; files in, files out.
-//! - [`text`]: either level as lines that people and the parser read.
+//! - [`text`]: networks as lines that people and the parser read.
 //!
 //! No pass, device, clock rate or command line here.
 

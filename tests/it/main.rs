@@ -16,3 +16,13 @@ mod lower;
 mod order;
 mod out;
 mod tidy;
+mod verify;
+
+/// Holds `text` against `tests/snapshots/FOLDER/NAME.snap`.
+fn snapshot(folder: &str, name: &str, text: &str) {
+    insta::with_settings!({
+        snapshot_path => format!("../snapshots/{folder}"), prepend_module_to_snapshot => false, omit_expression => true
+    }, {
+        insta::assert_snapshot!(name, text);
+    });
+}

@@ -115,6 +115,10 @@ impl Check<'_> {
                 }
             }
         }
+        // What reads a value that no memory holds is not at fault itself.
+        if operands.iter().any(|v| size(self.network.ty(*v)).is_err()) {
+            return;
+        }
         if let Err(why) = self.types(id, &operands) {
             return self.at(id, "verify/V05", why);
         }

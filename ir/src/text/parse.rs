@@ -15,10 +15,7 @@ use super::phrases::{attributes, names, types};
 use super::sidecar::Sidecar;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::id::{NodeId, Value};
-use crate::network::{
-    Edit, InputPort, Network, Node, Op, OutputPort, ValueType, infer,
-    verify,
-};
+use crate::network::{Edit, InputPort, Network, Node, Op, OutputPort, ValueType, infer, verify};
 use crate::tensor::Tensor;
 
 /// Faults beyond these are only counted.
