@@ -7,6 +7,7 @@ mod bind;
 mod cli;
 mod corpus_import;
 mod corpus_nodes;
+mod corpus_passes;
 mod device;
 mod example;
 mod fifo;

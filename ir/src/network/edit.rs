@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::graph::{Batch, InputPort, Network, Node, OutputPort, Preprocess};
 use super::op::{Input, Op};
-use super::types::ValueType;
+use super::types::{Element, ValueType};
 use super::{Shape, infer};
 use crate::id::{NodeId, Value};
 use crate::names::Names;
@@ -30,6 +30,7 @@ impl std::error::Error for EditError {}
 pub struct Edit<'a> {
     network: &'a mut Network,
     names: Names,
+    touched: Vec<NodeId>,
 }
 
 impl std::ops::Deref for Edit<'_> {
@@ -44,7 +45,7 @@ impl<'a> Edit<'a> {
     /// Begins a change.
     pub fn new(network: &'a mut Network) -> Self {
         network.touch();
-        Edit { network, names: Names::default() }
+        Edit { network, names: Names::default(), touched: Vec::new() }
     }
 
     /// Nodes added from now on carry these names.
@@ -58,14 +59,19 @@ impl<'a> Edit<'a> {
         let op = op.into();
         let types: Vec<&ValueType> = operands.iter().map(|&v| self.network.ty(v)).collect();
         let results = infer(&op, &types).map_err(|why| EditError(format!("{}: {why}", op.name())))?;
-        Ok(self.network.insert(Node { op, names: self.names.clone(), results }, operands).into())
+        let node = self.network.insert(Node { op, names: self.names.clone(), results }, operands);
+        self.touched.push(node);
+        Ok(node.into())
     }
 
     /// Adds a tensor known at compile time.
     pub fn constant(&mut self, tensor: impl Into<Arc<Tensor>>) -> Value {
         let tensor = tensor.into();
         let results = vec![ValueType::new(tensor.element(), tensor.shape().clone())];
-        self.network.insert(Node { op: Op::Const(tensor), names: self.names.clone(), results }, &[]).into()
+        let node =
+            self.network.insert(Node { op: Op::Const(tensor), names: self.names.clone(), results }, &[]);
+        self.touched.push(node);
+        node.into()
     }
 
     /// Adds a graph input of canonical type `ty`, whose user sees it in the same layout and element type.
@@ -107,8 +113,21 @@ impl<'a> Edit<'a> {
         self.network.inputs_mut()[i] = port;
     }
 
+    /// Puts a new node of type `ty` behind input `i`, which its user sees as `element`s in the layout `perm`
+    /// of it. Readers of the old node keep it until they are given the new value; then it can go.
+    pub fn exchange_input(&mut self, i: usize, ty: ValueType, element: Element, perm: Vec<usize>) -> Value {
+        let port = &self.network.inputs()[i];
+        let (old, name, batch) = (port.node, port.name.clone(), port.batch.clone());
+        let names = self.network.node(old).names.clone();
+        let node = self.network.insert(Node { op: Op::Input(Input {}), names, results: vec![ty] }, &[]);
+        self.network.inputs_mut()[i] = InputPort { node, name, element, perm, batch };
+        self.touched.extend([old, node]);
+        node.into()
+    }
+
     /// Changes how the user sees output `i`, and which value it is.
     pub fn set_output(&mut self, i: usize, port: OutputPort) {
+        self.touched.extend([self.network.outputs()[i].value.node, port.value.node]);
         self.network.outputs_mut()[i] = port;
     }
 
@@ -125,14 +144,22 @@ impl<'a> Edit<'a> {
     /// Makes every reader of `old`, outputs included, read `new`, whose node inherits the names of `old`'s.
     /// Readers that are `new`'s own node keep `old`, so that a value can be wrapped.
     pub fn replace(&mut self, old: Value, new: Value) -> Result<(), EditError> {
-        let (from, to) = (self.network.ty(old), self.network.ty(new));
-        if from != to {
-            return Err(EditError(format!("{old} of type {from} cannot be replaced by {new} of type {to}")));
-        }
+        self.redirect(old, new)?;
         let names = self.network.node(old.node).names.clone();
         if self.network.constant(new).is_none() {
             self.network.node_mut(new.node).names.merge(&names);
         }
+        Ok(())
+    }
+
+    /// As [`Edit::replace`], but the node of `new` keeps the names that it has: for operators that move.
+    pub fn redirect(&mut self, old: Value, new: Value) -> Result<(), EditError> {
+        let (from, to) = (self.network.ty(old), self.network.ty(new));
+        if from != to {
+            return Err(EditError(format!("{old} of type {from} cannot be replaced by {new} of type {to}")));
+        }
+        self.touched.extend(self.network.users(old).into_iter().map(|(reader, _)| reader));
+        self.touched.extend([old.node, new.node]);
         self.network.redirect(old, new);
         Ok(())
     }
@@ -147,8 +174,33 @@ impl<'a> Edit<'a> {
         if results != self.network.node(node).results {
             return Err(EditError(format!("{}: a new operand would change its result", op.name())));
         }
+        let old = self.network.operands(node)[usize::from(port)];
+        self.touched.extend([old.node, node, new.node]);
         self.network.rewire(node, port, new);
         Ok(())
+    }
+
+    /// Nodes that were added, or that others began or ceased to read, since the last call; some may be gone.
+    pub fn take_touched(&mut self) -> Vec<NodeId> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Removes `node` where nothing reads it and it is no input of the network, then what it alone read.
+    pub fn remove_unread(&mut self, node: NodeId) {
+        let mut todo = vec![node];
+        while let Some(node) = todo.pop() {
+            let kept = !self.network.contains(node)
+                || self.network.is_read(node)
+                || self.network.inputs().iter().any(|i| i.node == node)
+                || self.network.outputs().iter().any(|o| o.value.node == node);
+            if kept {
+                continue;
+            }
+            let operands = self.network.operands(node);
+            self.network.remove(node);
+            self.touched.extend(operands.iter().map(|v| v.node));
+            todo.extend(operands.iter().map(|v| v.node));
+        }
     }
 
     /// Adds names to a node.
@@ -229,7 +281,7 @@ impl Network {
     /// A network with one f32 input of `shape` (axis 0 the batch, dynamic for the user).
     pub fn with_input(name: &str, shape: impl Into<Shape>) -> (Network, Value) {
         let mut network = Network::new();
-        let ty = ValueType::new(super::Element::F32, shape);
+        let ty = ValueType::new(Element::F32, shape);
         let value = Edit::new(&mut network).input(name, ty, Batch::Dynamic(None));
         (network, value)
     }

@@ -67,7 +67,10 @@ pub struct OutputPort {
     pub batch: Batch,
 }
 
-/// What is done to raw pixels before the first operator: `(x * scale - mean) / std`, per channel.
+/// What the user's file does to raw pixels before the first operator: `(x * scale - mean) / std`, per channel.
+///
+/// It is a part of the function, taken off the graph: engines apply it, and a written file has it in its graph
+/// again. What the user says on the command line about the data is no part of the network, and never stands here.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preprocess {
     /// Factor on the raw pixel.
@@ -161,6 +164,23 @@ impl Network {
             .collect();
         users.sort_unstable();
         users
+    }
+
+    /// Whether any node reads a result of this one.
+    pub fn is_read(&self, id: NodeId) -> bool {
+        self.graph.edges_directed(index(id), Direction::Outgoing).next().is_some()
+    }
+
+    /// The one reader of a value that is read once and is no output of the network.
+    pub fn sole_reader(&self, value: Value) -> Option<NodeId> {
+        let mut edges = self
+            .graph
+            .edges_directed(index(value.node), Direction::Outgoing)
+            .filter(|e| e.weight().from == value.port);
+        match (edges.next(), edges.next()) {
+            (Some(edge), None) if !self.is_output(value) => Some(id(edge.target())),
+            _ => None,
+        }
     }
 
     /// Whether the value is one of the network's outputs.
