@@ -1,25 +1,115 @@
-//! census
-use std::collections::BTreeMap;
+//! Every accepted file of the corpora through the passes: the function stays, one form comes out whatever the
+//! order of the file's nodes, and hardware can be made of it.
+
+use nonresc_ir::network::Network;
 use nonresc_ir::onnx::import::{ImportOptions, import_file};
-use nonresc_tests::corpus::{folder, json};
-#[test]
-fn census() {
-    for (dir, key) in [("models", "models"), ("cases", "cases")] {
-        let dir = folder().join(dir);
-        for e in json(&dir.join("manifest.json"))[key].as_array().unwrap() {
-            if e["expect"] != "accept" && e["expect"] != "accept_or_refuse" { continue; }
-            let name = e["file"].as_str().unwrap();
-            let Ok(i) = import_file(&dir.join(name), &ImportOptions::default()) else { continue };
-            let mut c: BTreeMap<String, usize> = BTreeMap::new();
-            for n in i.network.node_ids() {
-                let op = i.network.op(n).name();
-                if op == "const" { continue; }
-                let consts = i.network.operands(n).iter().filter(|v| i.network.constant(**v).is_some()).count();
-                let extra = if matches!(op, "add"|"mul"|"sub"|"div"|"matmul"|"concat"|"dequantise"|"quantise") { format!("/{consts}") } else { String::new() };
-                let t = if matches!(op, "transpose"|"reshape"|"cast"|"matmul"|"reduce_mean"|"slice"|"pad") { format!("{:?} {}", i.network.op(n).attributes(), i.network.ty(i.network.operands(n)[0])) } else { String::new() };
-                *c.entry(format!("{op}{extra}{t}")).or_default() += 1;
+use nonresc_passes::device::Device;
+use nonresc_passes::lower::lower;
+use nonresc_passes::normalise::normalise;
+use nonresc_passes::residual::skips;
+use nonresc_passes::target::{Bits, Rate, Target};
+use nonresc_tests::corpus::{distance, folder, json};
+use nonresc_tests::double::in_double;
+use nonresc_tests::ported::{random_inputs, run};
+use nonresc_tests::seed::Seed;
+
+/// Largest change of an output that a pass may make in double precision, relative to its largest value.
+const SAME: f64 = 1e-9;
+
+/// The networks of all files that import accepts as they are.
+fn networks() -> Vec<(String, Network)> {
+    let mut all = Vec::new();
+    for (part, key) in [("models", "models"), ("cases", "cases")] {
+        let dir = folder().join(part);
+        for entry in json(&dir.join("manifest.json"))[key].as_array().expect("a manifest lists its files") {
+            if entry["expect"] == "accept" || entry["expect"] == "accept_or_refuse" {
+                let name = entry["file"].as_str().unwrap();
+                match import_file(&dir.join(name), &ImportOptions::default()) {
+                    Ok(imported) => all.push((name.to_string(), imported.network)),
+                    Err(_) if entry["expect"] == "accept_or_refuse" => {}
+                    Err(why) => panic!("{name}: {why}"),
+                }
             }
-            println!("{name} in={} {:?}", i.network.ty(i.network.inputs()[0].node.into()), c);
         }
+    }
+    all
+}
+
+/// Fails with all faults at once.
+fn none(faults: Vec<String>) {
+    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn the_normal_form_computes_the_same() {
+    let mut faults = Vec::new();
+    let mut count = 0;
+    for (name, network) in networks() {
+        let before = in_double(&network);
+        let mut after = before.clone();
+        if let Err(why) = normalise(&mut after) {
+            faults.push(format!("{name}: {why}"));
+            continue;
+        }
+        let inputs = random_inputs(&before, &mut Seed(7));
+        count += 1;
+        match (run(&before, &inputs), run(&after, &inputs)) {
+            (Ok(golden), Ok(given)) => {
+                for (golden, given) in golden.iter().zip(&given) {
+                    let far = distance(given, golden);
+                    if far > SAME {
+                        faults.push(format!("{name}: {far:.2e} apart"));
+                    }
+                }
+            }
+            (Err(why), _) => faults.push(format!("{name}: before: {why}")),
+            (_, Err(why)) => faults.push(format!("{name}: after: {why}")),
+        }
+    }
+    println!("{count} files, {} faults", faults.len());
+    none(faults);
+}
+
+/// Files whose normal form hardware cannot take, with what their refusal must say.
+const REFUSED: &[(&str, &str)] = &[
+    ("s_concat.onnx", "streams are added, not joined"),
+    ("e_pad_neg.onnx", "no convolution or pool behind it could take it in"),
+    ("e_pad_value.onnx", "no convolution or pool behind it could take it in"),
+    ("refuse/s_add_broadcast_hw.onnx", "streams of equal maps are added"),
+    ("refuse/s_add_broadcast_c.onnx", "streams of equal maps are added"),
+    ("refuse/s_add_const_map.onnx", "it adds a constant"),
+];
+
+#[test]
+fn normal_forms_lower() {
+    let mut faults = Vec::new();
+    let (mut lowered, mut refused) = (0, 0);
+    for (name, mut network) in networks() {
+        if let Err(why) = normalise(&mut network) {
+            faults.push(format!("{name}: {why}"));
+            continue;
+        }
+        let known = REFUSED.iter().find(|(file, _)| *file == name);
+        match (lower(&network, &skips(&network), &target()).map_err(|e| e.to_string()), known) {
+            (Ok(_), None) => lowered += 1,
+            (Err(why), Some((_, reason))) if why.contains(reason) => refused += 1,
+            (Ok(_), Some(_)) => faults.push(format!("{name}: is lowered, and is listed as refused")),
+            (Err(why), _) => faults.push(format!("{name}: {why}")),
+        }
+    }
+    println!("{lowered} files lowered, {refused} refused as listed, {} faults", faults.len());
+    if refused != REFUSED.len() {
+        faults.push(format!("{} files are listed as refused", REFUSED.len()));
+    }
+    none(faults);
+}
+
+fn target() -> Target {
+    Target {
+        device: Device::find("none").unwrap(),
+        clock_mhz: 200.0,
+        rate: Rate::Fastest,
+        bits: Bits { weights: 8, activations: 8 },
+        seed: 0,
     }
 }

@@ -4,7 +4,9 @@
 
 pub mod allocation;
 pub mod corpus;
+pub mod double;
 pub mod model;
+pub mod ported;
 pub mod seed;
 pub mod shuffle;
 pub mod streams;

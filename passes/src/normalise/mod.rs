@@ -26,6 +26,7 @@ mod affine;
 mod affine_as_conv;
 mod affine_of_arithmetic;
 mod constant;
+mod dense_order;
 mod fold_affine;
 mod fold_pad;
 mod idle;
@@ -37,6 +38,7 @@ mod merge_moves;
 mod nonnegative;
 mod output_port;
 mod preprocess;
+mod product_as_dense;
 mod rewrite;
 mod sink_pad;
 mod sink_transpose;
@@ -85,6 +87,8 @@ const RULES: &[Rule] = &[
     Rule::new("merge-slices", merge_moves::slices),
     Rule::new("merge-pads", merge_moves::pads),
     Rule::new("sink-transpose", sink_transpose::sink),
+    Rule::new("product-as-dense", product_as_dense::recognise),
+    Rule::new("dense-order", dense_order::reorder),
     Rule::new("preprocess", preprocess::take),
     Rule::new("affine-of-arithmetic", affine_of_arithmetic::recognise),
     Rule::new("double", sum::double),
