@@ -8,6 +8,7 @@ mod cli;
 mod corpus_import;
 mod corpus_nodes;
 mod corpus_passes;
+mod corpus_text;
 mod device;
 mod example;
 mod fifo;
@@ -16,6 +17,8 @@ mod import;
 mod lower;
 mod order;
 mod out;
+mod random;
+mod text;
 mod tidy;
 mod verify;
 

@@ -31,6 +31,41 @@ fn every_case_breaks_its_invariant_alone() {
     crate::snapshot("verify", "messages", &shown);
 }
 
+/// The numbers in the verifier's module doc, and those of the cases and tests that break them.
+#[test]
+fn every_invariant_has_a_case() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let verifier = fs::read_to_string(tests.join("../ir/src/network/verify.rs")).unwrap();
+    let numbers: Vec<String> = verifier
+        .lines()
+        .filter_map(|l| l.strip_prefix("//! - V"))
+        .map(|l| format!("v{}", l.split(' ').next().unwrap()))
+        .collect();
+    assert!(numbers.len() >= 15, "{numbers:?}");
+    let here = fs::read_to_string(tests.join("it/verify.rs")).unwrap();
+    let cases: Vec<String> = fs::read_dir(tests.join("cases/verify"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    for number in &numbers {
+        let test = format!("fn {number}_");
+        let broken = cases.iter().any(|c| c.starts_with(&format!("{number}_")))
+            || here.contains(&test)
+            || verifier.contains(&test);
+        assert!(broken, "nothing breaks {number}");
+    }
+}
+
+#[test]
+fn all_faults_are_named_at_once() {
+    let (mut network, a, b) = two_relus();
+    let mut edit = Edit::new(&mut network);
+    edit.rewire(a.node, 0, b).unwrap();
+    edit.output("y", b, Batch::Fixed(0));
+    let faults = codes(&verify(&network).unwrap_err());
+    assert_eq!(faults, BTreeSet::from(["verify/V01", "verify/V09", "verify/V10"]));
+}
+
 fn two_relus() -> (Network, Value, Value) {
     let (mut network, x) = Network::with_input("x", [1, 2, 4, 4]);
     let mut edit = Edit::new(&mut network);

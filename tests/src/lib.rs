@@ -7,6 +7,7 @@ pub mod corpus;
 pub mod double;
 pub mod model;
 pub mod ported;
+pub mod random;
 pub mod seed;
 pub mod shuffle;
 pub mod streams;

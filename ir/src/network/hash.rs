@@ -105,20 +105,22 @@ impl<'a> Colours<'a> {
 
     /// Colours of operators, attributes, numbers, and places among the network's inputs and outputs.
     fn structural(network: &Network, order: &'a [NodeId]) -> Self {
-        let mut hashers: BTreeMap<NodeId, Hasher> =
-            order.iter().map(|&n| (n, operator(network.op(n)))).collect();
+        let mut places: BTreeMap<NodeId, Vec<String>> = BTreeMap::new();
         for (i, port) in network.inputs().iter().enumerate() {
             let ty = network.ty(port.node.into());
             let frame = usize::from(port.batch != Batch::Absent);
             let extents = ty.shape.0.get(frame..).unwrap_or_default();
-            let hash = hashers.entry(port.node).or_default();
-            text(hash, &format!("input {i} {} {extents:?}", ty.element));
+            places.entry(port.node).or_default().push(format!("input {i} {} {extents:?}", ty.element));
         }
         for (i, port) in network.outputs().iter().enumerate() {
-            text(hashers.entry(port.value.node).or_default(), &format!("output {i} {}", port.value.port));
+            places.entry(port.value.node).or_default().push(format!("output {i} {}", port.value.port));
         }
-        let colours = hashers.into_iter().map(|(n, h)| (n, h.finalize())).collect();
-        Self::new(network, order, colours)
+        let colour = |node: &NodeId| {
+            let mut hash = operator(network.op(*node));
+            places.get(node).into_iter().flatten().for_each(|place| text(&mut hash, place));
+            (*node, hash.finalize())
+        };
+        Self::new(network, order, order.iter().map(colour).collect())
     }
 
     /// Colours of structure and names.

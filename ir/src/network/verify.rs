@@ -82,7 +82,9 @@ struct Check<'a> {
 impl Check<'_> {
     fn fault(&mut self, code: &'static str, what: impl Into<String>, why: String) {
         let remedy = "repair the text; where nonresc itself made the network, report this as its fault";
-        self.faults.push(Diagnostic::new(code, what, why, remedy));
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push(Diagnostic::new(code, what, why, remedy));
+        }
     }
 
     fn at(&mut self, node: NodeId, code: &'static str, why: String) {

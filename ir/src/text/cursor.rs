@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 /// Characters of a token that a message shows.
 const SHOWN: usize = 40;
 
-const REMEDY: &str = "write the line as docs/network.md has it, or dump the network again";
+const REMEDY: &str = "write the line as docs/nir.md has it, or dump the network again";
 
 /// A line and how far it has been read.
 #[derive(Clone, Debug)]
@@ -132,11 +132,22 @@ impl<'t> Cursor<'t> {
         let found = match (self.rest().chars().next(), token) {
             (None, _) => "the end of the line".to_string(),
             (Some(c), "") => quote(&c.to_string()),
-            _ if token.chars().nth(SHOWN).is_none() => quote(token),
-            _ => format!("{} ...", quote(&token.chars().take(SHOWN).collect::<String>())),
+            _ => shown(token),
         };
-        let column = self.line[..self.at].chars().count() + 1;
-        let what = format!("line {}, column {column}: found {found}", self.number);
-        Diagnostic::new("text/syntax", what, why, REMEDY)
+        Diagnostic::new("text/syntax", self.place(&format!("found {found}")), why, REMEDY)
     }
+
+    /// What is at this place, for messages.
+    pub(super) fn place(&self, what: &str) -> String {
+        let column = self.line[..self.at].chars().count() + 1;
+        format!("line {}, column {column}: {what}", self.number)
+    }
+}
+
+/// A token in quotes, or its beginning.
+pub(super) fn shown(token: &str) -> String {
+    if token.chars().nth(SHOWN).is_none() {
+        return quote(token);
+    }
+    format!("{} ...", quote(&token.chars().take(SHOWN).collect::<String>()))
 }

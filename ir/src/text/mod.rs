@@ -13,7 +13,7 @@
 //! ```
 //!
 //! [`print()`] gives the text, [`weights`] the numbers that it names by digest, [`parse`] reads both back. The
-//! grammar is in `docs/network.md`. Bytes in, bytes out: no file is opened here.
+//! grammar is in `docs/nir.md`. Bytes in, bytes out: no file is opened here.
 
 mod cursor;
 mod interface;

@@ -11,7 +11,7 @@ use crate::with_data;
 const INLINE: usize = 8;
 
 /// The most numbers that `seed` and `all` make for one text: lines are short, and what they ask for is not.
-pub(super) const MAX_MADE: usize = 1 << 22;
+pub(super) const MAX_MADE: usize = 1 << 20;
 
 /// The numbers as a list, where they are few; NaNs have bits that no list shows.
 pub(super) fn list(tensor: &Tensor) -> Option<String> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::HEADER;
-use super::cursor::Cursor;
+use super::cursor::{Cursor, shown};
 use super::interface::{Port, preprocess};
 use super::numbers::{self, MAX_MADE};
 use super::phrases::{attributes, names, types};
@@ -41,14 +41,8 @@ impl From<Diagnostic> for Fault {
 /// Every line that is wrong, with its line and column, what was found there and what was expected; weights
 /// that are missing; and, where all lines are well, what the network itself violates.
 pub fn parse(text: &str, weights: Option<&[u8]>) -> Result<Network, Diagnostics> {
-    let sidecar = weights.map(Sidecar::open).transpose().map_err(|why| {
-        Diagnostic::new(
-            "text/weights",
-            "the weights beside the text",
-            why,
-            "give the file written with the text",
-        )
-    })?;
+    let sidecar = weights.map(Sidecar::open).transpose();
+    let sidecar = sidecar.map_err(|why| weights_fault("the weights beside the text".into(), why))?;
     let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
     let first = lines.by_ref().map(|(i, line)| Cursor::new(line, i + 1)).find(|c| !c.is_end());
     let mut header = first.unwrap_or_else(|| Cursor::new("", 1));
@@ -61,6 +55,10 @@ pub fn parse(text: &str, weights: Option<&[u8]>) -> Result<Network, Diagnostics>
         reader.line(Cursor::new(line, i + 1));
     }
     reader.finish()
+}
+
+fn weights_fault(what: String, why: String) -> Diagnostic {
+    Diagnostic::new("text/weights", what, why, "give the safetensors file that was written with the text")
 }
 
 #[derive(Default)]
@@ -202,7 +200,8 @@ impl<'t> Reader<'t> {
         let wrong = |why| Fault::New(place.fault(why));
         if let Some(key) = contents.strip_prefix("blake3:") {
             if let Some(sidecar) = &mut self.sidecar {
-                return sidecar.tensor(key, ty.element, &ty.shape).map_err(wrong);
+                let tensor = sidecar.tensor(key, ty.element, &ty.shape);
+                return tensor.map_err(|why| Fault::New(weights_fault(place.place(&shown(contents)), why)));
             }
             self.absent.push(place.number());
             return Err(Fault::Known);
@@ -215,10 +214,11 @@ impl<'t> Reader<'t> {
         let tensor = match make {
             None => numbers::read(ty.element, &ty.shape, contents),
             Some((make, argument)) => {
-                self.made = self.made.saturating_add(ty.shape.len());
-                if self.made > MAX_MADE {
+                let made = self.made.saturating_add(ty.shape.len());
+                if made > MAX_MADE {
                     return Err(wrong(format!("a text makes up at most {MAX_MADE} numbers")));
                 }
+                self.made = made;
                 make(ty.element, &ty.shape, argument)
             }
         };
@@ -251,12 +251,8 @@ impl<'t> Reader<'t> {
             }
         }
         if let Some(line) = self.absent.first() {
-            self.fault(Diagnostic::new(
-                "text/weights",
-                format!("line {line}: the text names {} constants by digest", self.absent.len()),
-                "their numbers are not in the text",
-                "give the weights that were written beside it",
-            ));
+            let what = format!("line {line}: a constant named by digest, the first of {}", self.absent.len());
+            self.fault(weights_fault(what, "there are no weights beside the text".into()));
         }
         if self.unsaid > 0 {
             self.faults.push(Diagnostic::new(
