@@ -3,3 +3,4 @@
 
 pub mod dot;
 pub mod out;
+pub mod out_file;

@@ -55,13 +55,17 @@ impl Failure {
 
 impl From<Diagnostics> for Failure {
     fn from(diagnostics: Diagnostics) -> Self {
+        // What is missing is missing whatever else is wrong.
+        if diagnostics.iter().any(|d| d.code == "engine/absent") {
+            return Failure::MissingTool(diagnostics);
+        }
         Failure::Refused(diagnostics)
     }
 }
 
 impl From<Diagnostic> for Failure {
     fn from(diagnostic: Diagnostic) -> Self {
-        Failure::Refused(diagnostic.into())
+        Diagnostics::from(diagnostic).into()
     }
 }
 
@@ -83,6 +87,12 @@ pub fn end(result: Result<(), Failure>, format: Format) -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// Says on standard error how the model was read.
+pub fn remark(notes: &[String]) -> io::Result<()> {
+    let mut out = io::stderr().lock();
+    notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
 }
 
 /// Colours only on a terminal, and never where NO_COLOR is set to anything.

@@ -3,5 +3,6 @@
 //! This is the only crate that prints and that knows exit codes.
 
 pub mod args;
+mod columns;
 pub mod exit;
 pub mod run;

@@ -63,7 +63,7 @@ pub enum Command {
 }
 
 /// What a model's file leaves open.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct Reading {
     /// Shape of the first input without its batch, where the file leaves it open, such as 3x32x32
     #[arg(long, value_name = "CxHxW", value_parser = extents)]
@@ -243,7 +243,7 @@ pub struct Eval {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
-    /// Print how many images a second were done to standard error
+    /// Say how many images a second were done: on standard error, or in the JSON document
     #[arg(long)]
     pub timings: bool,
 }
@@ -315,6 +315,16 @@ pub enum Engine {
     Plain,
     /// tract; needs a build with the feature `engine`
     Tract,
+}
+
+impl From<Engine> for nonresc_passes::engine::Engine {
+    fn from(engine: Engine) -> Self {
+        match engine {
+            Engine::Native => Self::Native,
+            Engine::Plain => Self::Plain,
+            Engine::Tract => Self::Tract,
+        }
+    }
 }
 
 /// Which dump of the intermediate representation is wanted.

@@ -2,6 +2,11 @@
 //!
 //! Flags become the passes' options here and nowhere else; nothing is computed here.
 
+mod devices;
+mod eval;
+mod frames;
+mod model;
+
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -35,9 +40,9 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
             clap_mangen::Man::new(Cli::command()).render(&mut text)?;
             Ok(io::stdout().lock().write_all(&text)?)
         }
-        Some(Command::Run(_)) => Err(absent("run")),
-        Some(Command::Eval(_)) => Err(absent("eval")),
-        Some(Command::Devices(_)) => Err(absent("devices")),
+        Some(Command::Run(args)) => frames::run(args),
+        Some(Command::Eval(args)) => eval::eval(args),
+        Some(Command::Devices(args)) => devices::devices(args),
         None if cli.compile.list_passes => {
             Ok(io::stdout().lock().write_all(nonresc_passes::table::listing().as_bytes())?)
         }

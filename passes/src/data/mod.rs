@@ -21,6 +21,9 @@ use rayon::prelude::*;
 
 pub use pixels::{Fit, Size};
 
+/// Faulty images that are named one by one.
+const MOST_FAULTS: usize = 8;
+
 /// Which data, and how images are fitted to the network.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -103,7 +106,7 @@ impl Dataset {
     /// Some of the images as one tensor N C H W.
     ///
     /// # Errors
-    /// Images of files that cannot be read or do not fit the network, all of the range at once.
+    /// Images of the range that cannot be read or do not fit the network, the first of them by name.
     pub fn frames(&self, range: Range<usize>) -> Result<Tensor, Diagnostics> {
         let [channels, height, width] = self.frame;
         let shape = Shape(vec![range.len(), channels, height, width]);
@@ -145,11 +148,22 @@ impl Dataset {
             .collect();
         let mut faults = Diagnostics::default();
         let mut pixels = Vec::new();
+        let mut more = 0;
         for image in images {
             match image {
                 Ok(mut planes) => pixels.append(&mut planes),
-                Err(fault) => faults.push(fault),
+                Err(fault) if faults.len() < MOST_FAULTS => faults.push(fault),
+                Err(_) => more += 1,
             }
+        }
+        if more > 0 {
+            let what = format!("{more} more images of {}", self.source.display());
+            faults.push(Diagnostic::new(
+                "data/image",
+                what,
+                "they have such faults too",
+                "see the first ones",
+            ));
         }
         faults.or(pixels)
     }

@@ -1,0 +1,82 @@
+//! Rows of text in aligned columns.
+
+/// A table: its header, its rows, which columns are numbers, and the widest that names may be.
+pub(crate) struct Columns<const N: usize> {
+    header: [&'static str; N],
+    /// Names stand left, numbers right.
+    left: [bool; N],
+    rows: Vec<[String; N]>,
+}
+
+impl<const N: usize> Columns<N> {
+    /// A table without rows; a header that begins with `<` is that of names, which stand on the left.
+    pub(crate) fn new(header: [&'static str; N]) -> Self {
+        let left = header.map(|h| h.starts_with('<'));
+        Columns { header: header.map(|h| h.trim_start_matches('<')), left, rows: Vec::new() }
+    }
+
+    pub(crate) fn row(&mut self, row: [String; N]) {
+        self.rows.push(row);
+    }
+
+    /// The table in at most `most` characters a line: what is too wide is taken from the first column.
+    pub(crate) fn text(&self, most: usize) -> String {
+        let mut widths: [usize; N] = std::array::from_fn(|i| {
+            let cells = self.rows.iter().map(|row| row[i].chars().count());
+            cells.max().unwrap_or(0).max(self.header[i].chars().count())
+        });
+        let all: usize = widths.iter().sum::<usize>() + self.gaps();
+        widths[0] = widths[0].saturating_sub(all.saturating_sub(most)).max(8.min(widths[0]));
+        let mut text = String::new();
+        let header = self.header.map(str::to_string);
+        for row in std::iter::once(&header).chain(&self.rows) {
+            let mut line = String::new();
+            for (i, cell) in row.iter().enumerate() {
+                if i > 0 {
+                    line.push_str(self.gap(i));
+                }
+                line.push_str(&padded(cell, widths[i], self.left[i]));
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Names keep their distance; numbers stand close.
+    fn gap(&self, i: usize) -> &'static str {
+        if self.left[i] || self.left[i - 1] { "  " } else { " " }
+    }
+
+    fn gaps(&self) -> usize {
+        (1..N).map(|i| self.gap(i).len()).sum()
+    }
+}
+
+fn padded(cell: &str, width: usize, left: bool) -> String {
+    let length = cell.chars().count();
+    match length.cmp(&width) {
+        std::cmp::Ordering::Greater => shortened(cell, width),
+        _ if left => format!("{cell}{}", " ".repeat(width - length)),
+        _ => format!("{}{cell}", " ".repeat(width - length)),
+    }
+}
+
+/// The end of a name says more than its beginning.
+fn shortened(cell: &str, width: usize) -> String {
+    let skip = cell.chars().count() + 1 - width.max(1);
+    std::iter::once('…').chain(cell.chars().skip(skip)).collect()
+}
+
+/// A whole number with its thousands apart.
+pub(crate) fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

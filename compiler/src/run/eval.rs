@@ -1,0 +1,203 @@
+//! `nonresc eval`: how often a network is right on labelled images.
+
+use std::io::{self, Write as _};
+use std::time::{Duration, Instant};
+
+use nonresc_ir::network::Network;
+use nonresc_passes::accuracy::{self, Accuracy, Count};
+use nonresc_passes::data::{Dataset, Fit, Request, Size};
+use serde::Serialize;
+
+use super::frames::normal_form;
+use super::model;
+use crate::args::{Eval, Extents, Format, Reading};
+use crate::columns::{Columns, grouped};
+use crate::exit::{self, Failure};
+
+/// Beyond so many classes the table of classes is left to the JSON document.
+const MOST_ROWS: usize = 20;
+
+/// Evaluates the network and prints what was counted.
+///
+/// # Errors
+/// Refused models and data, and pairs of them that do not belong together.
+pub(super) fn eval(args: &Eval) -> Result<(), Failure> {
+    let wanted: Vec<String> = args.output.iter().cloned().collect();
+    let loaded = model::load(&args.model, &args.reading, &wanted)?;
+    exit::remark(&loaded.notes)?;
+    // The layout of the images is known in normal form.
+    let network = normal_form(loaded.network);
+    let request = Request {
+        path: args.data.clone(),
+        labels: args.labels.clone(),
+        fit: fit(args),
+        limit: args.limit.and_then(|n| n.try_into().ok()),
+    };
+    let data = Dataset::open(&request, accuracy::frame(&network)?)?;
+    let start = Instant::now();
+    let found = accuracy::measure(&network, &data, args.engine.into())?;
+    let took = start.elapsed();
+    let measured = Measured { args, data: &data, found: &found, took };
+    let text = match args.format {
+        Format::Text => measured.text(),
+        Format::Json => measured.json()?,
+    };
+    io::stdout().lock().write_all(text.as_bytes())?;
+    if args.timings && args.format == Format::Text {
+        let images_per_second = measured.images_per_second();
+        writeln!(io::stderr().lock(), "{:.3} s, {images_per_second:.0} images a second", took.as_secs_f64())?;
+    }
+    if found.is_near_chance() {
+        io::stderr().lock().write_all(doubt(&network, &args.reading).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn fit(args: &Eval) -> Fit {
+    let both = |Extents(sides): &Extents| match sides[..] {
+        [height, width] => (height, width),
+        _ => (sides[0], sides[0]),
+    };
+    Fit {
+        resize: args.resize.as_ref().map(|sides| match sides.0[..] {
+            [shorter] => Size::ShorterSide(shorter),
+            _ => Size::Exactly(both(sides).0, both(sides).1),
+        }),
+        crop: args.crop.as_ref().map(both),
+    }
+}
+
+/// What is said where a network knows its classes hardly better than a die.
+fn doubt(network: &Network, reading: &Reading) -> String {
+    let remedy = if network.preprocess().is_none() {
+        "the network sees pixels from 0 to 255; say how it was trained with --scale, --mean and --std, \
+         such as --scale 1/255"
+    } else if reading == &Reading::default() {
+        "the file's own preprocessing was used; --scale, --mean and --std replace it"
+    } else {
+        "compare --scale, --mean and --std with how the network was trained, and the order of the classes"
+    };
+    format!("note: less than twice what guessing gives: {remedy}\n")
+}
+
+/// A measurement and what it was made on.
+struct Measured<'a> {
+    args: &'a Eval,
+    data: &'a Dataset,
+    found: &'a Accuracy,
+    took: Duration,
+}
+
+impl Measured<'_> {
+    fn images_per_second(&self) -> f64 {
+        self.found.all.images as f64 / self.took.as_secs_f64().max(1e-9)
+    }
+
+    fn text(&self) -> String {
+        let all = self.found.all;
+        let images = grouped(all.images as u64);
+        let mut text = format!(
+            "{} on {images} images of {}, float as given\n",
+            self.args.model.display(),
+            self.data.source().display(),
+        );
+        for (label, right) in [("top-1", all.top1), ("top-5", all.top5)] {
+            let percent = percent(right, all.images);
+            text += &format!("{label} {percent:>6} %  {} of {images}\n", grouped(right as u64));
+        }
+        if all.no_number > 0 {
+            text += &format!("scores of {} images are no numbers\n", grouped(all.no_number as u64));
+        }
+        if self.found.classes.len() <= MOST_ROWS {
+            let mut table = Columns::new(["<class", "images", "top-1 %", "top-5 %"]);
+            for (label, count) in self.found.classes.iter().enumerate() {
+                table.row([
+                    self.class(label).map_or(label.to_string(), str::to_string),
+                    grouped(count.images as u64),
+                    percent(count.top1, count.images),
+                    percent(count.top5, count.images),
+                ]);
+            }
+            text.push('\n');
+            text += &table.text(100);
+        }
+        text
+    }
+
+    fn class(&self, label: usize) -> Option<&str> {
+        self.data.classes().get(label).map(String::as_str)
+    }
+
+    fn json(&self) -> Result<String, Failure> {
+        let document = Document {
+            version: 1,
+            model: self.args.model.display().to_string(),
+            data: self.data.source().display().to_string(),
+            numbers: "float",
+            engine: nonresc_passes::engine::Engine::from(self.args.engine).to_string(),
+            all: Row::from(self.found.all),
+            images_per_second: self.args.timings.then(|| self.images_per_second()),
+            classes: (0..)
+                .zip(&self.found.classes)
+                .map(|(label, &count)| Class { label, name: self.class(label), count: Row::from(count) })
+                .collect(),
+        };
+        let text = serde_json::to_string_pretty(&document).map_err(io::Error::from)?;
+        Ok(text + "\n")
+    }
+}
+
+/// The document that `--format json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    model: String,
+    data: String,
+    numbers: &'static str,
+    engine: String,
+    #[serde(flatten)]
+    all: Row,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    images_per_second: Option<f64>,
+    classes: Vec<Class<'a>>,
+}
+
+#[derive(Serialize)]
+struct Class<'a> {
+    label: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(flatten)]
+    count: Row,
+}
+
+#[derive(Serialize)]
+struct Row {
+    images: usize,
+    top1: usize,
+    top5: usize,
+    not_a_number: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top1_percent: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top5_percent: Option<f64>,
+}
+
+impl From<Count> for Row {
+    fn from(count: Count) -> Row {
+        let share = |right: usize| (count.images > 0).then(|| 100.0 * right as f64 / count.images as f64);
+        Row {
+            images: count.images,
+            top1: count.top1,
+            top5: count.top5,
+            not_a_number: count.no_number,
+            top1_percent: share(count.top1),
+            top5_percent: share(count.top5),
+        }
+    }
+}
+
+/// A share in percent, to the hundredth.
+fn percent(right: usize, of: usize) -> String {
+    if of == 0 { "-".into() } else { format!("{:.2}", 100.0 * right as f64 / of as f64) }
+}

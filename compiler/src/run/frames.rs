@@ -1,0 +1,83 @@
+//! `nonresc run`: a network on inputs of the user's own, its outputs to a file.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use nonresc_backends::out_file;
+use nonresc_ir::diagnostic::Diagnostic;
+use nonresc_ir::network::Network;
+use nonresc_ir::tensor::Tensor;
+use nonresc_passes::data::arrays;
+use nonresc_passes::engine::Frames;
+use nonresc_passes::normalise::normalise;
+
+use super::model;
+use crate::args::{Engine, Run};
+use crate::exit::{self, Failure};
+
+/// Runs the network on all frames of the input file and writes its outputs under their own names.
+///
+/// # Errors
+/// Refused models and inputs; an output file that cannot be written.
+pub(super) fn run(args: &Run) -> Result<(), Failure> {
+    let to = &args.output;
+    if !arrays::is_npz(to) && !arrays::is_npy(to) {
+        return Err(Failure::usage(Diagnostic::new(
+            "usage/output",
+            format!("--output {}", to.display()),
+            "outputs are written as .npz or .npy, and the file's name ends in neither",
+            "name a file such as outputs.npz",
+        )));
+    }
+    out_file::check(to)?;
+    let loaded = model::load(&args.model, &args.reading, &[])?;
+    exit::remark(&loaded.notes)?;
+    let outputs = loaded.network.outputs().len();
+    if arrays::is_npy(to) && outputs != 1 {
+        return Err(Failure::usage(Diagnostic::new(
+            "usage/output",
+            format!("--output {}", to.display()),
+            format!("a .npy file holds one array, and the network has {outputs} outputs"),
+            "name a .npz file",
+        )));
+    }
+    let network = match args.engine {
+        Engine::Plain => loaded.network,
+        Engine::Native | Engine::Tract => normal_form(loaded.network),
+    };
+    let frames = Frames::new(&network, args.engine.into())?;
+    let given = arrays::read(&args.input)?;
+    let results = frames.run(&given)?;
+    out_file::write(to, &bytes(to, &results)?)?;
+    let mut out = io::stdout().lock();
+    for (name, tensor) in &results {
+        writeln!(out, "{}: \"{name}\" {} {}", to.display(), tensor.element(), tensor.shape())?;
+    }
+    Ok(())
+}
+
+/// The network in normal form, in which it runs faster; as it is where a rule fails.
+pub(super) fn normal_form(network: Network) -> Network {
+    let mut normal = network.clone();
+    match normalise(&mut normal) {
+        Ok(_) => normal,
+        Err(_) => network,
+    }
+}
+
+fn bytes(to: &Path, results: &[(String, Tensor)]) -> Result<Vec<u8>, Failure> {
+    let bytes = match results {
+        [(_, alone)] if arrays::is_npy(to) => arrays::npy_bytes(alone),
+        _ => arrays::npz_bytes(results),
+    };
+    bytes.map_err(|e| {
+        let what = format!("{} cannot be written", to.display());
+        Diagnostic::new(
+            "out/file",
+            what,
+            e.to_string(),
+            "give the network's outputs plain names of their own",
+        )
+        .into()
+    })
+}
