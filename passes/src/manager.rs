@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
+use nonresc_ir::stream;
 
 use crate::design::{Design, Options, StreamDesign};
 use crate::pass::{Pass, Run};
@@ -141,6 +142,9 @@ fn wrong_level(pass: &Pass, design: &Design) -> Diagnostic {
     )
 }
 
-fn verify(_pass: &Pass, _design: &Design) -> Result<(), Diagnostics> {
-    Ok(())
+fn verify(_pass: &Pass, design: &Design) -> Result<(), Diagnostics> {
+    match design {
+        Design::Network(_) => Ok(()),
+        Design::Stream(design) => stream::verify(&design.stream),
+    }
 }

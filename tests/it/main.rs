@@ -19,6 +19,7 @@ mod order;
 mod out;
 mod random;
 mod text;
+mod stream;
 mod tidy;
 mod verify;
 

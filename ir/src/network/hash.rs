@@ -43,6 +43,11 @@ pub fn digest(network: &Network) -> String {
     all.finalize().to_hex().to_string()
 }
 
+/// Digest of a tensor's element, shape and numbers: 64 hexadecimal digits.
+pub fn tensor_digest(numbers: &Tensor) -> String {
+    tensor(numbers).to_hex().to_string()
+}
+
 /// A rank a node: equal where structure and names say nothing to tell nodes apart, structure first, names last.
 pub(super) fn ranks(network: &Network, order: &[NodeId]) -> BTreeMap<NodeId, usize> {
     let structural = Colours::structural(network, order).refined();
@@ -59,7 +64,7 @@ pub(super) fn ranks(network: &Network, order: &[NodeId]) -> BTreeMap<NodeId, usi
 }
 
 /// Digest of a tensor: element, shape and numbers.
-pub(crate) fn tensor(tensor: &Tensor) -> Hash {
+fn tensor(tensor: &Tensor) -> Hash {
     let mut hash = Hasher::new();
     text(&mut hash, &format!("{} {}", tensor.element(), tensor.shape()));
     hash.update(&tensor.to_le_bytes());

@@ -13,8 +13,7 @@ mod verify;
 
 pub use edit::{Edit, EditError};
 pub use graph::{Batch, InputPort, Network, Node, OutputPort, Preprocess};
-pub use hash::digest;
-pub(crate) use hash::tensor as tensor_digest;
+pub use hash::{digest, tensor_digest};
 pub use infer::{MAX_ELEMENTS, MAX_RANK, infer};
 pub(crate) use infer::{broadcast, infer_any};
 pub use op::*;

@@ -19,8 +19,10 @@ mod graph;
 mod phases;
 mod print;
 mod stages;
+mod verify;
 
 pub use actor::*;
 pub use graph::{Channel, Reader, Stream};
 pub use phases::{Phase, PhaseList, Preset, Take, phases};
 pub use stages::stages;
+pub use verify::{MAX_PIXELS, verify};

@@ -192,3 +192,8 @@ pub(super) fn map_of(network: &Network, value: Value) -> Option<Map> {
         _ => None,
     }
 }
+
+/// Columns from a window's first tap to its last, or as many as no map has.
+pub(super) fn reach(window: &Window) -> usize {
+    (window.kernel.w.max(1) - 1).saturating_mul(window.dilation.w)
+}

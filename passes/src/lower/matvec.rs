@@ -5,10 +5,10 @@
 //! column, and their images in the order of the stream (row, column, channel) come from one rule.
 
 use nonresc_ir::id::{NodeId, Value};
-use nonresc_ir::network::{Conv, Element, Op, Pair};
+use nonresc_ir::network::{Conv, Element, Op, Pair, tensor_digest};
 use nonresc_ir::stream::{Activation, Fold, Form, Kind, Map, MatVec, Multiplier, Window};
 
-use super::builder::{Builder, map_of};
+use super::builder::{self, Builder, map_of};
 use super::refuse;
 
 /// One product a clock.
@@ -59,10 +59,14 @@ fn matrix_vector(
         }
     }
     let place = b.whole(operands[0]);
+    let window = window(place.map);
+    if refuse::too_large(output, builder::reach(&window)) {
+        return refuse::size(b, node, output);
+    }
     let kind = Kind::MatVec(MatVec {
         input: place.map,
         output,
-        window: window(place.map),
+        window,
         groups,
         bias: operands.len() > 2,
         weights: weights.finalize().to_hex()[..16].to_string(),
@@ -80,10 +84,7 @@ fn matrix_vector(
 fn constant(b: &Builder<'_>, value: Value, digest: &mut blake3::Hasher) -> Option<Element> {
     match b.network.op(value.node) {
         Op::Const(tensor) => {
-            digest.update(format!("{} {} ", tensor.element(), tensor.shape()).as_bytes());
-            for number in tensor.to_f64() {
-                digest.update(&number.to_le_bytes());
-            }
+            digest.update(tensor_digest(tensor).as_bytes());
             Some(tensor.element())
         }
         Op::Quantise(_) | Op::Dequantise(_) => {

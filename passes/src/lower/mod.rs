@@ -66,6 +66,12 @@ pub fn lower(network: &Network, skips: &Skips, target: &Target) -> Result<Stream
 }
 
 fn operator(b: &mut Builder<'_>, node: NodeId) {
+    if let Some(map) = builder::map_of(b.network, node.into())
+        && refuse::too_large(map, 0)
+        && !refuse::is_constant(b.network, node.into())
+    {
+        return refuse::size(b, node, map);
+    }
     match b.network.op(node) {
         Op::Const(_) => {}
         Op::Input(_) => edges::input(b, node),

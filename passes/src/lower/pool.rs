@@ -4,7 +4,7 @@ use nonresc_ir::id::NodeId;
 use nonresc_ir::network::{AvgPool, MaxPool};
 use nonresc_ir::stream::{Activation, GlobalPool, Kind, Pool, PoolKind, Window};
 
-use super::builder::{Builder, Place, map_of};
+use super::builder::{self, Builder, Place, map_of};
 use super::refuse;
 
 pub(super) fn max(b: &mut Builder<'_>, node: NodeId, a: &MaxPool) {
@@ -24,6 +24,9 @@ fn pool(b: &mut Builder<'_>, node: NodeId, window: Window, kind: PoolKind) {
     let Some(output) = map_of(b.network, node.into()) else {
         return refuse::rank(b, node);
     };
+    if refuse::too_large(output, builder::reach(&window)) {
+        return refuse::size(b, node, output);
+    }
     let place = b.whole(operand);
     let activation = Activation::Identity;
     let actor = b.actor(node, Kind::Pool(Pool { input: place.map, output, window, kind, activation }));

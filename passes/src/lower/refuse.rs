@@ -3,6 +3,7 @@
 use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Network, Op};
+use nonresc_ir::stream::{MAX_PIXELS, Map};
 
 use super::builder::Builder;
 
@@ -23,6 +24,25 @@ pub(super) fn is_constant(network: &Network, value: Value) -> bool {
         Op::Quantise(_) | Op::Dequantise(_) => is_constant(network, network.operands(value.node)[0]),
         _ => false,
     }
+}
+
+/// Whether a map is beyond what streams count, with windows that reach `reach` columns beyond its width.
+pub(super) fn too_large(map: Map, reach: usize) -> bool {
+    let places = map.width.checked_add(reach).and_then(|width| width.checked_mul(map.height));
+    let fits = |n: Option<usize>, most: usize| n.is_some_and(|n| n <= most);
+    !(fits(places, MAX_PIXELS) && fits(places.and_then(|n| n.checked_mul(map.channels)), u32::MAX as usize))
+}
+
+pub(super) fn size(b: &mut Builder<'_>, node: NodeId, map: Map) {
+    fault(
+        b,
+        node,
+        format!(
+            "a map of {map} is too large: at most {MAX_PIXELS} pixels (windows beyond its edges included) \
+                 and 2^32 numbers stream in a frame"
+        ),
+        "use a smaller input or smaller windows",
+    );
 }
 
 /// An operator that has no actor.

@@ -144,15 +144,22 @@ impl PhaseList {
 
     /// `(need, free)` of an input over a whole frame.
     pub fn taken(&self, input: u16) -> (u64, u64) {
-        self.iter()
-            .flat_map(|p| &p.takes)
-            .filter(|t| t.input == input)
-            .fold((0, 0), |(need, free), t| (need + u64::from(t.need), free + u64::from(t.free)))
+        let of_row = |row: &[Phase]| {
+            let takes = row.iter().flat_map(|p| &p.takes).filter(|t| t.input == input);
+            takes.fold((0, 0), |(need, free), t| (need + u64::from(t.need), free + u64::from(t.free)))
+        };
+        let rows: Vec<(u64, u64)> = self.patterns.iter().map(|row| of_row(row)).collect();
+        self.rows.iter().fold((0, 0), |(need, free), &(p, n)| {
+            let row = rows[p as usize];
+            (need + row.0 * u64::from(n), free + row.1 * u64::from(n))
+        })
     }
 
     /// Beats given on an output over a whole frame.
     pub fn given(&self, output: u16) -> u64 {
-        self.iter().filter(|p| p.gives >> output & 1 == 1).count() as u64
+        let of_row = |row: &[Phase]| row.iter().filter(|p| p.gives >> output & 1 == 1).count() as u64;
+        let rows: Vec<u64> = self.patterns.iter().map(|row| of_row(row)).collect();
+        self.rows.iter().map(|&(p, n)| rows[p as usize] * u64::from(n)).sum()
     }
 
     /// The least depth of the channel at `input` with which this reader cannot hang:
