@@ -17,9 +17,11 @@ mod import;
 mod lower;
 mod order;
 mod out;
+mod phases;
 mod random;
-mod text;
+mod simulator;
 mod stream;
+mod text;
 mod tidy;
 mod verify;
 

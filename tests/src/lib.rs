@@ -8,6 +8,7 @@ pub mod double;
 pub mod model;
 pub mod ported;
 pub mod random;
+pub mod reference;
 pub mod seed;
 pub mod shuffle;
 pub mod streams;

@@ -243,15 +243,14 @@ fn regroup(
         if end <= before { 0 } else { (kept.start + end - before - 1) / lanes_in + 1 - first }
     };
     let period = beats_in.max(beats_out);
-    // When each beat of input is read: at once where they are more, else with the beat that waits for it.
+    // When each beat of input is read: at once where they are more, else as late as what needs it allows.
     let mut read_at: Vec<usize> = (0..beats_in).collect();
     if beats_in < beats_out {
-        let mut read = 0;
-        for beat in 0..beats_out {
-            if waits(beat) > read {
-                read_at[read] = beat;
-                read += 1;
-            }
+        let mut by = beats_out;
+        for (i, at) in read_at.iter_mut().enumerate().rev() {
+            let first_use = (0..beats_out).find(|&beat| waits(beat) > i).unwrap_or(0);
+            by = by.saturating_sub(1).min(first_use);
+            *at = by.max(i);
         }
     }
     let mut free = 0;

@@ -128,7 +128,8 @@ pub(super) fn sink(map: Map, lanes: usize) -> PhaseList {
 
 /// The same channels in other lanes (or in the same): max(beats in, beats out) phases a pixel.
 ///
-/// A beat is read as soon as the one before it was, where beats in are more; else when a beat of output needs it.
+/// A beat is read as soon as the one before it was, where beats in are more; else as late as the beats of output
+/// allow that need it and those behind it.
 pub(super) fn convert(map: Map, lanes: Lanes) -> PhaseList {
     regroup(Pixelwise::over(map, lanes.input), map.channels, 0, 0..map.channels, lanes).list()
 }
@@ -173,12 +174,11 @@ fn regroup(
     list.period = beats_in.max(beats_out);
     let mut read_at: Vec<usize> = (0..beats_in).collect();
     if beats_in < beats_out {
-        let mut read = 0;
-        for beat in 0..beats_out {
-            if waits(beat) > read {
-                read_at[read] = beat;
-                read += 1;
-            }
+        let mut by = beats_out;
+        for (i, at) in read_at.iter_mut().enumerate().rev() {
+            let first_use = (0..beats_out).find(|&beat| waits(beat) > i).unwrap_or(0);
+            by = by.saturating_sub(1).min(first_use);
+            *at = by.max(i);
         }
     }
     let complete = |beat| waits(beat).checked_sub(1).map_or(0, |last| read_at[last]);
