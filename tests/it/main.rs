@@ -9,6 +9,7 @@ mod corpus_import;
 mod corpus_nodes;
 mod corpus_passes;
 mod corpus_text;
+mod corpus_skips;
 mod device;
 mod example;
 mod fifo;

@@ -1,11 +1,21 @@
 //! What becomes of each skip: the plan as data, read from the command line or `plan.json`, and applied.
+//!
+//! What a skip costs is not asked here; a plan says what is wanted.
+
+mod json;
+mod remove;
+mod request;
+
+use std::fmt;
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
-use nonresc_ir::network::Network;
 
 use crate::design::{NetworkDesign, Options};
 use crate::pass::{Function, Pass, Property};
 use crate::residual::{Skip, Skips};
+
+pub use remove::apply;
+pub use request::Request;
 
 /// The pass, for the table.
 pub(crate) const PASS: Pass = Pass::on_network("plan", "what becomes of each skip, and the network so", run)
@@ -16,6 +26,7 @@ pub(crate) const PASS: Pass = Pass::on_network("plan", "what becomes of each ski
 fn run(design: &mut NetworkDesign, options: &Options) -> Result<(), Diagnostics> {
     let plan = options.skips.resolve(&design.network, &design.skips)?;
     let planned = apply(&mut design.network, &design.skips, plan)?;
+    design.notes.extend(planned.note());
     design.planned = Some(planned);
     Ok(())
 }
@@ -29,11 +40,23 @@ pub enum Rewrite {
     Remove,
 }
 
+/// As `--skips` and `plan.json` write it.
+impl fmt::Display for Rewrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Rewrite::Keep => "keep",
+            Rewrite::Remove => "remove",
+        })
+    }
+}
+
 /// What is done to one skip of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The skip's label.
+    /// The skip's label; in a request also a range of labels or an ONNX name.
     pub skip: String,
+    /// The ONNX name of the sum that it ends in; empty in a request, and where the sum has none.
+    pub name: String,
     /// What is done.
     pub rewrite: Rewrite,
 }
@@ -47,49 +70,10 @@ pub struct Plan {
     pub skips: Vec<Entry>,
 }
 
-/// What the user asks for, before the network is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Request {
-    /// Keep every skip.
-    #[default]
-    Keep,
-    /// Remove every skip.
-    Remove,
-    /// Some skips by label or ONNX name; the others are kept.
-    List(Vec<Entry>),
-    /// A plan that was written earlier.
-    Plan(Plan),
-}
-
-impl Request {
-    /// Reads `keep`, `remove` or `1-3:remove,4:keep,NAME:remove`.
-    ///
-    /// # Errors
-    /// Where the text is none of these.
-    pub fn parse(text: &str) -> Result<Request, Diagnostic> {
-        match text {
-            "keep" => Ok(Request::Keep),
-            "remove" => Ok(Request::Remove),
-            _ => Err(Diagnostic::new("plan/syntax", text, "it is no list of skips", "use keep or remove")),
-        }
-    }
-
-    /// Reads the text of a `plan.json`.
-    ///
-    /// # Errors
-    /// Where it is none, or of another version.
-    pub fn from_json(_text: &str) -> Result<Request, Diagnostic> {
-        Err(Diagnostic::new("plan/json", "plan.json", "it cannot be read yet", "use keep or remove"))
-    }
-
-    /// The plan for `network` with `skips`.
-    ///
-    /// # Errors
-    /// Skips that the network does not have; a plan made for another network.
-    pub fn resolve(&self, _network: &Network, skips: &Skips) -> Result<Plan, Diagnostics> {
-        let rewrite = if *self == Request::Remove { Rewrite::Remove } else { Rewrite::Keep };
-        let skips = skips.iter().map(|skip| Entry { skip: skip.label.clone(), rewrite }).collect();
-        Ok(Plan { network: String::new(), skips })
+impl Plan {
+    /// The skips whose rewrite changes what the network computes.
+    pub fn changing(&self) -> impl Iterator<Item = &Entry> {
+        self.skips.iter().filter(|entry| entry.rewrite != Rewrite::Keep)
     }
 }
 
@@ -98,16 +82,26 @@ impl Request {
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
-    /// The skips that the network still has, under their old numbers.
+    /// The skips that the network still has, under their old numbers and labels.
     pub skips: Skips,
-    /// The skips that went.
+    /// The skips that went: those that the plan removes, and those on the branches that went with them.
     pub removed: Vec<Skip>,
 }
 
-/// Carries `plan` out on `network`.
-///
-/// # Errors
-/// Sums that cannot go, by name.
-pub fn apply(_network: &mut Network, skips: &Skips, plan: Plan) -> Result<Planned, Diagnostics> {
-    Ok(Planned { plan, skips: skips.clone(), removed: Vec::new() })
+impl Planned {
+    /// What the user should know of a network that is no longer the one given.
+    pub fn note(&self) -> Option<Diagnostic> {
+        let labels: Vec<&str> = self.removed.iter().map(|skip| skip.label.as_str()).collect();
+        let what = match &labels[..] {
+            [] => return None,
+            [label] => format!("skip {label} was removed"),
+            _ => format!("skips {} were removed", labels.join(", ")),
+        };
+        Some(Diagnostic::new(
+            "plan/changed",
+            what,
+            "the network computes another function than the model that was given, with weights trained for that one",
+            "retrain it before its accuracy is judged",
+        ))
+    }
 }

@@ -1,0 +1,72 @@
+//! `plan.json`: a plan as a file. The types here are its schema.
+
+use nonresc_ir::diagnostic::Diagnostic;
+use serde::{Deserialize, Serialize};
+
+use super::request::rewrite;
+use super::{Entry, Plan};
+
+/// Version of the file's form. A file of another version is refused.
+const VERSION: u64 = 1;
+
+/// The whole file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u64,
+    /// Digest of the network in normal form.
+    network: String,
+    /// One entry a skip.
+    skips: Vec<Item>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Item {
+    /// Label: `5`, `5a`.
+    skip: String,
+    /// ONNX name of the sum, for the reader.
+    name: String,
+    /// `keep` or `remove`.
+    rewrite: String,
+}
+
+/// The version alone, read before anything else is believed.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u64,
+}
+
+impl Plan {
+    /// The text of `plan.json`, with a newline at its end.
+    pub fn to_json(&self) -> String {
+        let items = self.skips.iter().map(|entry| Item {
+            skip: entry.skip.clone(),
+            name: entry.name.clone(),
+            rewrite: entry.rewrite.to_string(),
+        });
+        let file = File { version: VERSION, network: self.network.clone(), skips: items.collect() };
+        let text = serde_json::to_string_pretty(&file).expect("a plan is made of texts and numbers");
+        text + "\n"
+    }
+}
+
+pub(super) fn read(text: &str) -> Result<Plan, Diagnostic> {
+    let fault = |why: String| {
+        Diagnostic::new("plan/json", "plan.json", why, "let --skips write the plan anew, and change that one")
+    };
+    let Versioned { version } = serde_json::from_str(text).map_err(|e| fault(e.to_string()))?;
+    if version != VERSION {
+        return Err(fault(format!("its version is {version}, and this program reads version {VERSION}")));
+    }
+    let file: File = serde_json::from_str(text).map_err(|e| fault(e.to_string()))?;
+    let mut skips = Vec::with_capacity(file.skips.len());
+    let mut faults = Vec::new();
+    for item in file.skips {
+        match rewrite(&item.rewrite) {
+            Ok(rewrite) => skips.push(Entry { skip: item.skip, name: item.name, rewrite }),
+            Err(why) => faults.push(format!("skip {}: {why}", item.skip)),
+        }
+    }
+    if faults.is_empty() { Ok(Plan { network: file.network, skips }) } else { Err(fault(faults.join("; "))) }
+}
