@@ -23,6 +23,8 @@ mod random;
 mod simulator;
 mod stream;
 mod text;
+mod plan;
+mod residual;
 mod tidy;
 mod verify;
 

@@ -9,6 +9,7 @@ pub mod model;
 pub mod ported;
 pub mod random;
 pub mod reference;
+pub mod networks;
 pub mod seed;
 pub mod shuffle;
 pub mod streams;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
-use nonresc_ir::network::Network;
+use nonresc_ir::network::{Network, digest};
 
 use super::{Entry, Plan, Rewrite, json};
 use crate::residual::{Skip, Skips};
@@ -68,19 +68,20 @@ impl Request {
     /// # Errors
     /// Skips that the network does not have, with the nearest that it has; skips that are named twice; a plan
     /// made for another network. All faults at once.
-    pub fn resolve(&self, _network: &Network, skips: &Skips) -> Result<Plan, Diagnostics> {
+    pub fn resolve(&self, network: &Network, skips: &Skips) -> Result<Plan, Diagnostics> {
+        let network = digest(network);
         let rewrites = match self {
             Request::Keep => BTreeMap::new(),
             Request::Remove => skips.iter().map(|skip| (skip.number, Rewrite::Remove)).collect(),
             Request::List(entries) => listed(entries, skips)?,
-            Request::Plan(plan) => listed(&plan.skips, skips)?,
+            Request::Plan(plan) => written(plan, &network, skips)?,
         };
         let entries = skips.iter().map(|skip| Entry {
             skip: skip.label.clone(),
             name: skip.names.first().unwrap_or_default().to_string(),
             rewrite: rewrites.get(&skip.number).copied().unwrap_or(Rewrite::Keep),
         });
-        Ok(Plan { network: String::new(), skips: entries.collect() })
+        Ok(Plan { network, skips: entries.collect() })
     }
 }
 
@@ -137,6 +138,35 @@ fn listed(entries: &[Entry], skips: &Skips) -> Result<BTreeMap<usize, Rewrite>, 
         }
     }
     faults.or(rewrites)
+}
+
+/// The rewrite of each skip of a plan that was made for the network whose digest is `network`.
+fn written(plan: &Plan, network: &str, skips: &Skips) -> Result<BTreeMap<usize, Rewrite>, Diagnostics> {
+    if plan.network != network {
+        return Err(Diagnostic::new(
+            "plan/network",
+            "the plan was made for another network",
+            format!("it is for the network {}, and this one is {network}", plan.network),
+            "make a plan for this network, or give its skips as a list",
+        )
+        .into());
+    }
+    let mut faults = Diagnostics::default();
+    for skip in skips.iter().filter(|skip| plan.skips.iter().all(|entry| entry.skip != skip.label)) {
+        faults.push(Diagnostic::new(
+            "plan/missing",
+            format!("the plan says nothing of skip {}", skip.label),
+            "a plan has an entry for every skip of its network",
+            format!("add one for \"{}\" with keep or remove", skip.label),
+        ));
+    }
+    match listed(&plan.skips, skips) {
+        Ok(rewrites) => faults.or(rewrites),
+        Err(others) => {
+            faults.extend(others);
+            Err(faults)
+        }
+    }
 }
 
 /// The skips that `text` names: a label, all skips of a sum, a range of sums, or the ONNX name of a sum. A
