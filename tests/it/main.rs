@@ -16,6 +16,7 @@ mod fifo;
 mod fold;
 mod import;
 mod lower;
+mod normalise;
 mod order;
 mod out;
 mod phases;

@@ -1,9 +1,10 @@
-//! The same network made in another order: what a file with its nodes elsewhere would give.
+//! The same network made in another order: what a file with its nodes elsewhere would give, and such a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Edit, Network, Op};
+use nonresc_ir::onnx::messages::GraphProto;
 
 use crate::seed::Seed;
 
@@ -78,4 +79,20 @@ fn copy(
         op => edit.add(op.clone(), &operands).unwrap(),
     };
     value.node
+}
+
+/// Brings the nodes of a file into a random order that puts operands before readers; nodes with graphs of their own
+/// read no names that are not given before them.
+pub fn shuffle_nodes(graph: &mut GraphProto, seed: &mut Seed) {
+    let mut waiting = std::mem::take(&mut graph.node);
+    seed.shuffle(&mut waiting);
+    let mut made: BTreeSet<String> = BTreeSet::new();
+    let all: BTreeSet<String> = waiting.iter().flat_map(|node| node.output.iter().cloned()).collect();
+    while !waiting.is_empty() {
+        let ready = |name: &String| made.contains(name) || !all.contains(name);
+        let next = waiting.iter().position(|node| node.input.iter().all(ready));
+        let node = waiting.swap_remove(next.expect("the file has no cycle"));
+        made.extend(node.output.iter().cloned());
+        graph.node.push(node);
+    }
 }

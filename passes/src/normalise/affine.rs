@@ -49,10 +49,10 @@ impl Affine {
         let element = edit.ty(x).element;
         let n = self.scale.len();
         let (Some(scale), Some(shift), Some(mean), Some(variance)) = (
-            numbers(element, [n], &self.scale),
-            numbers(element, [n], &self.shift),
-            numbers(element, [n], &vec![0.0; n]),
-            numbers(element, [n], &vec![1.0; n]),
+            numbers(element, &[n], &self.scale),
+            numbers(element, &[n], &self.shift),
+            numbers(element, &[n], &vec![0.0; n]),
+            numbers(element, &[n], &vec![1.0; n]),
         ) else {
             return Ok(None);
         };
@@ -63,7 +63,7 @@ impl Affine {
 }
 
 /// Numbers as a tensor; nothing where one of them is beyond the element's range.
-pub(super) fn numbers<const N: usize>(element: Element, shape: [usize; N], values: &[f64]) -> Option<Tensor> {
+pub(super) fn numbers(element: Element, shape: &[usize], values: &[f64]) -> Option<Tensor> {
     let tensor = Tensor::from_f64(element, shape, values)?;
     let fits = tensor.to_f64().iter().all(|x| x.is_finite());
     (fits && element.is_float()).then_some(tensor)

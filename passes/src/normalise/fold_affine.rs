@@ -19,7 +19,7 @@ pub(super) fn back(edit: &mut Edit<'_>, node: NodeId) -> Outcome {
         return Ok(false);
     }
     let names = edit.node(y.node).names.clone();
-    let Some(folded) = layer.then(&map).add_to(edit.named(names))? else { return Ok(false) };
+    let Some(folded) = layer.then(edit, &map).add_to(edit.named(names))? else { return Ok(false) };
     edit.replace(node.into(), folded)?;
     Ok(true)
 }

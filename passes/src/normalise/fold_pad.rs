@@ -1,8 +1,8 @@
 //! Pads around the map go into the window behind them: zeros into a convolution or an average pool that counts
-//! them, and into a maximum where nothing is below them. A pad that others read as well stays for those.
+//! them, and into a maximum where nothing is below what they hold. A pad that others read as well stays for those.
 
 use nonresc_ir::id::NodeId;
-use nonresc_ir::network::{AvgPool, Conv, Edit, MaxPool, Op, Pad, Sides};
+use nonresc_ir::network::{AvgPool, Conv, Edit, Element, MaxPool, Op, Pad, Sides};
 
 use super::nonnegative::is_nonnegative;
 use super::rewrite::Outcome;
@@ -17,7 +17,9 @@ pub(super) fn fold(edit: &mut Edit<'_>, node: NodeId) -> Outcome {
         Op::AvgPool(pool) if value == 0.0 && (pool.include_pad || pool.pad == Sides::ZERO) => {
             AvgPool { pad: sum(pool.pad, sides), include_pad: true, ..pool.clone() }.into()
         }
-        Op::MaxPool(pool) if value <= 0.0 && is_nonnegative(edit, x) => {
+        Op::MaxPool(pool)
+            if value <= least(edit.ty(x).element) || (value <= 0.0 && is_nonnegative(edit, x)) =>
+        {
             MaxPool { pad: sum(pool.pad, sides), ..pool.clone() }.into()
         }
         _ => return Ok(false),
@@ -29,6 +31,15 @@ pub(super) fn fold(edit: &mut Edit<'_>, node: NodeId) -> Outcome {
     edit.replace(node.into(), folded)?;
     edit.merge_names(folded.node, &edit.node(y.node).names.clone());
     Ok(true)
+}
+
+/// What no number of a type of float is below.
+fn least(element: Element) -> f64 {
+    match element {
+        Element::F16 => -65504.0,
+        Element::F32 => f64::from(f32::MIN),
+        _ => f64::NEG_INFINITY,
+    }
 }
 
 /// The sides of a pad that leaves batch and channels alone.

@@ -2,7 +2,8 @@
 //!
 //! What: every spelling of a residual network becomes one. In normal form, activations are N C H W, and a
 //! network whose integers are not its own holds only these:
-//! - `conv` and `dense` with constant weights and a bias where one is needed; nothing affine beside them,
+//! - `conv` and `dense` with constant weights and a bias where one is needed; nothing affine beside them;
+//!   weights that the file gives as integer codes are `dequantise` of constants,
 //! - `relu`, `clip`, `leaky_relu`; `add` of two activations; `max_pool`, `avg_pool` and their global forms,
 //! - `slice` and `pad` where pixels or channels are dropped or zeros stand in for them (option A of the
 //!   residual paper), the slice first; `concat`,
@@ -11,7 +12,7 @@
 //!
 //! Layouts, casts and scalings at the edges have become facts of the ports and of
 //! [`Preprocess`](nonresc_ir::network::Preprocess). `quantise` and `dequantise` of activations stay where they
-//! are; constants behind them are plain numbers. What has no rule stays as it is, and lowering says so.
+//! are. What has no rule stays as it is, and lowering says so.
 //!
 //! Needs: nothing. Gives: normal form. Function: the same, up to rounding of folded weights.
 //!
@@ -26,6 +27,7 @@ mod affine;
 mod affine_as_conv;
 mod affine_of_arithmetic;
 mod constant;
+mod crop_pad;
 mod dense_order;
 mod fold_affine;
 mod fold_pad;
@@ -76,6 +78,7 @@ pub struct Applied {
 
 /// All rules, in the order in which they are tried on a node.
 const RULES: &[Rule] = &[
+    Rule::new("move-codes", constant::move_codes),
     Rule::new("fold-constant", constant::fold),
     Rule::new("drop-idle", idle::drop),
     Rule::new("input-layout", input_port::layout),
@@ -86,6 +89,7 @@ const RULES: &[Rule] = &[
     Rule::new("merge-reshapes", merge_moves::reshapes),
     Rule::new("merge-slices", merge_moves::slices),
     Rule::new("merge-pads", merge_moves::pads),
+    Rule::new("crop-pad", crop_pad::crop),
     Rule::new("sink-transpose", sink_transpose::sink),
     Rule::new("product-as-dense", product_as_dense::recognise),
     Rule::new("dense-order", dense_order::reorder),
@@ -107,6 +111,11 @@ const RULES: &[Rule] = &[
 
 /// What is tried as well once the others have come to rest: an affine map that found no weights to go into.
 const LAST: &[Rule] = &[Rule::new("affine-as-conv", affine_as_conv::convolve)];
+
+/// The names of all rules, in the order in which they are tried.
+pub fn rules() -> impl Iterator<Item = &'static str> {
+    RULES.iter().chain(LAST).map(Rule::name)
+}
 
 /// Brings `network` into normal form; says what was done, in order.
 ///

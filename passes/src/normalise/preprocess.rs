@@ -22,7 +22,7 @@ pub(super) fn take(edit: &mut Edit<'_>, node: NodeId) -> Outcome {
     }
     let known = edit.preprocess().cloned();
     let known = known.unwrap_or(Preprocess { scale: 1.0, mean: vec![0.0], std: vec![1.0] });
-    let preprocess = after(known, &map);
+    let Some(preprocess) = after(&known, &map) else { return Ok(false) };
     edit.set_preprocess(Some(preprocess));
     edit.redirect(node.into(), x)?;
     Ok(true)
@@ -50,23 +50,23 @@ fn pads(network: &Network, node: NodeId) -> bool {
     matches!(network.op(node), Op::Pad(_))
 }
 
-/// `map` of `(x * scale - mean) / std`, in the same form.
-fn after(p: Preprocess, map: &Affine) -> Preprocess {
-    let same = |list: &[f64]| list.iter().all(|x| *x == list[0]);
-    let short = |list: Vec<f64>| if same(&list) { vec![list[0]] } else { list };
+/// `map` of `(x * scale - mean) / std`, in the same form; nothing where it has none with deviations above zero.
+fn after(p: &Preprocess, map: &Affine) -> Option<Preprocess> {
     let channels = map.scale.len();
-    let at = |list: &[f64], i: usize| if list.len() == 1 { list[0] } else { list[i] };
+    let at = |list: &[f64], c: usize| if list.len() == 1 { list[0] } else { list[c] };
     let untouched = p.mean.iter().all(|&m| m == 0.0) && p.std.iter().all(|&s| s == 1.0);
-    if untouched && same(&map.scale) {
-        let scale = p.scale * map.scale[0];
-        // scale x + shift, as (scale x - mean) / 1.
-        return Preprocess {
-            scale,
-            mean: short(map.shift.iter().map(|b| 0.0 - b).collect()),
-            std: vec![1.0],
-        };
+    if untouched && map.scale.iter().all(|&s| s == map.scale[0]) {
+        let mean = map.shift.iter().map(|b| 0.0 - b).collect();
+        return Some(Preprocess { scale: p.scale * map.scale[0], mean, std: vec![1.0; channels] });
     }
     let std: Vec<f64> = (0..channels).map(|c| at(&p.std, c) / map.scale[c]).collect();
-    let mean = (0..channels).map(|c| at(&p.mean, c) - map.shift[c] * std[c]).collect();
-    Preprocess { scale: p.scale, mean: short(mean), std: short(std) }
+    let mean: Vec<f64> = (0..channels).map(|c| at(&p.mean, c) - map.shift[c] * std[c]).collect();
+    let negated = |list: Vec<f64>| list.into_iter().map(|x| 0.0 - x).collect();
+    if std.iter().all(|&s| s > 0.0) {
+        Some(Preprocess { scale: p.scale, mean, std })
+    } else if std.iter().all(|&s| s < 0.0) {
+        Some(Preprocess { scale: -p.scale, mean: negated(mean), std: negated(std) })
+    } else {
+        None
+    }
 }

@@ -26,6 +26,10 @@ impl Rule {
     pub(super) const fn new(name: &'static str, apply: fn(&mut Edit<'_>, NodeId) -> Outcome) -> Self {
         Rule { name, apply }
     }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
 }
 
 /// Rewrites that a network may take for each of its nodes before a rule is held to run in circles.
