@@ -31,7 +31,7 @@ fn is_idle(network: &Network, node: NodeId) -> bool {
         Op::Slice(a) => a.step.iter().zip(&a.len).all(|(&step, &len)| step == 1 || len == 1),
         Op::Concat(_) => operands.len() == 1,
         Op::Clip(a) => a.min == f64::NEG_INFINITY && a.max == f64::INFINITY,
-        Op::LeakyRelu(LeakyRelu { alpha }) => *alpha == 1.0,
+        Op::LeakyRelu(LeakyRelu { alpha }) => *alpha == 1.0 || is_nonnegative(network, x),
         Op::Relu(_) => is_nonnegative(network, x),
         Op::BatchNorm(_) => Affine::of(network, node).is_some_and(|map| map.is_idle()),
         Op::MaxPool(MaxPool { kernel, stride, pad, .. }) => unit(*kernel, *stride, *pad),

@@ -43,6 +43,7 @@ mod preprocess;
 mod product_as_dense;
 mod rewrite;
 mod sink_pad;
+mod sink_reshape;
 mod sink_transpose;
 mod sum;
 mod whole_pool;
@@ -91,6 +92,7 @@ const RULES: &[Rule] = &[
     Rule::new("merge-pads", merge_moves::pads),
     Rule::new("crop-pad", crop_pad::crop),
     Rule::new("sink-transpose", sink_transpose::sink),
+    Rule::new("sink-reshape", sink_reshape::sink),
     Rule::new("product-as-dense", product_as_dense::recognise),
     Rule::new("dense-order", dense_order::reorder),
     Rule::new("preprocess", preprocess::take),
