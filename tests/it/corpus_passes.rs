@@ -140,7 +140,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("e_pad_value.onnx", "no convolution or pool behind it could take it in"),
     ("refuse/s_add_broadcast_hw.onnx", "streams of equal maps are added"),
     ("refuse/s_add_broadcast_c.onnx", "streams of equal maps are added"),
-    ("refuse/s_add_const_map.onnx", "it adds a constant"),
+    ("refuse/s_add_const_map.onnx", "it adds a constant map"),
 ];
 
 #[test]

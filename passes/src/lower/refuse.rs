@@ -126,7 +126,7 @@ pub(super) fn constant_operand(b: &mut Builder<'_>, node: NodeId) {
     fault(
         b,
         node,
-        "it adds a constant, and no layer could take it in as its bias",
+        "it adds a constant map, and no layer could take it in as its bias",
         "put it behind a convolution or dense layer that nothing else reads",
     );
 }
