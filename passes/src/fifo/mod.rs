@@ -1,10 +1,10 @@
 //! Depths of channels from the timing contract, with evidence.
 //!
-//! - [`timed`]: the stream laid out as events.
+//! - [`timed`]: the stream laid out as events; [`rules`]: which of them wait for which.
 //! - [`forward`]: the recurrence: start times, frame by frame, and hangs.
-//! - [`steady`]: from reset on: interval, latency, peaks, least words to run at all.
-//! - [`periodic`]: schedules that repeat; whether a depth is enough.
-//! - [`search`]: the least depths.
+//! - [`steady`]: from reset on: interval, latency, peaks.
+//! - [`periodic`]: schedules that repeat; whether a depth is enough; [`spread`]: how a change of times spreads.
+//! - [`search`]: the least depths; [`running`]: the least with which the stream runs at all.
 //! - [`evidence`]: who waits for whom.
 //!
 //! No device facts here: what depths cost is `bind`'s affair.
@@ -12,7 +12,10 @@
 mod evidence;
 mod forward;
 mod periodic;
+mod rules;
+mod running;
 mod search;
+mod spread;
 mod steady;
 mod timed;
 
@@ -24,7 +27,7 @@ use nonresc_ir::stream::{Kind, Stream};
 
 use crate::design::{Options, StreamDesign};
 use crate::pass::{Function, Pass, Property};
-use periodic::Periodic;
+use periodic::{Periodic, occupied, paced};
 use search::Known;
 use steady::Steady;
 use timed::Timed;
@@ -92,8 +95,11 @@ pub struct FifoOptions {
 /// Events that a search may compute: some seconds.
 const BUDGET: u64 = 200_000_000;
 
-/// Frames that a stream is run to see it settle.
+/// Frames that a stream is run to see it settle, where its interval is asked for.
 const SETTLE_FRAMES: u64 = 100;
+
+/// Frames that a sized stream is run to see how full its channels get.
+const PEAK_FRAMES: u64 = 4;
 
 /// What is known of one depth.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,41 +179,58 @@ pub fn size(stream: &mut Stream, options: &FifoOptions) -> Result<Sizing, Diagno
     let timed = Timed::new(stream);
     let interval = timed.bottleneck();
     let channels = timed.channels.len();
-    let mut periodic = Periodic::paced(&timed, interval);
+    let mut start = paced(&timed, interval);
     let mut chosen = vec![false; channels];
+    let mut depths = Vec::with_capacity(channels);
     for (i, c) in timed.channels.iter().enumerate() {
         let skip = stream.channel(c.id).skip.is_some();
         chosen[i] = options.mode == Mode::AllWholeFrame || (options.mode == Mode::WholeFrame && skip);
-        if chosen[i] {
-            periodic.depth[i] = periodic.depth[i].max(u64::from(c.beats));
-        }
+        let occupied = occupied(&timed, interval as i64, i, |event| start[event as usize]);
+        depths.push(if chosen[i] { occupied.max(u64::from(c.beats)) } else { occupied });
     }
-    let free: Vec<bool> = chosen.iter().map(|chosen| !chosen).collect();
-    let known = match options.effort {
-        Effort::Fast => vec![Known::Enough; channels],
-        Effort::Full => search::shorten(&timed, &mut periodic, &free, BUDGET),
+    let fault = |why: String| {
+        Diagnostic::new("fifo/interval", "the sized stream", why, "report this as a fault of nonresc")
     };
-    for (c, &depth) in timed.channels.iter().zip(&periodic.depth) {
+    let mut known = vec![Known::Enough; channels];
+    if options.effort == Effort::Full
+        && chosen.contains(&false)
+        && let Some(mut periodic) = Periodic::new(&timed, interval, &start, &depths)
+    {
+        let free: Vec<bool> = chosen.iter().map(|chosen| !chosen).collect();
+        known = search::shorten(&timed, &mut periodic, &free, BUDGET);
+        if !periodic.keeps_rules() {
+            return Err(fault(format!("its schedule does not repeat every {interval} clocks")).into());
+        }
+        (0..).zip(&mut start).for_each(|(event, at)| *at = periodic.start(event));
+        (0..).zip(&mut depths).for_each(|(channel, depth)| *depth = periodic.depth(channel));
+    }
+    for (c, &depth) in timed.channels.iter().zip(&depths) {
         stream.channel_mut(c.id).depth = Some(depth);
     }
     // The schedule proves that no frame takes longer, the slowest actor's phases that none takes less.
-    let mut timing = run_timed(stream, &timed, &periodic.depth)?;
+    let proven = known.iter().all(|known| *known != Known::Enough);
+    let mut timing = run_timed(stream, &timed, &depths, if proven { 1 } else { PEAK_FRAMES })?;
     if timing.settled_after.is_none() {
         (timing.interval_clocks, timing.interval_frames) = (interval, 1);
     }
     if timing.interval_clocks != interval * timing.interval_frames {
-        let why = format!("its frames take {} clocks, not {interval}", timing.interval());
-        let remedy = "report this as a fault of nonresc";
-        return Err(Diagnostic::new("fifo/interval", "the sized stream", why, remedy).into());
+        return Err(fault(format!("its frames take {} clocks, not {interval}", timing.interval())).into());
     }
+    for ((peak, known), &depth) in timing.peak_words.iter_mut().zip(&known).zip(&depths) {
+        // Were the last word never held, one less would do.
+        if *known != Known::Enough {
+            *peak = depth;
+        }
+    }
+    let least = |i| running::least_running(&timed, interval, |event| start[event as usize], &depths, i);
     let depth = |(i, known): (usize, Known)| {
         let id = timed.channels[i].id;
         let skip = stream.channel(id).skip.is_some() && options.mode == Mode::Exact;
         Depth {
             channel: id,
-            words: periodic.depth[i],
+            words: depths[i],
             peak_words: timing.peak_words[i],
-            least_running_words: skip.then(|| steady::least_running(&timed, &periodic.depth, i)).flatten(),
+            least_running_words: skip.then(|| least(i)),
             evidence: match known {
                 _ if chosen[i] => Evidence::Chosen,
                 Known::Hangs => Evidence::ReaderHangs,
@@ -241,7 +264,7 @@ pub fn measure(stream: &Stream) -> Result<Timing, Diagnostics> {
         }
     }
     faults.or(())?;
-    let timing = run_timed(stream, &timed, &depths)?;
+    let timing = run_timed(stream, &timed, &depths, SETTLE_FRAMES)?;
     if timing.settled_after.is_none() {
         let why = format!("its frames did not settle into a pattern within {SETTLE_FRAMES}");
         return Err(
@@ -251,9 +274,9 @@ pub fn measure(stream: &Stream) -> Result<Timing, Diagnostics> {
     Ok(timing)
 }
 
-fn run_timed(stream: &Stream, timed: &Timed, depths: &[u64]) -> Result<Timing, Diagnostics> {
+fn run_timed(stream: &Stream, timed: &Timed, depths: &[u64], frames: u64) -> Result<Timing, Diagnostics> {
     let steady =
-        steady::steady(timed, depths, SETTLE_FRAMES).map_err(|hang| evidence::hang(stream, timed, &hang))?;
+        steady::steady(timed, depths, frames).map_err(|hang| evidence::hang(stream, timed, &hang))?;
     Ok(timing(stream, timed, steady))
 }
 

@@ -2,12 +2,11 @@
 //!
 //! A stream reaches interval T exactly where start times exist that repeat every T clocks and keep every rule of
 //! the timing contract (Baccelli et al., Synchronization and Linearity, 1992: the interval is the largest mean
-//! weight of a cycle of rules). To try one channel with fewer places, the recurrence runs on behind the known
-//! schedule. Where a frame grows by no more than T anywhere, its times are the new schedule. Where following
-//! causes back finds an event that determined itself some frames later, by more than T a frame, that cycle is the
-//! proof that T cannot be had.
+//! weight of a cycle of rules). To try one channel with fewer places, its rules are changed and the known schedule
+//! is mended, in both ways at once: whichever ends first says whether it can be.
 
-use super::forward::{Forward, Seen, reach};
+use super::rules::{LATEST, Rules};
+use super::spread::{Progress, Spread};
 use super::timed::{NONE, RELEASE, Timed};
 
 /// How a probe ended.
@@ -15,137 +14,194 @@ use super::timed::{NONE, RELEASE, Timed};
 pub(super) enum Probe {
     /// The depth is enough; the schedule has been brought up to it.
     Enough,
-    /// It is not: the cycle of events that forbids it, each determined by the one behind it in the list; empty
-    /// where the stream hangs.
+    /// It is not: the cycle of events that forbids it, each of which waits for the one behind it in the list.
     TooShort(Vec<u32>),
-    /// Neither was known within the frames that are tried.
+    /// Neither was known when the budget was spent.
     Undecided,
 }
 
-/// Frames that a probe runs at the most.
-const MOST_FRAMES: usize = 40;
+/// Events that a spread visits before the other has its turn.
+const TURN: usize = 256;
 
 /// Start times that repeat every `interval` clocks, and the depths that let them.
 pub(super) struct Periodic<'a> {
     timed: &'a Timed,
     interval: i64,
-    /// Start of each event in one frame.
-    start: Vec<i64>,
+    rules: Rules<'a>,
+    /// Start times, and how they move later.
+    later: Spread,
+    /// The same backwards in time.
+    sooner: Spread,
     /// Places of each channel.
-    pub(super) depth: Vec<u64>,
-    /// Events computed in all probes.
-    pub(super) computed: u64,
-    seen: Seen,
+    depth: Vec<u64>,
+    /// Rules that a probe begins with: who frees, who gives, the clocks between them.
+    broken: Vec<(u32, u32, i32)>,
+    /// Events visited in all probes.
+    pub(super) visited: u64,
 }
 
 impl<'a> Periodic<'a> {
-    /// The earliest schedule without limits on depths, the sources spread over the interval; depths are what it
-    /// occupies.
-    pub(super) fn paced(timed: &'a Timed, interval: u64) -> Self {
-        let mut periodic = Periodic {
+    /// The schedule `start`, which keeps all rules with the places that `depth` says. None where times are so
+    /// large that 32 bits do not hold them.
+    pub(super) fn new(timed: &'a Timed, interval: u64, start: &[i64], depth: &[u64]) -> Option<Self> {
+        let interval = interval as i64;
+        let fit = interval < LATEST && start.iter().all(|at| at.abs() < LATEST);
+        fit.then(|| Periodic {
             timed,
-            interval: interval as i64,
-            start: vec![0; timed.events.len()],
-            depth: vec![1; timed.channels.len()],
-            computed: 0,
-            seen: Seen::new(timed),
+            interval,
+            rules: Rules::new(timed, interval, depth),
+            later: Spread::new(start.iter().map(|&at| at as i32)),
+            sooner: Spread::new(start.iter().map(|&at| -at as i32)),
+            depth: depth.to_vec(),
+            broken: Vec::new(),
+            visited: 0,
+        })
+    }
+
+    /// Start of an event.
+    pub(super) fn start(&self, event: u32) -> i64 {
+        i64::from(self.later.at(event))
+    }
+
+    /// Places of a channel.
+    pub(super) fn depth(&self, channel: usize) -> u64 {
+        self.depth[channel]
+    }
+
+    /// Whether the schedule keeps all rules with the places that the channels now have.
+    pub(super) fn keeps_rules(&self) -> bool {
+        self.rules.kept(|event| self.later.at(event))
+    }
+
+    /// Takes from a channel what the schedule does not occupy, down to `floor`.
+    pub(super) fn trim(&mut self, channel: usize, floor: u64) {
+        let depth = occupied(self.timed, self.interval, channel, |event| self.start(event)).max(floor);
+        if depth < self.depth[channel] {
+            self.depth[channel] = depth;
+            self.rules.set_depth(channel, depth, |_, _, _| ());
+        }
+    }
+
+    /// Tries a channel with fewer places than it has, visiting about `budget` events at the most. The schedule and
+    /// the depth change only where it is enough.
+    pub(super) fn probe(&mut self, channel: usize, depth: u64, budget: u64) -> Probe {
+        let mut broken = std::mem::take(&mut self.broken);
+        self.rules.set_depth(channel, depth, |freeing, giving, clocks| {
+            if self.later.at(freeing) + clocks > self.later.at(giving) {
+                broken.push((freeing, giving, clocks));
+            }
+        });
+        // What was asked last is visited first: that which others follow from.
+        for &(freeing, giving, clocks) in &broken {
+            self.sooner.ask(freeing, giving, self.sooner.at(giving) + clocks);
+        }
+        for (freeing, giving, clocks) in broken.drain(..).rev() {
+            self.later.ask(giving, freeing, self.later.at(freeing) + clocks);
+        }
+        self.broken = broken;
+        let mut visits = 0;
+        let mut pulls = true;
+        let probe = loop {
+            if visits > budget {
+                break Probe::Undecided;
+            }
+            if pulls {
+                visits += TURN as u64;
+                match self.sooner.run(&self.rules.awaited, TURN) {
+                    Progress::Under => {}
+                    // There is a way; that of the later starts keeps the schedule an early one.
+                    Progress::Settled | Progress::Lost => pulls = false,
+                    Progress::Cycle(mut cycle) => {
+                        cycle.reverse();
+                        break Probe::TooShort(cycle);
+                    }
+                }
+            }
+            visits += TURN as u64;
+            match self.later.run(&self.rules.waiting, TURN) {
+                Progress::Under => {}
+                Progress::Settled => break Probe::Enough,
+                Progress::Cycle(cycle) => break Probe::TooShort(cycle),
+                Progress::Lost => break Probe::Undecided,
+            }
         };
-        for &actor in &timed.order {
-            periodic.earliest(actor);
+        if probe == Probe::Enough {
+            self.later.accept(|event, at| self.sooner.set(event, -at));
+            self.depth[channel] = depth;
+        } else {
+            self.rules.set_depth(channel, self.depth[channel], |_, _, _| ());
         }
-        for channel in 0..timed.channels.len() {
-            periodic.depth[channel] = periodic.occupied(channel);
-        }
-        periodic
+        self.later.forget();
+        self.sooner.forget();
+        self.visited += visits;
+        probe
     }
+}
 
-    /// Earliest starts of an actor whose writers have theirs.
-    fn earliest(&mut self, actor: usize) {
-        let a = &self.timed.actors[actor];
-        let spread = a.inputs.is_empty();
-        let count = i64::from(a.end - a.first);
-        // From rest, then once more behind the frame before.
-        for pass in 0..2 {
-            let mut at = match pass {
-                0 => 0,
-                _ => self.start[a.end as usize - 1] + i64::from(a.wrap) - self.interval,
-            };
-            for (k, id) in (a.first..a.end).enumerate() {
-                let event = &self.timed.events[id as usize];
-                if k > 0 || pass == 0 {
-                    at += i64::from(event.gap);
-                }
-                for (input, &beat) in event.need.iter().enumerate().filter(|(_, beat)| **beat != NONE) {
-                    let c = &self.timed.channels[a.inputs[input].0];
-                    at = at.max(self.start[c.given_by[beat as usize] as usize] + c.latency);
-                }
-                if spread {
-                    at = at.max(k as i64 * self.interval / count);
-                }
-                at = at.max(self.start[id as usize]);
-                self.start[id as usize] = at;
+/// The earliest start times without limits on depths, the sources spread over the interval.
+pub(super) fn paced(timed: &Timed, interval: u64) -> Vec<i64> {
+    let mut start = vec![0; timed.events.len()];
+    for &actor in &timed.order {
+        earliest(timed, interval as i64, actor, &mut start);
+    }
+    start
+}
+
+/// Earliest starts of an actor whose writers have theirs.
+fn earliest(timed: &Timed, interval: i64, actor: usize, start: &mut [i64]) {
+    let a = &timed.actors[actor];
+    let spread = a.inputs.is_empty();
+    let count = i64::from(a.end - a.first);
+    // From rest, then once more behind the frame before.
+    for pass in 0..2 {
+        let mut at = match pass {
+            0 => 0,
+            _ => start[a.end as usize - 1] + i64::from(a.wrap) - interval,
+        };
+        for (k, id) in (a.first..a.end).enumerate() {
+            let event = &timed.events[id as usize];
+            if k > 0 || pass == 0 {
+                at += i64::from(event.gap);
             }
+            for (&(channel, _), beat) in a.inputs.iter().zip(event.need) {
+                if beat != NONE {
+                    let c = &timed.channels[channel];
+                    at = at.max(start[c.given_by[beat as usize] as usize] + c.latency);
+                }
+            }
+            if spread {
+                at = at.max(k as i64 * interval / count);
+            }
+            at = at.max(start[id as usize]);
+            start[id as usize] = at;
         }
     }
+}
 
-    /// Places that the schedule occupies in a channel: the least depth with which it is a schedule.
-    pub(super) fn occupied(&self, channel: usize) -> u64 {
-        let c = &self.timed.channels[channel];
-        let beats = i64::from(c.beats);
-        let mut most = 1;
-        for r in &c.readers {
-            let release = |place: i64| {
-                let (in_frame, frame) = (place.rem_euclid(beats), place.div_euclid(beats));
-                let of = frame - i64::from(in_frame < i64::from(r.head));
-                self.start[r.freed_by[in_frame as usize] as usize] + of * self.interval + RELEASE
-            };
-            // Far enough back that everything was free as the first beat is given.
-            let back = (self.start[c.given_by[0] as usize] - release(beats - 1)).div_euclid(self.interval);
-            let mut freed = (back.min(0) - 1) * beats;
-            for (beat, &by) in c.given_by.iter().enumerate() {
-                while freed <= beat as i64 && release(freed) <= self.start[by as usize] {
-                    freed += 1;
+/// Places that a schedule occupies in a channel: the least depth with which it is a schedule.
+pub(super) fn occupied(timed: &Timed, interval: i64, channel: usize, start: impl Fn(u32) -> i64) -> u64 {
+    let c = &timed.channels[channel];
+    let beats = i64::from(c.beats);
+    let mut most = 1;
+    for r in &c.readers {
+        let release = |place: usize, frame: i64| {
+            let frame = frame - i64::from(place < r.head as usize);
+            start(r.freed_by[place]) + frame * interval + RELEASE
+        };
+        // Far enough back that everything was free as the first beat is given.
+        let back = (start(c.given_by[0]) - release(c.beats as usize - 1, 0)).div_euclid(interval);
+        // The first place that is not known to be free: so many frames on, and which.
+        let (mut frame, mut place) = (back.min(0) - 1, 0);
+        for (beat, &by) in (0..).zip(&c.given_by) {
+            let given = start(by);
+            while frame * beats + place as i64 <= beat && release(place, frame) <= given {
+                place += 1;
+                if place == c.beats as usize {
+                    (frame, place) = (frame + 1, 0);
                 }
-                most = most.max(beat as i64 + 1 - freed);
             }
+            most = most.max(beat + 1 - (frame * beats + place as i64));
         }
-        most as u64
     }
-
-    /// Tries a channel with fewer places than it has. The schedule and the depth change only where it is enough.
-    pub(super) fn probe(&mut self, channel: usize, depth: u64) -> Probe {
-        let mut depths = self.depth.clone();
-        depths[channel] = depth;
-        let span = reach(self.timed, &depths) as usize;
-        let mut forward = Forward::behind(self.timed, &depths, &self.start, self.interval);
-        let mut calm = 0;
-        for run in 0..MOST_FRAMES {
-            if forward.run_frame().is_err() {
-                return Probe::TooShort(Vec::new());
-            }
-            self.computed += self.timed.events.len() as u64;
-            let growth = forward.starts(0).iter().zip(forward.starts(1)).map(|(x, y)| x - y);
-            let most = growth.max().unwrap_or(0);
-            calm = if most <= self.interval { calm + 1 } else { 0 };
-            if calm >= span {
-                self.start.copy_from_slice(forward.starts(0));
-                self.depth = depths;
-                return Probe::Enough;
-            }
-            if run > 0
-                && calm == 0
-                && let Some(cycle) = self.cycle(&forward)
-            {
-                return Probe::TooShort(cycle);
-            }
-        }
-        Probe::Undecided
-    }
-
-    /// A cycle of causes through the event that has fallen back most in the newest frame.
-    fn cycle(&mut self, forward: &Forward<'_>) -> Option<Vec<u32>> {
-        let growth = forward.starts(0).iter().zip(forward.starts(1)).map(|(x, y)| x - y);
-        let (event, _) = growth.enumerate().max_by_key(|&(i, growth)| (growth, std::cmp::Reverse(i)))?;
-        forward.cycle(event as u32, self.interval, &mut self.seen)
-    }
+    most as u64
 }

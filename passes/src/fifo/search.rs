@@ -1,7 +1,7 @@
 //! The least depths: one channel after the other is made as short as the schedule can bear.
 //!
 //! Whether depths are enough is monotone: more depth never slows anything. So one pass over the channels, each
-//! by binary search, ends where no channel can lose a word: what was too short while others were deeper stays too
+//! by bisection, ends where no channel can lose a word: what was too short while others were deeper stays too
 //! short when they no longer are.
 
 use super::periodic::{Periodic, Probe};
@@ -20,10 +20,10 @@ pub(super) enum Known {
     Enough,
 }
 
-/// Shortens all channels that `free` names, the one with most bits first; computes about `budget` events at the most.
+/// Shortens all channels that `free` names, the one with most bits first; visits about `budget` events at the most.
 pub(super) fn shorten(timed: &Timed, periodic: &mut Periodic<'_>, free: &[bool], budget: u64) -> Vec<Known> {
     let mut known = vec![Known::Enough; timed.channels.len()];
-    let bits = |p: &Periodic<'_>, c: usize| p.depth[c] * timed.channels[c].word_bits;
+    let bits = |p: &Periodic<'_>, c: usize| p.depth(c) * timed.channels[c].word_bits;
     let mut order: Vec<usize> = (0..timed.channels.len()).filter(|&c| free[c]).collect();
     order.sort_by_key(|&c| std::cmp::Reverse(bits(periodic, c)));
     for channel in order {
@@ -36,21 +36,22 @@ fn shorten_one(timed: &Timed, periodic: &mut Periodic<'_>, channel: usize, budge
     let floor = timed.least_depth(channel);
     let mut known = if floor == 1 { Known::Single } else { Known::Hangs };
     let mut low = floor;
-    periodic.depth[channel] = periodic.occupied(channel).max(floor);
-    while low < periodic.depth[channel] {
-        if periodic.computed > budget {
-            return Known::Enough;
-        }
-        let middle = low + (periodic.depth[channel] - low) / 2;
-        match periodic.probe(channel, middle) {
+    periodic.trim(channel, floor);
+    // Most channels cannot lose a word once those before them have lost theirs, so the first step is one word.
+    let mut step = 1;
+    while low < periodic.depth(channel) {
+        let most = periodic.depth(channel);
+        let depth = most.saturating_sub(step).max(low + (most - low) / 2);
+        match periodic.probe(channel, depth, budget.saturating_sub(periodic.visited)) {
             // The new schedule may occupy less than what was asked for.
-            Probe::Enough => periodic.depth[channel] = periodic.occupied(channel).max(floor),
+            Probe::Enough => periodic.trim(channel, floor),
             Probe::TooShort(cycle) => {
                 known = Known::Slower(cycle);
-                low = middle + 1;
+                low = depth + 1;
             }
             Probe::Undecided => return Known::Enough,
         }
+        step *= 2;
     }
     known
 }

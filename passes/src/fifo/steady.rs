@@ -1,5 +1,4 @@
-//! What a stream with given depths does from reset on: its interval, its latency, how full its channels get, and
-//! with how few words a channel lets it run at all.
+//! What a stream with given depths does from reset on: its interval, its latency, how full its channels get.
 
 use super::forward::{Forward, Hang, reach};
 use super::timed::{RELEASE, Timed, TimedActor};
@@ -89,26 +88,4 @@ fn peaks(timed: &Timed, forward: &Forward<'_>, frame: u64, span: usize, peak: &m
             }
         }
     }
-}
-
-/// The least depth of a channel with which the stream runs at all, all other depths given.
-///
-/// A place can be taken again only once it is freed; where that waits for a beat `depth` places later, the stream
-/// hangs. So the depth is the largest count of beats that must be given before a place is freed, less the place.
-pub(super) fn least_running(timed: &Timed, depth: &[u64], channel: usize) -> Option<u64> {
-    let mut counts = Forward::counting(timed, depth, channel);
-    let c = &timed.channels[channel];
-    let beats = i64::from(c.beats);
-    let mut least = 1;
-    for frame in 0..3 {
-        counts.run_frame().ok()?;
-        for r in &c.readers {
-            for (place, &by) in r.freed_by.iter().enumerate() {
-                // Places at a frame's start that nobody reads are freed in the frame before.
-                let of = frame + i64::from((place as u32) < r.head);
-                least = least.max(counts.starts(0)[by as usize] - (of * beats + place as i64));
-            }
-        }
-    }
-    u64::try_from(least).ok()
 }

@@ -54,6 +54,8 @@ pub(super) struct TimedReader {
     pub(super) actor: usize,
     /// For each place, the event that frees it.
     pub(super) freed_by: Vec<u32>,
+    /// For each beat, the event that needs it and no later one, where there is one.
+    pub(super) needed_by: Vec<u32>,
     /// Places that are freed in the frame before their own.
     pub(super) head: u32,
     /// Least depth with which the reader cannot hang by itself.
@@ -167,17 +169,21 @@ impl Timed {
         let head = list.preset(port).unread_head as u32;
         let mut freed_by = vec![NONE; beats as usize];
         let TimedActor { first, end, .. } = self.actors[actor];
+        let mut needed_by = vec![NONE; beats as usize];
         let mut freeing = NONE;
         let mut next = head;
         for id in first..end {
             let event = &self.events[id as usize];
+            if event.need[input] != NONE {
+                needed_by[event.need[input] as usize] = id;
+            }
             if event.freed[input] != NONE {
                 fill(&mut freed_by, next, event.freed[input], freeing, beats);
                 (next, freeing) = (event.freed[input], id);
             }
         }
         fill(&mut freed_by, next, beats + head, freeing, beats);
-        TimedReader { actor, freed_by, head, least_depth: list.least_depth(port) }
+        TimedReader { actor, freed_by, needed_by, head, least_depth: list.least_depth(port) }
     }
 
     /// The actor of an event.

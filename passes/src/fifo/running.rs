@@ -1,0 +1,167 @@
+//! With how few words a channel lets the stream run at all, however slowly.
+//!
+//! A place can be taken again only once it is freed; where that waits for a beat `depth` places on, the stream
+//! hangs. So the depth is the largest count of beats that must be given before a place is freed, less the place.
+//! What must come before an event is found backwards along the rules, with a schedule that keeps them as a guide:
+//! what is no later in it than a beat that is known to be needed cannot need a later beat.
+
+use super::timed::{NONE, Timed};
+
+/// The least depth of a channel with which the stream runs at all, all other depths given. `start` are times that
+/// repeat every `interval` clocks and keep all rules with these depths.
+pub(super) fn least_running(
+    timed: &Timed,
+    interval: u64,
+    start: impl Fn(u32) -> i64,
+    depth: &[u64],
+    channel: usize,
+) -> u64 {
+    let c = &timed.channels[channel];
+    let mut least = 1;
+    for r in &c.readers {
+        let mut needed = Needed::new(timed, interval as i64, &start, depth, (channel, r.actor));
+        for (place, &by) in (0..).zip(&r.freed_by) {
+            needed.expand(Instance { event: by, frame: -i64::from(place < i64::from(r.head)) });
+            least = least.max(needed.beats - place);
+        }
+    }
+    least as u64
+}
+
+/// An event of one frame.
+#[derive(Clone, Copy, Debug)]
+struct Instance {
+    event: u32,
+    frame: i64,
+}
+
+/// The beats of a channel that must be given before the events seen so far.
+struct Needed<'a, S> {
+    timed: &'a Timed,
+    interval: i64,
+    start: &'a S,
+    depth: &'a [u64],
+    channel: usize,
+    /// How many, counted from the first beat of frame 0.
+    beats: i64,
+    /// When the last of them is given.
+    at: i64,
+    /// Actors that are joined to the writer other than through the reader: what lies beyond either is waited for
+    /// by their own events alone, in an order that is known.
+    inside: Vec<bool>,
+    /// For each actor, the last event that is known to come before, as frames and events in one count.
+    known: Vec<i64>,
+    stack: Vec<Instance>,
+}
+
+impl<'a, S: Fn(u32) -> i64> Needed<'a, S> {
+    fn new(
+        timed: &'a Timed,
+        interval: i64,
+        start: &'a S,
+        depth: &'a [u64],
+        (channel, reader): (usize, usize),
+    ) -> Self {
+        let at = start(timed.channels[channel].given_by[0]);
+        let known = vec![i64::MIN; timed.actors.len()];
+        let inside = inside(timed, timed.channels[channel].writer, reader);
+        Needed { timed, interval, start, depth, channel, beats: 1, at, inside, known, stack: Vec::new() }
+    }
+
+    fn at(&self, i: Instance) -> i64 {
+        (self.start)(i.event) + i.frame * self.interval
+    }
+
+    /// Takes in an event and all that must come before it.
+    fn expand(&mut self, last: Instance) {
+        self.stack.push(last);
+        while let Some(last) = self.stack.pop() {
+            let actor = self.timed.events[last.event as usize].actor as usize;
+            if actor == self.timed.channels[self.channel].writer {
+                self.give(last);
+            } else {
+                self.expand_actor(actor, last);
+            }
+        }
+    }
+
+    /// The writer has come so far: its beats are given, and what it waits for itself asks for none after them.
+    fn give(&mut self, last: Instance) {
+        let c = &self.timed.channels[self.channel];
+        let (in_frame, beats) = (c.given_by.partition_point(|&by| by <= last.event), i64::from(c.beats));
+        let given = last.frame * beats + in_frame as i64;
+        if given > self.beats {
+            let (frame, beat) = ((given - 1).div_euclid(beats), (given - 1).rem_euclid(beats));
+            self.beats = given;
+            self.at = self.at(Instance { event: c.given_by[beat as usize], frame });
+        }
+    }
+
+    /// Takes in an actor's events up to `last`, the latest first: their own order is implied.
+    fn expand_actor(&mut self, actor: usize, last: Instance) {
+        let a = &self.timed.actors[actor];
+        let count = i64::from(a.end - a.first);
+        let number = |i: Instance| i.frame * count + i64::from(i.event - a.first);
+        let (known, mut i) = (self.known[actor], last);
+        if number(last) <= known {
+            return;
+        }
+        self.known[actor] = number(last);
+        while number(i) > known && self.at(i) > self.at {
+            self.push_awaited(i);
+            i = match i.event > a.first {
+                true => Instance { event: i.event - 1, ..i },
+                false => Instance { event: a.end - 1, frame: i.frame - 1 },
+            };
+        }
+    }
+
+    /// Notes what an event of another actor waits for.
+    fn push_awaited(&mut self, i: Instance) {
+        let timed = self.timed;
+        let event = &timed.events[i.event as usize];
+        let a = &timed.actors[event.actor as usize];
+        for (&(channel, _), beat) in a.inputs.iter().zip(event.need) {
+            if beat != NONE {
+                self.push(timed.channels[channel].given_by[beat as usize], i.frame);
+            }
+        }
+        for (channels, beat) in a.outputs.iter().zip(event.give).filter(|(_, beat)| *beat != NONE) {
+            for &channel in channels {
+                let c = &timed.channels[channel];
+                let place = i64::from(beat) - self.depth[channel] as i64;
+                let (frame, place) = (place.div_euclid(c.beats.into()), place.rem_euclid(c.beats.into()));
+                for r in &c.readers {
+                    let ahead = i64::from(place < i64::from(r.head));
+                    self.push(r.freed_by[place as usize], i.frame + frame - ahead);
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, event: u32, frame: i64) {
+        let i = Instance { event, frame };
+        if self.inside[self.timed.events[event as usize].actor as usize] && self.at(i) > self.at {
+            self.stack.push(i);
+        }
+    }
+}
+
+/// Actors that channels join to `from` other than through `to`; with both.
+fn inside(timed: &Timed, from: usize, to: usize) -> Vec<bool> {
+    let mut inside = vec![false; timed.actors.len()];
+    (inside[from], inside[to]) = (true, true);
+    let mut stack = vec![from];
+    while let Some(actor) = stack.pop() {
+        let a = &timed.actors[actor];
+        let channels = a.inputs.iter().map(|input| input.0).chain(a.outputs.iter().flatten().copied());
+        for c in channels.map(|channel| &timed.channels[channel]) {
+            for near in std::iter::once(c.writer).chain(c.readers.iter().map(|r| r.actor)) {
+                if !std::mem::replace(&mut inside[near], true) {
+                    stack.push(near);
+                }
+            }
+        }
+    }
+    inside
+}
