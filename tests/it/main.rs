@@ -13,6 +13,7 @@ mod corpus_text;
 mod device;
 mod example;
 mod fifo;
+mod fifo_random;
 mod fold;
 mod import;
 mod lower;

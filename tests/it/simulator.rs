@@ -66,12 +66,15 @@ fn a_held_convolution_by_hand() {
     let mut b = Builder::default();
     let x = b.source(square(1, 2));
     let y = b.dense("conv", x, 1);
-    let stream = with_depths(b.finish(y), &[4, 1]);
-    let run = simulate(&stream, 10).unwrap();
+    let stream = b.finish(y);
+    let run = simulate(&with_depths(stream.clone(), &[4, 2]), 10).unwrap();
     assert_eq!(run.first_frame, [(ActorId(0), 0, 3), (ActorId(1), 1, 9), (ActorId(2), 17, 17)]);
     // Four fetches and four products.
     assert_eq!((run.clocks, run.frames), (8, 1));
-    assert_eq!(run.peaks, [4, 1]);
+    assert_eq!(run.peaks, [4, 2]);
+    // One place passes a beat every 7 + 2 clocks.
+    let one_place = simulate(&with_depths(stream, &[4, 1]), 10).unwrap();
+    assert_eq!((one_place.clocks, one_place.frames), (9, 1));
 }
 
 /// A skip around a convolution: source 0, convolution 1, sum 2, sink 3.

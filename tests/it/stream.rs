@@ -204,6 +204,30 @@ fn s12_no_places() {
 }
 
 #[test]
+fn all_faults_are_found_at_once() {
+    let mut stream = block();
+    channel(&mut stream, 2).bits = 0;
+    channel(&mut stream, 3).depth = Some(0);
+    matrix_vector(&mut stream, 1).groups = 2;
+    matrix_vector(&mut stream, 2).fold.pe = 5;
+    let faults = verify(&stream).unwrap_err();
+    let mut codes: Vec<&str> = faults.iter().map(|fault| fault.code).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["stream/S04", "stream/S06", "stream/S07", "stream/S12"], "{faults}");
+    assert!(faults.to_string().contains("actor @1 \"conv0\""), "{faults}");
+}
+
+#[test]
+fn every_invariant_has_a_test() {
+    let (rules, tests) = (include_str!("../../ir/src/stream/verify.rs"), include_str!("stream.rs"));
+    let numbers: Vec<u32> = (1..100).filter(|n| rules.contains(&format!("//! - **S{n:02}**"))).collect();
+    assert_eq!(numbers, (1..=numbers.len() as u32).collect::<Vec<_>>());
+    for n in numbers {
+        assert!(tests.contains(&format!("fn s{n:02}_")), "S{n:02} has no test");
+    }
+}
+
+#[test]
 fn text_of_a_block() {
     let text = block().to_string();
     let skip = text.lines().find(|line| line.contains("skip 1")).unwrap();

@@ -1,0 +1,144 @@
+//! Random residual networks, lowered, folded and sized: what the recurrence says of them is what a simulation sees,
+//! no channel can lose a word, and a skip that is too short to run is named with who waits for whom.
+//!
+//! The seeds are dealt out to several tests, so that they run side by side.
+
+use nonresc_ir::network::Network;
+use nonresc_ir::stream::{Stream, verify};
+use nonresc_passes::device::Device;
+use nonresc_passes::fifo::{Depth, FifoOptions, Sizing, measure, size};
+use nonresc_passes::fold::fold;
+use nonresc_passes::lower::lower;
+use nonresc_passes::residual::skips;
+use nonresc_passes::target::{Bits, Rate, Target};
+use nonresc_tests::random;
+use nonresc_tests::reference::simulator::{Run, Stop, simulate};
+use std::cell::RefCell;
+
+const SEEDS: u64 = 200;
+const TESTS: u64 = 4;
+const MOST_FRAMES: u64 = 5_000;
+
+/// What was held against what.
+#[derive(Debug, Default)]
+struct Counts {
+    networks: u64,
+    channels: u64,
+    /// Channels of one place, which nothing can be shorter than.
+    single: u64,
+    slower: u64,
+    hanging: u64,
+    skips_made_too_short: u64,
+    feasible_only: u64,
+}
+
+fn sized(network: &Network, cycles: u32) -> Result<(Stream, Sizing), String> {
+    let rate = Rate::Fps(1e8 / f64::from(cycles));
+    let bits = Bits { weights: 8, activations: 8 };
+    let target = Target { device: Device::find("none").unwrap(), clock_mhz: 100.0, rate, bits, seed: 0 };
+    let mut stream = lower(network, &skips(network), &target).map_err(|e| e.to_string())?;
+    verify(&stream).map_err(|e| format!("lowered: {e}"))?;
+    if fold(&mut stream, &target).is_err() {
+        return if cycles < 1 << 24 { sized(network, cycles * 4) } else { Err("no folding".into()) };
+    }
+    verify(&stream).map_err(|e| format!("folded: {e}"))?;
+    let sizing = size(&mut stream, &FifoOptions::default()).map_err(|e| format!("{e}\n{stream}"))?;
+    verify(&stream).map_err(|e| format!("sized: {e}"))?;
+    Ok((stream, sizing))
+}
+
+fn agree(stream: &Stream, sizing: &Sizing, run: &Run) -> Result<(), String> {
+    let timing = &sizing.timing;
+    let interval = timing.interval_clocks * run.frames == run.clocks * timing.interval_frames;
+    if interval && timing.actors == run.first_frame && timing.peak_words == run.peaks {
+        return Ok(());
+    }
+    Err(format!("recurrence {timing:?}\nsimulation {run:?}\n{stream}"))
+}
+
+fn one_word_less(stream: &mut Stream, run: &Run, depth: &Depth, counts: &mut Counts) -> Result<(), String> {
+    counts.channels += 1;
+    counts.single += u64::from(depth.words == 1);
+    counts.feasible_only += u64::from(!depth.evidence.proven());
+    if depth.words == 1 || !depth.evidence.proven() {
+        return Ok(());
+    }
+    stream.channel_mut(depth.channel).depth = Some(depth.words - 1);
+    let shorter = simulate(stream, MOST_FRAMES);
+    stream.channel_mut(depth.channel).depth = Some(depth.words);
+    match shorter {
+        Ok(shorter) if shorter.clocks * run.frames > run.clocks * shorter.frames => counts.slower += 1,
+        Err(Stop::Hangs(_)) => counts.hanging += 1,
+        other => {
+            return Err(format!("{depth:?} with a word less: {other:?}, not slower than {run:?}\n{stream}"));
+        }
+    }
+    Ok(())
+}
+
+/// A skip with a word less than it needs to run: both name its channel, who waits to give to it, and for whom.
+fn too_short(stream: &mut Stream, depth: &Depth, counts: &mut Counts) -> Result<(), String> {
+    let Some(least @ 2..) = depth.least_running_words else { return Ok(()) };
+    let id = depth.channel;
+    stream.channel_mut(id).depth = Some(least);
+    let runs = simulate(stream, MOST_FRAMES).is_ok();
+    stream.channel_mut(id).depth = Some(least - 1);
+    let (hang, said) = (simulate(stream, MOST_FRAMES), measure(stream).map_err(|e| e.to_string()));
+    let (writer, reader) = (stream.channel(id).writer, stream.channel(id).readers[0].actor);
+    let waits = match &hang {
+        Err(Stop::Hangs(waits)) => {
+            waits.iter().any(|w| w.full && (w.actor, w.channel, w.waits_for) == (writer, id, reader))
+        }
+        _ => false,
+    };
+    let names = format!("{id} from \"{}\" to \"{}\"", stream.actor(writer).names, stream.actor(reader).names);
+    let named = matches!(&said, Err(text) if text.contains("error[fifo/hang]") && text.contains(&names));
+    stream.channel_mut(id).depth = Some(depth.words);
+    counts.skips_made_too_short += 1;
+    if runs && waits && named { Ok(()) } else { Err(format!("{depth:?}: {hang:?}, {said:?}\n{stream}")) }
+}
+
+/// Everything of one network, folded for some rate.
+fn check(network: &Network, cycles: u32, counts: &mut Counts) -> Result<(), String> {
+    let (mut stream, sizing) = sized(network, cycles)?;
+    let run = simulate(&stream, MOST_FRAMES).map_err(|e| format!("{e:?}\n{stream}"))?;
+    agree(&stream, &sizing, &run)?;
+    counts.networks += 1;
+    for depth in &sizing.channels {
+        one_word_less(&mut stream, &run, depth, counts)?;
+        too_short(&mut stream, depth, counts)?;
+    }
+    Ok(())
+}
+
+fn seeds_from(first: u64) {
+    let counts = RefCell::new(Counts::default());
+    for seed in (first..SEEDS).step_by(TESTS as usize) {
+        let cycles = [250, 1_000, 4_000][(seed / TESTS % 3) as usize];
+        random::for_each(seed..seed + 1, |network| check(network, cycles, &mut counts.borrow_mut()));
+    }
+    let counts = counts.into_inner();
+    println!("{counts:?}");
+    assert_eq!(counts.networks, SEEDS / TESTS);
+    assert!(counts.slower > 0 && counts.hanging > 0 && counts.skips_made_too_short > 0, "{counts:?}");
+}
+
+#[test]
+fn every_fourth_network() {
+    seeds_from(0);
+}
+
+#[test]
+fn every_fourth_network_from_1() {
+    seeds_from(1);
+}
+
+#[test]
+fn every_fourth_network_from_2() {
+    seeds_from(2);
+}
+
+#[test]
+fn every_fourth_network_from_3() {
+    seeds_from(3);
+}
