@@ -7,7 +7,7 @@ use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::stream::Stream;
 
 use super::forward::{Hang, Wait};
-use super::timed::{NONE, Timed};
+use super::timed::{Timed, TimedReader};
 
 /// One step of a chain of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,20 +47,17 @@ fn link(timed: &Timed, event: u32, cause: u32) -> Option<Link> {
     if waiter.id == holder.id {
         return None;
     }
-    let (e, c) = (&timed.events[event as usize], &timed.events[cause as usize]);
-    let data = waiter.inputs.iter().enumerate().find(|(input, (channel, _))| {
-        e.need[*input] != NONE
-            && timed.channels[*channel].given_by.get(e.need[*input] as usize) == Some(&cause)
-    });
+    let data = timed.needs(event).find(|(_, by, _)| *by == cause).map(|(channel, _, _)| (channel, false));
     let place = || {
-        let written = waiter.outputs.iter().flatten();
-        let of = |channel: &&usize| {
-            let freed = holder.inputs.iter().enumerate().find(|(_, (c, _))| c == *channel);
-            freed.is_some_and(|(input, _)| c.freed[input] != NONE)
+        let written = waiter.outputs.iter().flatten().copied();
+        let frees = |&channel: &usize| {
+            let of_holder = |r: &&TimedReader| timed.actors[r.actor].id == holder.id;
+            let runs = timed.channels[channel].readers.iter().filter(of_holder).map(|r| &r.runs);
+            runs.into_iter().any(|runs| runs.binary_search_by_key(&cause, |run| run.by).is_ok())
         };
-        written.copied().find(|channel| of(&channel)).map(|channel| (channel, true))
+        written.into_iter().find(frees).map(|channel| (channel, true))
     };
-    let (channel, place) = data.map(|(_, &(channel, _))| (channel, false)).or_else(place)?;
+    let (channel, place) = data.or_else(place)?;
     Some(Link { waiter: waiter.id, channel: timed.channels[channel].id, place, holder: holder.id })
 }
 

@@ -106,17 +106,11 @@ impl<'a> Forward<'a> {
         let id = self.next[actor];
         let event = &timed.events[id as usize];
         let mut at = self.own(a, id, event);
-        for (input, &beat) in event.need.iter().enumerate() {
-            if beat == NONE {
-                continue;
-            }
-            let channel = a.inputs[input].0;
-            let c = &timed.channels[channel];
-            let by = c.given_by[beat as usize];
-            if by >= self.next[c.writer] {
+        for (channel, by, clocks) in timed.needs(id) {
+            if by >= self.next[timed.channels[channel].writer] {
                 return Err(Wait::Beat(channel));
             }
-            at = at.max(self.now[by as usize] + c.latency);
+            at = at.max(self.now[by as usize] + clocks);
         }
         for (output, &beat) in event.give.iter().enumerate() {
             if beat != NONE {
@@ -161,7 +155,7 @@ impl<'a> Forward<'a> {
                 _ if back > self.frame => continue,
                 _ => self.frames[self.frames.len() - back as usize][by as usize],
             };
-            latest = latest.max(freed + RELEASE);
+            latest = latest.max(freed + i64::from(r.freed_after[place as usize]) + RELEASE);
         }
         Ok(latest)
     }

@@ -1,6 +1,6 @@
 //! Depths of channels from the timing contract, with evidence.
 //!
-//! - [`timed`]: the stream laid out as events; [`rules`]: which of them wait for which.
+//! - [`timed`]: the stream laid out as [`events`]; [`rules`]: which of them wait for which.
 //! - [`forward`]: the recurrence: start times, frame by frame, and hangs.
 //! - [`steady`]: from reset on: interval, latency, peaks.
 //! - [`periodic`]: schedules that repeat; whether a depth is enough; [`spread`]: how a change of times spreads.
@@ -9,6 +9,7 @@
 //!
 //! No device facts here: what depths cost is `bind`'s affair.
 
+mod events;
 mod evidence;
 mod forward;
 mod periodic;

@@ -7,7 +7,7 @@
 
 use super::rules::{LATEST, Rules};
 use super::spread::{Progress, Spread};
-use super::timed::{NONE, RELEASE, Timed};
+use super::timed::{RELEASE, Timed};
 
 /// How a probe ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,11 +163,8 @@ fn earliest(timed: &Timed, interval: i64, actor: usize, start: &mut [i64]) {
             if k > 0 || pass == 0 {
                 at += i64::from(event.gap);
             }
-            for (&(channel, _), beat) in a.inputs.iter().zip(event.need) {
-                if beat != NONE {
-                    let c = &timed.channels[channel];
-                    at = at.max(start[c.given_by[beat as usize] as usize] + c.latency);
-                }
+            for (_, by, clocks) in timed.needs(id) {
+                at = at.max(start[by as usize] + clocks);
             }
             if spread {
                 at = at.max(k as i64 * interval / count);
@@ -186,7 +183,7 @@ pub(super) fn occupied(timed: &Timed, interval: i64, channel: usize, start: impl
     for r in &c.readers {
         let release = |place: usize, frame: i64| {
             let frame = frame - i64::from(place < r.head as usize);
-            start(r.freed_by[place]) + frame * interval + RELEASE
+            start(r.freed_by[place]) + i64::from(r.freed_after[place]) + frame * interval + RELEASE
         };
         // Far enough back that everything was free as the first beat is given.
         let back = (start(c.given_by[0]) - release(c.beats as usize - 1, 0)).div_euclid(interval);

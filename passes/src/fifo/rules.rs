@@ -5,6 +5,7 @@
 //! visible; a beat is given once its place is free. Only the third kind depends on depths, and is rewritten with
 //! them. No start times here.
 
+use super::events::Freed;
 use super::timed::{NONE, RELEASE, Timed, TimedChannel};
 
 /// The rules of each event, in one of the two ways to look at them.
@@ -19,24 +20,21 @@ pub(super) struct Side {
 pub(super) const LATEST: i64 = 1 << 28;
 
 impl Side {
-    fn new(events: usize) -> Self {
-        let mut first = Vec::with_capacity(events + 1);
-        first.push(0);
-        Side { first, rules: Vec::with_capacity(3 * events) }
+    /// Room for as many rules of each event as `count` says.
+    fn new(count: &[u32]) -> Self {
+        let mut first = Vec::with_capacity(count.len() + 1);
+        let mut end = 0;
+        first.push(end);
+        first.extend(count.iter().map(|n| (end += n, end).1));
+        Side { first, rules: vec![(0, 0); end as usize] }
     }
 
-    fn push(&mut self, other: u32, clocks: i64) {
-        self.rules.push((other, narrow(clocks)));
-    }
-
-    /// Leaves room for a rule that depends on a depth.
-    fn reserve(&mut self) -> u32 {
-        self.push(NONE, 0);
-        self.rules.len() as u32 - 1
-    }
-
-    fn end_event(&mut self) {
-        self.first.push(self.rules.len() as u32);
+    /// Takes the next room of an event; `taken` says how many it has taken.
+    fn push(&mut self, event: u32, taken: &mut [u32], other: u32, clocks: i64) -> u32 {
+        let rule = self.first[event as usize] + taken[event as usize];
+        taken[event as usize] += 1;
+        self.rules[rule as usize] = (other, narrow(clocks));
+        rule
     }
 
     /// The rules of an event: the other event, and the clocks.
@@ -52,10 +50,9 @@ fn narrow(clocks: i64) -> i32 {
 }
 
 /// Where the rules on the places of one channel lie.
-#[derive(Default)]
 struct Places {
-    /// For each reader, the first place of each run that it frees at once, and the rule of the freeing event.
-    freeing: Vec<Vec<(u32, u32)>>,
+    /// What readers free at once, and the rule of the freeing event on the first place of it.
+    freeing: Vec<(Freed, u32)>,
     /// For each beat and reader, the rule of the giving event.
     giving: Vec<u32>,
 }
@@ -74,73 +71,49 @@ pub(super) struct Rules<'a> {
 impl<'a> Rules<'a> {
     pub(super) fn new(timed: &'a Timed, interval: i64, depth: &[u64]) -> Self {
         let places = |c: &TimedChannel| Places {
-            freeing: vec![Vec::new(); c.readers.len()],
-            giving: Vec::with_capacity(c.beats as usize * c.readers.len()),
+            freeing: c.readers.iter().flat_map(|r| &r.runs).map(|run| (*run, 0)).collect(),
+            giving: vec![0; c.beats as usize * c.readers.len()],
         };
-        let events = timed.events.len();
+        let (waiting, awaited) = count(timed);
         let mut rules = Rules {
             timed,
             interval,
             places: timed.channels.iter().map(places).collect(),
-            waiting: Side::new(events),
-            awaited: Side::new(events),
+            waiting: Side::new(&waiting),
+            awaited: Side::new(&awaited),
         };
-        for actor in 0..timed.actors.len() {
-            rules.push_waiting(actor);
-            rules.push_awaited(actor);
-        }
+        rules.fill();
         for (channel, &depth) in depth.iter().enumerate() {
             rules.set_depth(channel, depth, |_, _, _| ());
         }
         rules
     }
 
-    fn push_waiting(&mut self, actor: usize) {
-        let (timed, side) = (self.timed, &mut self.waiting);
-        let a = &timed.actors[actor];
-        for id in a.first..a.end {
-            match timed.events.get(id as usize + 1) {
-                Some(next) if id + 1 < a.end => side.push(id + 1, i64::from(next.gap)),
-                _ => side.push(a.first, i64::from(a.wrap) - self.interval),
-            }
-            let event = &timed.events[id as usize];
-            for (channels, beat) in a.outputs.iter().zip(event.give).filter(|(_, beat)| *beat != NONE) {
-                for c in channels.iter().map(|&channel| &timed.channels[channel]) {
-                    let needing = c.readers.iter().map(|r| r.needed_by[beat as usize]);
-                    needing.filter(|&by| by != NONE).for_each(|by| side.push(by, c.latency));
+    fn fill(&mut self) {
+        let timed = self.timed;
+        let mut waiting = vec![0; timed.events.len()];
+        let mut awaited = vec![0; timed.events.len()];
+        let mut both = |event: u32, before: u32, clocks: i64| {
+            self.waiting.push(before, &mut waiting, event, clocks);
+            self.awaited.push(event, &mut awaited, before, clocks);
+        };
+        for a in &timed.actors {
+            for event in a.first..a.end {
+                match event > a.first {
+                    true => both(event, event - 1, i64::from(timed.events[event as usize].gap)),
+                    false => both(event, a.end - 1, i64::from(a.wrap) - self.interval),
                 }
+                timed.needs(event).for_each(|(_, by, clocks)| both(event, by, clocks));
             }
-            for (&(channel, reader), place) in a.inputs.iter().zip(event.freed) {
-                if place != NONE {
-                    self.places[channel].freeing[reader].push((place, side.reserve()));
-                }
-            }
-            side.end_event();
         }
-    }
-
-    fn push_awaited(&mut self, actor: usize) {
-        let (timed, side) = (self.timed, &mut self.awaited);
-        let a = &timed.actors[actor];
-        for id in a.first..a.end {
-            let event = &timed.events[id as usize];
-            match id > a.first {
-                true => side.push(id - 1, i64::from(event.gap)),
-                false => side.push(a.end - 1, i64::from(a.wrap) - self.interval),
+        for (c, places) in timed.channels.iter().zip(&mut self.places) {
+            for (run, rule) in &mut places.freeing {
+                *rule = self.waiting.push(run.by, &mut waiting, NONE, 0);
             }
-            for (&(channel, _), beat) in a.inputs.iter().zip(event.need) {
-                if beat != NONE {
-                    let c = &timed.channels[channel];
-                    side.push(c.given_by[beat as usize], c.latency);
-                }
+            let beats = c.given_by.iter().flat_map(|by| std::iter::repeat_n(*by, c.readers.len()));
+            for (rule, by) in places.giving.iter_mut().zip(beats) {
+                *rule = self.awaited.push(by, &mut awaited, NONE, 0);
             }
-            for (channels, _) in a.outputs.iter().zip(event.give).filter(|(_, beat)| *beat != NONE) {
-                for &channel in channels {
-                    let readers = 0..timed.channels[channel].readers.len();
-                    self.places[channel].giving.extend(readers.map(|_| side.reserve()));
-                }
-            }
-            side.end_event();
         }
     }
 
@@ -151,13 +124,13 @@ impl<'a> Rules<'a> {
         let places = &self.places[channel];
         let beats = u64::from(c.beats);
         let (frames, shift) = ((depth / beats) as i64, (depth % beats) as u32);
-        for &(place, rule) in places.freeing.iter().flatten() {
-            let (mut beat, mut frames) = (place + shift, frames);
+        for &(run, rule) in &places.freeing {
+            let (mut beat, mut frames) = (run.place + shift, frames);
             while beat >= c.beats {
                 (beat, frames) = (beat - c.beats, frames + 1);
             }
             self.waiting.rules[rule as usize] =
-                (c.given_by[beat as usize], narrow(RELEASE - frames * self.interval));
+                (c.given_by[beat as usize], narrow(i64::from(run.after) + RELEASE - frames * self.interval));
         }
         let mut rule = places.giving.iter();
         for (beat, &giving) in (0..c.beats).zip(&c.given_by) {
@@ -165,7 +138,8 @@ impl<'a> Rules<'a> {
                 if beat < shift { (beat + c.beats - shift, frames + 1) } else { (beat - shift, frames) };
             for (r, &rule) in c.readers.iter().zip(&mut rule) {
                 let freeing = r.freed_by[place as usize];
-                let clocks = narrow(RELEASE - (frames + i64::from(place < r.head)) * self.interval);
+                let after = i64::from(r.freed_after[place as usize]);
+                let clocks = narrow(after + RELEASE - (frames + i64::from(place < r.head)) * self.interval);
                 self.awaited.rules[rule as usize] = (freeing, clocks);
                 tell(freeing, giving, clocks);
             }
@@ -179,4 +153,21 @@ impl<'a> Rules<'a> {
             self.awaited.of(event).iter().all(|&(before, clocks)| start(before) + clocks <= at)
         })
     }
+}
+
+/// How many rules each event has on either side.
+fn count(timed: &Timed) -> (Vec<u32>, Vec<u32>) {
+    let mut waiting = vec![1; timed.events.len()];
+    let mut awaited = waiting.clone();
+    for event in 0..timed.events.len() as u32 {
+        for (_, by, _) in timed.needs(event) {
+            waiting[by as usize] += 1;
+            awaited[event as usize] += 1;
+        }
+    }
+    for c in &timed.channels {
+        c.readers.iter().flat_map(|r| &r.runs).for_each(|run| waiting[run.by as usize] += 1);
+        c.given_by.iter().for_each(|&by| awaited[by as usize] += c.readers.len() as u32);
+    }
+    (waiting, awaited)
 }

@@ -121,10 +121,8 @@ impl<'a, S: Fn(u32) -> i64> Needed<'a, S> {
         let timed = self.timed;
         let event = &timed.events[i.event as usize];
         let a = &timed.actors[event.actor as usize];
-        for (&(channel, _), beat) in a.inputs.iter().zip(event.need) {
-            if beat != NONE {
-                self.push(timed.channels[channel].given_by[beat as usize], i.frame);
-            }
+        for (_, by, _) in timed.needs(i.event) {
+            self.push(by, i.frame);
         }
         for (channels, beat) in a.outputs.iter().zip(event.give).filter(|(_, beat)| *beat != NONE) {
             for &channel in channels {

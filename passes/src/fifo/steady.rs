@@ -16,7 +16,7 @@ pub(super) struct Steady {
     pub(super) growth: Option<(u64, u64)>,
     /// Frames that were run.
     pub(super) run: u64,
-    /// Start of the first and of the last event of each actor in the first frame.
+    /// Start of the first and of the last phase with beats of each actor in the first frame.
     pub(super) first_frame: Vec<(i64, i64)>,
     /// Most places of each channel held at once, in all frames run.
     pub(super) peak: Vec<u64>,
@@ -36,7 +36,9 @@ pub(super) fn steady(timed: &Timed, depth: &[u64], most_frames: u64) -> Result<S
         peaks(timed, &forward, frame, span, &mut peak);
         if frame == 0 {
             let starts = forward.starts(0);
-            let of = |a: &TimedActor| (starts[a.first as usize], starts[a.end as usize - 1]);
+            let of = |a: &TimedActor| {
+                (starts[a.first as usize], starts[a.end as usize - 1] + i64::from(a.last_after))
+            };
             first_frame = timed.actors.iter().map(of).collect();
         }
         for period in 1..=longest {
@@ -74,7 +76,11 @@ fn peaks(timed: &Timed, forward: &Forward<'_>, frame: u64, span: usize, peak: &m
                 let of = of - i64::from(in_frame < i64::from(r.head));
                 match of {
                     _ if of + frame < 0 => i64::MIN,
-                    ..=0 => forward.starts(-of as usize)[r.freed_by[in_frame as usize] as usize] + RELEASE,
+                    ..=0 => {
+                        let by = r.freed_by[in_frame as usize] as usize;
+                        let after = i64::from(r.freed_after[in_frame as usize]);
+                        forward.starts(-of as usize)[by] + after + RELEASE
+                    }
                     _ => i64::MAX,
                 }
             };

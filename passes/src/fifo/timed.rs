@@ -1,10 +1,13 @@
 //! A stream as the recurrence sees it: events with their distances, and what each event needs, gives and frees.
 //!
-//! Everything is laid out flat, since sizing visits events by the million. An *event* is a phase with beats; the
-//! events of all actors have one numbering, each actor's in order. No depth and no time is known here.
+//! Everything is laid out flat, since sizing visits events by the million. An *event* is a phase that time depends
+//! on (see [`events`](super::events)); the events of all actors have one numbering, each actor's in order. No depth
+//! and no start time is known here.
 
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::stream::{PhaseList, Stream, phases, stages};
+
+use super::events::{self, Freed, Need};
 
 /// No beat, no event.
 pub(super) const NONE: u32 = u32::MAX;
@@ -12,20 +15,17 @@ pub(super) const NONE: u32 = u32::MAX;
 /// Inputs and outputs that an actor may have.
 pub(super) const PORTS: usize = 2;
 
-/// A phase with beats.
+/// A phase that time depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Event {
     /// The actor, as an index.
     pub(super) actor: u32,
     /// Clocks from the event before it, at the least; of the first event: from the frame's first phase.
     pub(super) gap: u32,
-    /// For each input, the last beat of the frame that must be visible, where the need rises.
-    pub(super) need: [u32; PORTS],
+    /// The first of its needs; they end where those of the next event begin.
+    pub(super) needs: u32,
     /// For each output, the beat of the frame that is given.
     pub(super) give: [u32; PORTS],
-    /// For each input, the first place that is freed, counted from the frame's first beat; beyond the frame's
-    /// beats where it belongs to the next frame.
-    pub(super) freed: [u32; PORTS],
 }
 
 /// An actor's events and channels.
@@ -39,6 +39,8 @@ pub(super) struct TimedActor {
     pub(super) end: u32,
     /// Clocks from the last event of a frame to the first of the next, at the least.
     pub(super) wrap: u32,
+    /// Clocks from the last event of a frame to the last phase with beats.
+    pub(super) last_after: u32,
     /// Phases of a frame.
     pub(super) phases: u64,
     /// The channel at each input, and which of its readers the input is.
@@ -52,10 +54,11 @@ pub(super) struct TimedActor {
 pub(super) struct TimedReader {
     /// Who, as an index.
     pub(super) actor: usize,
-    /// For each place, the event that frees it.
+    /// For each place, the event that frees it, and how many clocks after its start.
     pub(super) freed_by: Vec<u32>,
-    /// For each beat, the event that needs it and no later one, where there is one.
-    pub(super) needed_by: Vec<u32>,
+    pub(super) freed_after: Vec<u32>,
+    /// Places that are freed at once, in the order of events.
+    pub(super) runs: Vec<Freed>,
     /// Places that are freed in the frame before their own.
     pub(super) head: u32,
     /// Least depth with which the reader cannot hang by itself.
@@ -88,6 +91,8 @@ pub(super) const RELEASE: i64 = 1;
 #[derive(Clone, Debug)]
 pub(super) struct Timed {
     pub(super) events: Vec<Event>,
+    /// What events need, event by event.
+    pub(super) needs: Vec<Need>,
     pub(super) actors: Vec<TimedActor>,
     pub(super) channels: Vec<TimedChannel>,
     /// Actors, writers before readers, as indices.
@@ -100,31 +105,50 @@ impl Timed {
         let ids: Vec<ActorId> = stream.actors().collect();
         let index_of = |id: ActorId| ids.binary_search(&id).expect("ids of a stream ascend");
         let lists: Vec<PhaseList> = ids.iter().map(|&id| phases(stream, id)).collect();
-        let mut events = Vec::new();
+        let (mut events, mut needs, mut phases) = (Vec::new(), Vec::new(), Vec::new());
         let mut actors = Vec::with_capacity(ids.len());
+        let mut freed = Vec::with_capacity(ids.len());
         for (&id, list) in ids.iter().zip(&lists) {
             let first = events.len() as u32;
-            push_events(actors.len() as u32, list, &mut events);
-            let end = events.len() as u32;
-            let lead = events.get(first as usize).map_or(0, |e: &Event| e.gap);
+            let frame = events::read(actors.len() as u32, list, &mut events, &mut needs, &mut phases);
             let kind = &stream.actor(id).kind;
             actors.push(TimedActor {
                 id,
                 first,
-                end,
-                wrap: lead + list.tail() + 1,
+                end: events.len() as u32,
+                wrap: (list.len() - frame.span) as u32,
+                last_after: frame.last_after,
                 phases: list.len(),
                 inputs: vec![(usize::MAX, 0); usize::from(kind.inputs())],
                 outputs: vec![Vec::new(); usize::from(kind.outputs())],
             });
+            freed.push(frame.freed);
         }
-        let mut timed = Timed { events, actors, channels: Vec::new(), order: Vec::new() };
+        let mut timed = Timed { events, needs, actors, channels: Vec::new(), order: Vec::new() };
         for id in stream.channels() {
-            timed.push_channel(stream, id, &index_of, &lists);
+            timed.push_channel(stream, id, &index_of, &lists, &mut freed);
         }
+        let Timed { events, needs, actors, channels, .. } = &mut timed;
+        events::drop_implied(events, needs, |event, need| {
+            let channel = actors[event.actor as usize].inputs[need.input as usize].0;
+            phases[channels[channel].given_by[need.beat as usize] as usize]
+        });
         timed.order =
             stream.topological().map(|order| order.into_iter().map(index_of).collect()).unwrap_or_default();
         timed
+    }
+
+    /// What an event needs: the channel, the event that gives the beat, and clocks between the two at the least.
+    #[inline]
+    pub(super) fn needs(&self, event: u32) -> impl Iterator<Item = (usize, u32, i64)> {
+        let e = &self.events[event as usize];
+        let end = self.events.get(event as usize + 1).map_or(self.needs.len(), |next| next.needs as usize);
+        let inputs = &self.actors[e.actor as usize].inputs;
+        self.needs[e.needs as usize..end].iter().map(|need| {
+            let channel = inputs[need.input as usize].0;
+            let c = &self.channels[channel];
+            (channel, c.given_by[need.beat as usize], c.latency + i64::from(need.lead))
+        })
     }
 
     fn push_channel(
@@ -133,6 +157,7 @@ impl Timed {
         id: ChannelId,
         index_of: &impl Fn(ActorId) -> usize,
         lists: &[PhaseList],
+        freed: &mut [[Vec<Freed>; PORTS]],
     ) {
         let channel = stream.channel(id);
         let index = self.channels.len();
@@ -151,7 +176,8 @@ impl Timed {
             let actor = index_of(reader.actor);
             let input = usize::from(reader.input);
             self.actors[actor].inputs[input] = (index, at);
-            readers.push(self.reader(actor, input, beats, &lists[actor]));
+            let runs = std::mem::take(&mut freed[actor][input]);
+            readers.push(reader_of(actor, input as u16, beats, &lists[actor], runs));
         }
         self.channels.push(TimedChannel {
             id,
@@ -162,28 +188,6 @@ impl Timed {
             readers,
             word_bits: channel.word_bits(),
         });
-    }
-
-    fn reader(&self, actor: usize, input: usize, beats: u32, list: &PhaseList) -> TimedReader {
-        let port = input as u16;
-        let head = list.preset(port).unread_head as u32;
-        let mut freed_by = vec![NONE; beats as usize];
-        let TimedActor { first, end, .. } = self.actors[actor];
-        let mut needed_by = vec![NONE; beats as usize];
-        let mut freeing = NONE;
-        let mut next = head;
-        for id in first..end {
-            let event = &self.events[id as usize];
-            if event.need[input] != NONE {
-                needed_by[event.need[input] as usize] = id;
-            }
-            if event.freed[input] != NONE {
-                fill(&mut freed_by, next, event.freed[input], freeing, beats);
-                (next, freeing) = (event.freed[input], id);
-            }
-        }
-        fill(&mut freed_by, next, beats + head, freeing, beats);
-        TimedReader { actor, freed_by, needed_by, head, least_depth: list.least_depth(port) }
     }
 
     /// The actor of an event.
@@ -202,39 +206,16 @@ impl Timed {
     }
 }
 
-/// Places `from..to` are freed by `event`.
-fn fill(freed_by: &mut [u32], from: u32, to: u32, event: u32, beats: u32) {
-    for place in from..to {
-        freed_by[(place % beats) as usize] = event;
-    }
-}
-
-fn push_events(actor: u32, list: &PhaseList, events: &mut Vec<Event>) {
-    let first = events.len();
-    let preset = list.preset(0);
-    let mut need = [-(preset.unread_tail as i64), 0];
-    let mut free = [preset.unread_head as u32, 0];
-    let mut given = [0u32; PORTS];
-    for phase in list.iter() {
-        let gap = phase.idle + u32::from(events.len() > first);
-        let mut event = Event { actor, gap, need: [NONE; PORTS], give: [NONE; PORTS], freed: [NONE; PORTS] };
-        for take in &phase.takes {
-            let input = usize::from(take.input);
-            if take.need > 0 {
-                need[input] += i64::from(take.need);
-                event.need[input] = (need[input] - 1) as u32;
-            }
-            if take.free > 0 {
-                event.freed[input] = free[input];
-                free[input] += take.free;
-            }
+fn reader_of(actor: usize, input: u16, beats: u32, list: &PhaseList, runs: Vec<Freed>) -> TimedReader {
+    let head = list.preset(input).unread_head as u32;
+    let mut freed_by = vec![NONE; beats as usize];
+    let mut freed_after = vec![0; beats as usize];
+    for (i, run) in runs.iter().enumerate() {
+        let end = runs.get(i + 1).map_or(beats + head, |next| next.place);
+        for place in run.place..end {
+            freed_by[(place % beats) as usize] = run.by;
+            freed_after[(place % beats) as usize] = run.after;
         }
-        for (output, beat) in given.iter_mut().enumerate() {
-            if phase.gives >> output & 1 == 1 {
-                event.give[output] = *beat;
-                *beat += 1;
-            }
-        }
-        events.push(event);
     }
+    TimedReader { actor, freed_by, freed_after, runs, head, least_depth: list.least_depth(input) }
 }
