@@ -7,6 +7,7 @@ use nonresc_ir::onnx::import::{ImportOptions, import_bytes};
 use nonresc_ir::text;
 use nonresc_passes::device::Device;
 use nonresc_passes::lower::lower;
+use nonresc_passes::normalise::normalise;
 use nonresc_passes::residual::skips;
 use nonresc_passes::target::{Bits, Rate, Target};
 use nonresc_tests::random::{self, MAX_NUMBERS};
@@ -63,6 +64,19 @@ fn networks_compute_finite_numbers() {
         }
     }
     assert!(largest < 1e4, "{largest}");
+}
+
+#[test]
+fn networks_are_in_normal_form() {
+    random::for_each(SEEDS, |network| {
+        let mut normal = network.clone();
+        let applied = normalise(&mut normal).map_err(|faults| faults.to_string())?;
+        if digest(&normal) == digest(network) {
+            Ok(())
+        } else {
+            Err(format!("{applied:?} made\n{}", text::print(&normal)))
+        }
+    });
 }
 
 #[test]

@@ -42,6 +42,14 @@ fn every_invariant_has_a_case() {
         .map(|l| format!("v{}", l.split(' ').next().unwrap()))
         .collect();
     assert!(numbers.len() >= 15, "{numbers:?}");
+    let manual = fs::read_to_string(tests.join("../docs/network.md")).unwrap();
+    let rows: Vec<String> = manual
+        .lines()
+        .filter_map(|l| l.strip_prefix("| V")?.strip_suffix(" |"))
+        .map(|row| format!("//! - V{}.", row.replacen(" | ", " ", 1)))
+        .collect();
+    let doc: Vec<&str> = verifier.lines().filter(|l| l.starts_with("//! - V")).collect();
+    assert_eq!(rows, doc, "docs/network.md lists the same invariants");
     let here = fs::read_to_string(tests.join("it/verify.rs")).unwrap();
     let cases: Vec<String> = fs::read_dir(tests.join("cases/verify"))
         .unwrap()

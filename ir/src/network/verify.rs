@@ -15,7 +15,7 @@
 //! - V12 preprocessing has a finite factor, and a mean and a positive deviation for each channel.
 //! - V13 scales and zero points are constants; scales are positive, zero points within their codes.
 //! - V14 constants of narrow integers are within their width.
-//! - V15 an output depends on every node but the inputs (asked of networks in normal form alone).
+//! - V15 an output depends on every node but the inputs (of networks in normal form).
 //!
 //! A fault of one number does not hide those of others, except where a node is too broken to be asked.
 

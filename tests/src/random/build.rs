@@ -233,6 +233,9 @@ impl Builder {
         window.pad = pad;
         self.note_window(&window);
         let Window { kernel, stride, dilation, pad } = window;
+        if let Some(y) = self.whole_pool(x, pool, &window) {
+            return (y, stride);
+        }
         let y = if pool.max {
             self.note("max pool");
             self.op(MaxPool { kernel, stride, pad, dilation }, &[x])
@@ -242,6 +245,24 @@ impl Builder {
             self.op(AvgPool { kernel, stride, pad, dilation, include_pad, ..AvgPool::default() }, &[x])
         };
         (y, stride)
+    }
+
+    /// A pool whose one window sees the whole map, which normal form has as a global pool; one that does nothing.
+    fn whole_pool(&mut self, x: Value, pool: &Pool, window: &Window) -> Option<Value> {
+        let Window { kernel, stride, dilation, pad } = *window;
+        let (_, h, w) = self.map(x);
+        if kernel == Pair::ONE && stride == Pair::ONE {
+            return Some(x);
+        }
+        let sees = |extent, before, after, kernel, stride, dilation| {
+            let places = (extent + before + after - (kernel - 1) * dilation - 1) / stride + 1;
+            places == 1 && (dilation == 1 || extent == 1) && kernel >= before + extent
+        };
+        let counts = !pool.max && pool.include_pad && pad != Sides::ZERO;
+        let whole = !counts
+            && sees(h, pad.top, pad.bottom, kernel.h, stride.h, dilation.h)
+            && sees(w, pad.left, pad.right, kernel.w, stride.w, dilation.w);
+        whole.then(|| self.global(x, pool.max))
     }
 
     /// The result of all steps, and the product of their strides.
@@ -295,21 +316,19 @@ impl Builder {
     }
 
     fn shortcut(&mut self, x: Value, y: Value, shortcut: &Shortcut, stride: Pair) -> Value {
-        let ((channels, ..), (outputs, height, width)) = (self.map(x), self.map(y));
+        let ((channels, map_h, map_w), (outputs, height, width)) = (self.map(x), self.map(y));
         let point = Window { kernel: Pair::ONE, stride, dilation: Pair::ONE, pad: Sides::ZERO };
         let projection =
             Layer { outputs, groups: Groups::One, window: point, bias: true, activation: Activation::None };
         match shortcut {
-            Shortcut::Identity if self.network.ty(x) == self.network.ty(y) => {
+            Shortcut::Identity | Shortcut::Padded { .. } if self.network.ty(x) == self.network.ty(y) => {
                 self.note("identity");
                 x
             }
-            Shortcut::Padded { before }
-                if outputs >= channels && (stride != Pair::ONE || outputs > channels) =>
-            {
+            Shortcut::Padded { before } if outputs >= channels => {
                 self.note("padded");
                 let mut short = x;
-                if stride != Pair::ONE {
+                if (map_h, map_w) != (height, width) {
                     let step = vec![1, 1, stride.h as i64, stride.w as i64];
                     let len = vec![1, channels, height, width];
                     short = self.op(Slice { start: vec![0; 4], step, len }, &[short]);
@@ -371,7 +390,11 @@ impl Builder {
         self.op(Reshape { keep_batch: true, dims: vec![features] }, &[x])
     }
 
+    /// A pool over the whole map, where the map is more than a pixel.
     fn global(&mut self, x: Value, max: bool) -> Value {
+        if matches!(self.map(x), (_, 1, 1)) {
+            return x;
+        }
         if max {
             self.note("global max");
             return self.op(GlobalMaxPool {}, &[x]);
