@@ -3,8 +3,12 @@
 //!
 //! The seeds are dealt out to several tests, so that they run side by side.
 
-use nonresc_ir::network::Network;
-use nonresc_ir::stream::{Stream, verify};
+use std::cell::RefCell;
+
+use nonresc_ir::id::ActorId;
+use nonresc_ir::names::Names;
+use nonresc_ir::network::{Network, Sides};
+use nonresc_ir::stream::{Actor, Form, Kind, Reader, Stream, verify};
 use nonresc_passes::device::Device;
 use nonresc_passes::fifo::{Depth, FifoOptions, Sizing, measure, size};
 use nonresc_passes::fold::fold;
@@ -13,7 +17,7 @@ use nonresc_passes::residual::skips;
 use nonresc_passes::target::{Bits, Rate, Target};
 use nonresc_tests::random;
 use nonresc_tests::reference::simulator::{Run, Stop, simulate};
-use std::cell::RefCell;
+use nonresc_tests::seed::Seed;
 
 const SEEDS: u64 = 200;
 const TESTS: u64 = 4;
@@ -32,16 +36,20 @@ struct Counts {
     feasible_only: u64,
 }
 
-fn sized(network: &Network, cycles: u32) -> Result<(Stream, Sizing), String> {
+fn folded(network: &Network, cycles: u32) -> Result<Stream, String> {
     let rate = Rate::Fps(1e8 / f64::from(cycles));
     let bits = Bits { weights: 8, activations: 8 };
     let target = Target { device: Device::find("none").unwrap(), clock_mhz: 100.0, rate, bits, seed: 0 };
     let mut stream = lower(network, &skips(network), &target).map_err(|e| e.to_string())?;
     verify(&stream).map_err(|e| format!("lowered: {e}"))?;
     if fold(&mut stream, &target).is_err() {
-        return if cycles < 1 << 24 { sized(network, cycles * 4) } else { Err("no folding".into()) };
+        return if cycles < 1 << 24 { folded(network, cycles * 4) } else { Err("no folding".into()) };
     }
-    verify(&stream).map_err(|e| format!("folded: {e}"))?;
+    Ok(stream)
+}
+
+fn sized(mut stream: Stream) -> Result<(Stream, Sizing), String> {
+    verify(&stream).map_err(|e| format!("folded: {e}\n{stream}"))?;
     let sizing = size(&mut stream, &FifoOptions::default()).map_err(|e| format!("{e}\n{stream}"))?;
     verify(&stream).map_err(|e| format!("sized: {e}"))?;
     Ok((stream, sizing))
@@ -98,9 +106,9 @@ fn too_short(stream: &mut Stream, depth: &Depth, counts: &mut Counts) -> Result<
     if runs && waits && named { Ok(()) } else { Err(format!("{depth:?}: {hang:?}, {said:?}\n{stream}")) }
 }
 
-/// Everything of one network, folded for some rate.
-fn check(network: &Network, cycles: u32, counts: &mut Counts) -> Result<(), String> {
-    let (mut stream, sizing) = sized(network, cycles)?;
+/// Everything of one network that is folded.
+fn check(stream: Stream, counts: &mut Counts) -> Result<(), String> {
+    let (mut stream, sizing) = sized(stream)?;
     let run = simulate(&stream, MOST_FRAMES).map_err(|e| format!("{e:?}\n{stream}"))?;
     agree(&stream, &sizing, &run)?;
     counts.networks += 1;
@@ -115,7 +123,7 @@ fn seeds_from(first: u64) {
     let counts = RefCell::new(Counts::default());
     for seed in (first..SEEDS).step_by(TESTS as usize) {
         let cycles = [250, 1_000, 4_000][(seed / TESTS % 3) as usize];
-        random::for_each(seed..seed + 1, |network| check(network, cycles, &mut counts.borrow_mut()));
+        random::for_each(seed..seed + 1, |network| check(folded(network, cycles)?, &mut counts.borrow_mut()));
     }
     let counts = counts.into_inner();
     println!("{counts:?}");
@@ -141,4 +149,50 @@ fn every_fourth_network_from_2() {
 #[test]
 fn every_fourth_network_from_3() {
     seeds_from(3);
+}
+
+/// Other lanes in front of some matrix-vectors, and folds that no search would choose: any PE and SIMD, every form.
+fn refold(stream: &mut Stream, seed: &mut Seed) {
+    let actors: Vec<ActorId> = stream.actors().collect();
+    for id in actors {
+        let Kind::MatVec(a) = &stream.actor(id).kind else { continue };
+        let mut a = a.clone();
+        let channel = stream.input(id, 0).unwrap();
+        if seed.chance(25) {
+            let convert = Actor { names: Names::one("convert"), kind: Kind::Convert(a.input) };
+            let lanes = seed.between(1, a.input.channels);
+            stream.insert(channel, &[Reader { actor: id, input: 0 }], convert, lanes);
+        }
+        let lanes = stream.channel(stream.input(id, 0).unwrap()).lanes;
+        let kernel = a.window.kernel;
+        let each = a.input.channels / a.groups;
+        let whole = (kernel.h, kernel.w) == (a.input.height, a.input.width) && a.window.pad == Sides::ZERO;
+        a.fold.pe = seed.between(a.output.channels.div_ceil(3), a.output.channels);
+        a.fold.ports = if seed.chance(30) { kernel.h } else { 1 };
+        match seed.below(3) {
+            0 if whole && a.groups == 1 => (a.fold.form, a.fold.simd) = (Form::Stationary, lanes),
+            0 | 1 => {
+                a.fold.form = Form::Held { slots: seed.between(1, 3) };
+                a.fold.simd = seed.between(a.flat().div_ceil(4), a.flat());
+            }
+            _ => {
+                let taps = seed.between((kernel.h * kernel.w).div_ceil(4), kernel.h * kernel.w);
+                (a.fold.form, a.fold.simd) = (Form::Direct { taps }, taps * lanes.min(each));
+            }
+        }
+        stream.actor_mut(id).kind = Kind::MatVec(a);
+    }
+}
+
+#[test]
+fn networks_folded_at_random() {
+    let counts = RefCell::new(Counts::default());
+    for seed in SEEDS..SEEDS + 40 {
+        random::for_each(seed..seed + 1, |network| {
+            let mut stream = folded(network, 1_000)?;
+            refold(&mut stream, &mut Seed(seed));
+            check(stream, &mut counts.borrow_mut())
+        });
+    }
+    println!("{:?}", counts.into_inner());
 }

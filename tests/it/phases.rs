@@ -73,6 +73,13 @@ fn written_out(list: &PhaseList, input: u16) -> (Vec<u64>, Vec<u64>, Vec<bool>) 
     (needs, frees, gives)
 }
 
+/// The most beats that are needed at once and not freed by the clocks before.
+fn least_depth(program: &Program, input: u16) -> u64 {
+    let freed = [vec![program.unread_head(input)], program.frees(input)].concat();
+    let held = program.needs(input).into_iter().zip(freed).map(|(need, free)| need.saturating_sub(free));
+    held.max().unwrap().max(1)
+}
+
 fn agrees(case: &Case) -> Result<(), TestCaseError> {
     let (stream, actor) = case.stream();
     let list = phases(&stream, actor);
@@ -83,6 +90,8 @@ fn agrees(case: &Case) -> Result<(), TestCaseError> {
         let (needs, frees, gives) = written_out(&list, input);
         prop_assert_eq!(needs, program.needs(input), "needs of input {}\n{}", input, stream);
         prop_assert_eq!(frees, program.frees(input), "places freed of input {}\n{}", input, stream);
+        let least = least_depth(&program, input);
+        prop_assert_eq!(list.least_depth(input), least, "least depth of input {}\n{}", input, stream);
         let given: Vec<bool> = program.steps.iter().map(|s| s.gives).collect();
         prop_assert_eq!(gives, given, "beats given\n{}", stream);
     }
