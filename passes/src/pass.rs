@@ -98,7 +98,7 @@ impl Pass {
     }
 
     /// A pass over networks.
-    pub(crate) const fn on_network(
+    pub const fn on_network(
         name: &'static str,
         summary: &'static str,
         run: fn(&mut NetworkDesign, &Options) -> Result<(), Diagnostics>,
@@ -107,7 +107,7 @@ impl Pass {
     }
 
     /// The step from the network to the stream.
-    pub(crate) const fn lowering(
+    pub const fn lowering(
         name: &'static str,
         summary: &'static str,
         run: fn(&NetworkDesign, &Options) -> Result<Stream, Diagnostics>,
@@ -116,7 +116,7 @@ impl Pass {
     }
 
     /// A pass over streams.
-    pub(crate) const fn on_stream(
+    pub const fn on_stream(
         name: &'static str,
         summary: &'static str,
         run: fn(&mut StreamDesign, &Options) -> Result<(), Diagnostics>,
@@ -125,17 +125,17 @@ impl Pass {
     }
 
     /// Says what must hold before.
-    pub(crate) const fn needs(self, needs: &'static [Property]) -> Self {
+    pub const fn needs(self, needs: &'static [Property]) -> Self {
         Pass { needs, ..self }
     }
 
     /// Says what holds afterwards.
-    pub(crate) const fn gives(self, gives: &'static [Property]) -> Self {
+    pub const fn gives(self, gives: &'static [Property]) -> Self {
         Pass { gives, ..self }
     }
 
     /// Says what becomes of the function.
-    pub(crate) const fn function(self, function: Function) -> Self {
+    pub const fn function(self, function: Function) -> Self {
         Pass { function, ..self }
     }
 

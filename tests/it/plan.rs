@@ -54,9 +54,7 @@ fn computes_alike(removed: &Network, made: &Network) {
 }
 
 fn snapshot(case: &str, text: &str) {
-    insta::with_settings!({snapshot_path => "../snapshots/plan", prepend_module_to_snapshot => false}, {
-        insta::assert_snapshot!(case, text);
-    });
+    crate::snapshot("plan", case, text);
 }
 
 #[test]

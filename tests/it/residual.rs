@@ -43,9 +43,7 @@ fn listing(network: &Network, skips: &Skips) -> String {
 
 fn check(case: &str, network: &Network) {
     let text = listing(network, &skips(network));
-    insta::with_settings!({snapshot_path => "../snapshots/residual", prepend_module_to_snapshot => false}, {
-        insta::assert_snapshot!(case, text);
-    });
+    crate::snapshot("residual", case, &text);
 }
 
 fn none(network: &Network) {

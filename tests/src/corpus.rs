@@ -3,12 +3,15 @@
 //! They are not part of the repository. Their folder is named by `NONRESC_SHARED`; a test that needs them fails
 //! without it, and `tests/run` leaves such tests out.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use nonresc_ir::network::{Element, Shape};
+use nonresc_ir::network::{Element, Network, Shape};
+use nonresc_ir::onnx::import::{ImportOptions, import_file};
 use nonresc_ir::tensor::{Data, Tensor};
+use nonresc_passes::normalise::normalise;
 use npyz::{DType, NpyFile, TypeChar};
 
 /// The folder of the corpora.
@@ -30,6 +33,56 @@ pub fn folder() -> PathBuf {
 pub fn json(path: &Path) -> serde_json::Value {
     let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The entries of both manifests of models that may be read without a flag: the file and what is said of it.
+pub fn readable() -> Vec<(PathBuf, serde_json::Value)> {
+    let mut readable = Vec::new();
+    for part in ["models", "cases"] {
+        let dir = folder().join(part);
+        for entry in json(&dir.join("manifest.json"))[part].as_array().expect("a manifest lists its files") {
+            if entry["expect"] == "accept" || entry["expect"] == "accept_or_refuse" {
+                let file = dir.join(entry["file"].as_str().expect("an entry names its file"));
+                readable.push((file, entry.clone()));
+            }
+        }
+    }
+    readable
+}
+
+/// The name of a model's file without folder and ending.
+pub fn stem(file: &Path) -> String {
+    file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The networks of [`readable`], as they are read, by the stem of the file's name; those that may be refused and
+/// are refused are left out.
+///
+/// # Panics
+/// Where a file is refused that must be read.
+pub fn networks() -> BTreeMap<String, Network> {
+    let mut networks = BTreeMap::new();
+    for (file, entry) in readable() {
+        match import_file(&file, &ImportOptions::default()) {
+            Ok(imported) => {
+                networks.insert(stem(&file), imported.network);
+            }
+            Err(faults) => assert!(entry["expect"] != "accept", "{}: {faults}", file.display()),
+        }
+    }
+    networks
+}
+
+/// The [`networks`] in normal form.
+///
+/// # Panics
+/// Where one cannot be normalised.
+pub fn normal_networks() -> BTreeMap<String, Network> {
+    let mut networks = networks();
+    for (name, network) in &mut networks {
+        normalise(network).unwrap_or_else(|faults| panic!("{name}: {faults}"));
+    }
+    networks
 }
 
 /// One array of an `.npz` file.

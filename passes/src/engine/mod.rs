@@ -18,6 +18,7 @@ use nonresc_ir::network::Network;
 use nonresc_ir::tensor::Tensor;
 
 pub use frames::{Frames, Given};
+pub(crate) use ports::users_shape;
 
 /// A network that an engine has made ready for one number of frames a run.
 pub trait Session: Send + Sync {

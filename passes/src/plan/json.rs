@@ -33,6 +33,7 @@ struct Item {
 
 /// The version alone, read before anything else is believed.
 #[derive(Deserialize)]
+#[serde(expecting = "a plan with a version")]
 struct Versioned {
     version: u64,
 }

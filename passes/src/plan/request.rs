@@ -205,7 +205,9 @@ fn unknown(text: &str, skips: &Skips, last: usize) -> Diagnostic {
     };
     let labels = skips.iter().map(|skip| skip.label.as_str());
     let names = skips.iter().flat_map(|skip| skip.names.iter());
+    let is_range = text.contains('-') && text.chars().all(|c| c.is_ascii_digit() || c == '-');
     let remedy = match nearest(text, labels.chain(names)) {
+        Some(_) if is_range => format!("write a range from the lower to the higher number, as in 1-{last}"),
         Some(nearest) => format!("did you mean \"{nearest}\"?"),
         None => "use --skips keep".into(),
     };

@@ -55,6 +55,8 @@ pub enum SkipShape {
         /// Whether a pool comes before the convolution.
         pooled: bool,
     },
+    /// Pools.
+    Pool,
     /// Subsampling and zero channels, without a weight.
     Padded,
     /// Anything else.
@@ -68,6 +70,7 @@ impl fmt::Display for SkipShape {
             SkipShape::PreActivation => "pre-activation",
             SkipShape::Projection { pooled: false } => "projection",
             SkipShape::Projection { pooled: true } => "pool + projection",
+            SkipShape::Pool => "pool",
             SkipShape::Padded => "padded",
             SkipShape::General => "general",
         })
@@ -147,12 +150,16 @@ pub fn skips(network: &Network) -> Skips {
         let found = found_at(&flow, &merge);
         n_merges += usize::from(!found.is_empty());
         let several = found.len() > 1;
-        for (i, one) in found.into_iter().enumerate() {
+        let n_before = spans.len();
+        spans.extend(found.iter().map(|one| one.span));
+        for (i, one) in found.iter().enumerate() {
             let letter = if several { letters(i) } else { String::new() };
-            let inside = spans.iter().enumerate().filter(|(_, span)| one.encloses(span));
-            let encloses = inside.map(|(earlier, _)| earlier + 1).collect();
-            skips.push(describe(&flow, &one, skips.len() + 1, format!("{n_merges}{letter}"), encloses));
-            spans.push(one.span);
+            let inside = spans.iter().enumerate().filter(|(other, span)| match other.checked_sub(n_before) {
+                None => one.encloses(span),
+                Some(_) => one.begins_before(span),
+            });
+            let encloses = inside.map(|(other, _)| other + 1).collect();
+            skips.push(describe(&flow, one, n_before + i + 1, format!("{n_merges}{letter}"), encloses));
         }
     }
     Skips(skips)
@@ -177,9 +184,14 @@ struct Found {
 }
 
 impl Found {
-    /// Whether an earlier skip lies within the path beside this one.
+    /// Whether a skip of an earlier merge lies within the path beside this one.
     fn encloses(&self, earlier: &Span) -> bool {
         self.beside.has(earlier.join) && self.longest.has(earlier.source)
+    }
+
+    /// Whether another skip of the same merge leaves the path beside this one, and so ends no later than it does.
+    fn begins_before(&self, other: &Span) -> bool {
+        self.span.source != other.source && self.beside.has(other.source)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an operator is to a path that runs through it, and what a path of such operators looks like.
 
 use nonresc_ir::id::NodeId;
-use nonresc_ir::network::{Conv, Element, Network, Op};
+use nonresc_ir::network::{Conv, Element, Network, Op, Pair, Sides};
 
 use super::SkipShape;
 
@@ -49,10 +49,19 @@ impl Step {
     }
 }
 
+/// A depthwise convolution of one pixel is how normal form writes a factor and a term per channel.
 fn convolution(network: &Network, node: NodeId, conv: &Conv) -> Step {
-    let kernel = network.operands(node).get(1).map(|&w| network.ty(w).shape.0.clone());
-    let one_pixel = kernel.is_some_and(|k| k.ends_with(&[1, 1])) && conv.pad == Default::default();
-    if one_pixel { Step::Narrow } else { Step::Wide }
+    let weights = network.operands(node).get(1).map(|&w| network.ty(w).shape.0.clone());
+    let one_pixel = weights.as_ref().is_some_and(|w| w.ends_with(&[1, 1])) && conv.pad == Sides::default();
+    match weights.as_deref() {
+        Some(&[channels, 1, 1, 1])
+            if one_pixel && channels > 1 && conv.groups == channels && conv.stride == Pair::square(1) =>
+        {
+            Step::Affine
+        }
+        _ if one_pixel => Step::Narrow,
+        _ => Step::Wide,
+    }
 }
 
 fn with_constant(network: &Network, node: NodeId) -> Step {
@@ -95,6 +104,8 @@ pub(super) fn shape(steps: &[Step], raw: bool) -> SkipShape {
         && all(&[Step::Narrow, Step::Affine, Step::Pool, Step::Subsample])
     {
         SkipShape::Projection { pooled: has(Step::Pool) }
+    } else if all(&[Step::Pool]) {
+        SkipShape::Pool
     } else if (has(Step::Subsample) || has(Step::Zeros)) && all(&[Step::Subsample, Step::Zeros, Step::Pool]) {
         SkipShape::Padded
     } else {

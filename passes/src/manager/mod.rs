@@ -1,29 +1,45 @@
 //! Runs passes over a design: checks what each needs, verifies in between, executes before and after where the
-//! function must stay, takes the time, hands out dumps.
+//! function must stay ([`Execution`]), takes the time, hands out dumps.
 //!
 //! The manager knows properties and levels, and no pass by name. The clock is read here and nowhere else, and
 //! no result hangs on it.
 
+mod execute;
+
 use std::time::{Duration, Instant};
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
+use nonresc_ir::network::{verify as verify_network, verify_live};
 use nonresc_ir::stream;
 
 use crate::design::{Design, Options, StreamDesign};
-use crate::pass::{Pass, Run};
+use crate::pass::{Pass, Property, Run};
 use crate::table;
+use execute::Before;
+
+pub use execute::Execution;
 
 /// What the manager does besides running passes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Checks {
-    /// Verify the design after each pass.
+    /// Hold the design against the numbered invariants of its level, as it is given and after each pass.
     pub verify: bool,
+    /// Execute the network before and after each pass that says that it keeps the function, and look whether one
+    /// that says that it only reads changes something.
+    pub execute: Option<Execution>,
 }
 
-/// Verified in debug builds; a release build trusts its passes.
+/// Verified in debug builds; a release build trusts its passes. Nothing is executed.
 impl Default for Checks {
     fn default() -> Self {
-        Checks { verify: cfg!(debug_assertions) }
+        Checks { verify: cfg!(debug_assertions), execute: None }
+    }
+}
+
+impl Checks {
+    /// Everything that can be looked at: verified and executed.
+    pub fn all() -> Self {
+        Checks { verify: true, execute: Some(Execution::default()) }
     }
 }
 
@@ -48,8 +64,8 @@ pub struct Finished {
 /// Why a run ended early: the pass and its faults.
 #[derive(Clone, Debug)]
 pub struct Failed {
-    /// The pass that refused.
-    pub pass: &'static str,
+    /// The pass that refused, or that the checks refuse; nothing where the given design is at fault.
+    pub pass: Option<&'static str>,
     /// All that it found.
     pub faults: Diagnostics,
 }
@@ -67,14 +83,24 @@ pub fn run(
 ) -> Result<Finished, Failed> {
     let mut design = design;
     let mut timings = Vec::with_capacity(passes.len());
+    if checks.verify {
+        verify(&design).map_err(|faults| Failed { pass: None, faults })?;
+    }
     for &pass in passes {
-        let failed = |faults| Failed { pass: pass.name, faults };
+        let failed = |faults| Failed { pass: Some(pass.name), faults };
         check_needs(pass, &design).map_err(failed)?;
+        let before = match &checks.execute {
+            Some(execution) => Before::of(pass, &design, execution).map_err(failed)?,
+            None => Before::Nothing,
+        };
         let start = Instant::now();
         design = step(pass, design, options).map_err(failed)?;
         timings.push(Timing { pass: pass.name, time: start.elapsed() });
         if checks.verify {
-            verify(pass, &design).map_err(failed)?;
+            verify(&design).map_err(|faults| failed(left_by(pass, &faults)))?;
+        }
+        if let Some(execution) = &checks.execute {
+            before.holds(pass, &design, execution).map_err(failed)?;
         }
         after(pass, &design);
     }
@@ -142,9 +168,27 @@ fn wrong_level(pass: &Pass, design: &Design) -> Diagnostic {
     )
 }
 
-fn verify(_pass: &Pass, design: &Design) -> Result<(), Diagnostics> {
+/// The invariants of the level that the design is on; a network in normal form must be without dead nodes too.
+fn verify(design: &Design) -> Result<(), Diagnostics> {
     match design {
-        Design::Network(_) => Ok(()),
+        Design::Network(design) => {
+            verify_network(&design.network)?;
+            if design.properties.contains(&Property::NormalForm) {
+                verify_live(&design.network)?;
+            }
+            Ok(())
+        }
         Design::Stream(design) => stream::verify(&design.stream),
     }
+}
+
+/// The faults of a design that a pass broke.
+fn left_by(pass: &Pass, faults: &Diagnostics) -> Diagnostics {
+    let mut named = Diagnostics::default();
+    for fault in faults.iter() {
+        let what = format!("{}, as pass {} left it", fault.what, pass.name);
+        let remedy = "report this as a fault of nonresc, with the model";
+        named.push(Diagnostic::new(fault.code, what, &fault.why, remedy));
+    }
+    named
 }
