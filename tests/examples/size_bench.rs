@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The stream folded for so many cycles a frame on a KV260's part, and the interval that it has.
 fn folded(mut stream: Stream, cycles: u32) -> Result<(Stream, u64), Box<dyn Error>> {
-    let device = Device::find("xck26").ok_or("the device table lacks xck26")?;
+    let device = Device::find("xck26").map_err(|faults| faults.to_string())?;
     let clock_mhz = device.clock_mhz;
     let rate = Rate::Fps(clock_mhz * 1e6 / f64::from(cycles));
     let target = Target { device, clock_mhz, rate, bits: Bits { weights: 8, activations: 8 }, seed: 0 };
