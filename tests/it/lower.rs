@@ -3,8 +3,8 @@
 use nonresc_ir::id::Value;
 use nonresc_ir::names::Names;
 use nonresc_ir::network::{
-    Add, Batch, Clip, Conv, Dense, Edit, GlobalAvgPool, MaxPool, Network, Op, Pad, Pair, Relu, Reshape,
-    Sides, Slice, Softmax, Transpose,
+    Add, AvgPool, Batch, Clip, Conv, Dense, Edit, GlobalAvgPool, GlobalMaxPool, MaxPool, Network, Op, Pad,
+    Pair, Relu, Reshape, Sides, Slice, Softmax, Transpose,
 };
 use nonresc_ir::stream::{Stream, phases};
 use nonresc_ir::tensor::Tensor;
@@ -192,6 +192,115 @@ fn outputs_read_inside_and_sums_not_merged() {
     let y = net.join("three_way", [y, b], 0);
     net.output("sum", y);
     snapshot("outputs_read_inside_and_sums_not_merged", net);
+}
+
+/// Three readers of one value, and a sum of three operands as two sums.
+#[test]
+fn forks_and_sums_of_three() {
+    let (mut net, x) = Net::new(3, 6);
+    let x = net.conv("stem", x, 4, 1, 1);
+    let a = net.conv("branch_a", x, 4, 3, 1);
+    let b = net.conv("branch_b", x, 4, 1, 1);
+    let ab = net.join("add_ab", [a, b], 1);
+    let y = net.join("add_x", [ab, x], 1);
+    let y = net.relu("relu", y);
+    net.output("y", y);
+    snapshot("forks_and_sums_of_three", net);
+}
+
+/// A skip that is a graph output, an output that is read inside, and one value under two names.
+#[test]
+fn skips_and_inner_values_are_outputs() {
+    let (mut net, x) = Net::new(3, 6);
+    let x = net.conv("stem", x, 4, 3, 1);
+    let x = net.relu("stem_relu", x);
+    net.output("skip", x);
+    let y = net.conv("conv1", x, 4, 3, 1);
+    let y = net.relu("relu1", y);
+    net.output("inner", y);
+    let y = net.conv("conv2", y, 4, 3, 1);
+    let y = net.join("add", [y, x], 1);
+    net.output("sum", y);
+    net.output("sum_again", y);
+    snapshot("skips_and_inner_values_are_outputs", net);
+}
+
+#[test]
+fn convolutions_of_every_kind() {
+    let (mut net, x) = Net::new(4, 9);
+    let one = Pair::ONE;
+    let conv = |net: &mut Net, name: &str, x: Value, kernel: [usize; 4], a: Conv| {
+        let w = net.weights(&kernel);
+        net.op(name, a, &[x, w])
+    };
+    let x = conv(
+        &mut net,
+        "depthwise",
+        x,
+        [4, 1, 3, 3],
+        Conv { groups: 4, pad: Sides::all(1), ..Conv::default() },
+    );
+    let x = conv(&mut net, "grouped", x, [6, 2, 1, 1], Conv { groups: 2, ..Conv::default() });
+    let dilation = Pair { h: 2, w: 3 };
+    let pad = Sides { top: 2, left: 3, bottom: 2, right: 3 };
+    let x = conv(&mut net, "dilated", x, [6, 6, 3, 3], Conv { dilation, pad, ..Conv::default() });
+    let pad = Sides { top: 0, left: 2, bottom: 0, right: 1 };
+    let x = conv(&mut net, "row", x, [6, 6, 1, 4], Conv { pad, ..Conv::default() });
+    let stride = Pair { h: 3, w: 2 };
+    let x = conv(&mut net, "stride_beyond_kernel", x, [8, 6, 2, 1], Conv { stride, ..Conv::default() });
+    let x = conv(&mut net, "point", x, [8, 8, 1, 1], Conv { stride: one, ..Conv::default() });
+    net.output("y", x);
+    snapshot("convolutions_of_every_kind", net);
+}
+
+#[test]
+fn pools_of_every_kind() {
+    let (mut net, x) = Net::new(4, 12);
+    let (two, three) = (Pair::square(2), Pair::square(3));
+    let overlapping = MaxPool { kernel: three, stride: two, pad: Sides::all(1), ..MaxPool::default() };
+    let x = net.op("overlapping", overlapping, &[x]);
+    let pad = Sides { top: 1, left: 0, bottom: 0, right: 2 };
+    let counted = AvgPool { kernel: three, pad, include_pad: true, ..AvgPool::default() };
+    let x = net.op("padding_counted", counted, &[x]);
+    let rounded_up =
+        AvgPool { kernel: two, stride: two, overhang: Pair { h: 1, w: 0 }, ..AvgPool::default() };
+    let x = net.op("rounded_up", rounded_up, &[x]);
+    let x = net.op("dilated", MaxPool { kernel: two, dilation: two, ..MaxPool::default() }, &[x]);
+    let x = net.relu("relu", x);
+    let a = net.op("mean", GlobalAvgPool {}, &[x]);
+    let b = net.op("largest", GlobalMaxPool {}, &[x]);
+    net.output("mean", a);
+    net.output("largest", b);
+    snapshot("pools_of_every_kind", net);
+}
+
+#[test]
+fn values_whose_layers_read_nothing_are_refused() {
+    let (mut net, x) = Net::new(2, 1);
+    let w = net.weights(&[2, 2, 2, 2]);
+    let apart = Conv { dilation: Pair::square(2), pad: Sides::all(1), ..Conv::default() };
+    let y = net.op("taps_beside_the_map", apart, &[x, w]);
+    net.output("y", y);
+    snapshot("values_whose_layers_read_nothing_are_refused", net);
+}
+
+#[test]
+fn sums_and_weights_that_cannot_stream_are_refused() {
+    let (mut net, x) = Net::new(4, 6);
+    let a = net.conv("conv1", x, 1, 3, 1);
+    let y = net.op("broadcast", Add {}, &[x, a]);
+    let w = net.op(
+        "computed_weights",
+        Slice { start: vec![0; 4], step: vec![1; 4], len: vec![1, 4, 1, 1] },
+        &[y],
+    );
+    let z = net.op("conv2", Conv::default(), &[y, w]);
+    let s = net.op("softmax", Softmax { axis: 1 }, &[z]);
+    let c = net.conv("conv3", s, 4, 1, 1);
+    let back = Slice { start: vec![0, 3, 0, 0], step: vec![1, -1, 1, 1], len: vec![1, 4, 6, 6] };
+    let r = net.op("reversed", back, &[c]);
+    net.output("y", r);
+    snapshot("sums_and_weights_that_cannot_stream_are_refused", net);
 }
 
 #[test]

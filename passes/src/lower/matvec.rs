@@ -63,6 +63,9 @@ fn matrix_vector(
     if refuse::too_large(output, builder::reach(&window)) {
         return refuse::size(b, node, output);
     }
+    if !touches(&window, place.map, output) {
+        return refuse::nothing_read(b, node);
+    }
     let kind = Kind::MatVec(MatVec {
         input: place.map,
         output,
@@ -78,6 +81,18 @@ fn matrix_vector(
     let actor = b.actor(node, kind);
     b.read(actor, 0, place, None);
     b.give(node, actor, true);
+}
+
+/// Whether any window reads any pixel.
+fn touches(window: &Window, input: Map, output: Map) -> bool {
+    let Window { kernel, stride, pad, dilation } = *window;
+    let on_map =
+        |at: usize, before: usize, extent: usize| (before..before.saturating_add(extent)).contains(&at);
+    let row =
+        |y: usize| (0..kernel.h).any(|tap| on_map(y * stride.h + tap * dilation.h, pad.top, input.height));
+    let column =
+        |x: usize| (0..kernel.w).any(|tap| on_map(x * stride.w + tap * dilation.w, pad.left, input.width));
+    (0..output.height).any(row) && (0..output.width).any(column)
 }
 
 /// The element of a constant, quantisers in front of it looked through; all that it hangs on goes into `digest`.

@@ -45,6 +45,15 @@ pub(super) fn size(b: &mut Builder<'_>, node: NodeId, map: Map) {
     );
 }
 
+pub(super) fn nothing_read(b: &mut Builder<'_>, node: NodeId) {
+    fault(
+        b,
+        node,
+        "none of its windows holds a pixel of the map: its result is its bias",
+        "use less padding or a smaller dilation",
+    );
+}
+
 /// An operator that has no actor.
 pub(super) fn operator(b: &mut Builder<'_>, node: NodeId) {
     let (why, remedy) = match b.network.op(node) {
