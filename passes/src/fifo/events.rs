@@ -41,6 +41,8 @@ pub(super) struct Frame {
     pub(super) last_after: u32,
     /// For each input, what is freed, in order.
     pub(super) freed: [Vec<Freed>; PORTS],
+    /// For each input, the least depth with which the actor cannot hang by itself.
+    pub(super) least_depth: [u64; PORTS],
 }
 
 /// Reads a list phase by phase, and lays down its events behind those of other actors.
@@ -71,9 +73,10 @@ pub(super) fn read(
     let mut given = [0u32; PORTS];
     let mut reading =
         Reading { actor, events, needs, phases, first, pending: Vec::new(), freed: Default::default() };
-    let mut next = 0;
-    let mut last = 0;
-    for phase in list.iter() {
+    let mut least_depth = [1; PORTS];
+    let (mut next, mut last) = (0, 0);
+    let rows = list.rows().iter().flat_map(|&(row, times)| std::iter::repeat_n(row, times as usize));
+    for phase in rows.flat_map(|row| &list.patterns()[row as usize]) {
         let at = next + phase.idle;
         (next, last) = (at + 1, at);
         let mut frees = [NONE; PORTS];
@@ -81,6 +84,7 @@ pub(super) fn read(
             let input = usize::from(take.input);
             if take.need > 0 {
                 need[input] += i64::from(take.need);
+                least_depth[input] = (need[input] - i64::from(free[input])).max(least_depth[input]);
                 let need = Need { input: input as u32, beat: (need[input] - 1) as u32, lead: 0 };
                 reading.pending.push((need, at));
             }
@@ -101,7 +105,12 @@ pub(super) fn read(
     reading.flush();
     let (begin, end) = (reading.phases[first..].first(), reading.phases.last());
     let (begin, end) = (begin.copied().unwrap_or(0), end.copied().unwrap_or(0));
-    Frame { span: u64::from(end - begin), last_after: last.saturating_sub(end), freed: reading.freed }
+    Frame {
+        span: u64::from(end - begin),
+        last_after: last.saturating_sub(end),
+        freed: reading.freed,
+        least_depth: least_depth.map(|depth| depth as u64),
+    }
 }
 
 impl Reading<'_> {

@@ -99,7 +99,7 @@ const BUDGET: u64 = 200_000_000;
 /// Frames that a stream is run to see it settle, where its interval is asked for.
 const SETTLE_FRAMES: u64 = 100;
 
-/// Frames that a sized stream is run to see how full its channels get.
+/// Frames that a sized stream is run to see how full channels get whose depth is not proven.
 const PEAK_FRAMES: u64 = 4;
 
 /// What is known of one depth.
@@ -131,7 +131,8 @@ pub struct Depth {
     pub channel: ChannelId,
     /// Words.
     pub words: u64,
-    /// Most words held at once from reset on, the stream running as fast as it can.
+    /// Most words held at once from reset on, the stream running as fast as it can: in all frames where the depth is
+    /// proven or the stream was seen to settle, else in the frames that were run.
     pub peak_words: u64,
     /// Least words with which the stream runs at all, where the channel carries a skip.
     pub least_running_words: Option<u64>,
@@ -209,7 +210,7 @@ pub fn size(stream: &mut Stream, options: &FifoOptions) -> Result<Sizing, Diagno
         stream.channel_mut(c.id).depth = Some(depth);
     }
     // The schedule proves that no frame takes longer, the slowest actor's phases that none takes less.
-    let proven = known.iter().all(|known| *known != Known::Enough);
+    let proven = known.iter().zip(&chosen).all(|(known, chosen)| *chosen || *known != Known::Enough);
     let mut timing = run_timed(stream, &timed, &depths, if proven { 1 } else { PEAK_FRAMES })?;
     if timing.settled_after.is_none() {
         (timing.interval_clocks, timing.interval_frames) = (interval, 1);

@@ -6,6 +6,7 @@
 
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::stream::{PhaseList, Stream, phases, stages};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::events::{self, Freed, Need};
 
@@ -104,10 +105,10 @@ impl Timed {
     pub(super) fn new(stream: &Stream) -> Self {
         let ids: Vec<ActorId> = stream.actors().collect();
         let index_of = |id: ActorId| ids.binary_search(&id).expect("ids of a stream ascend");
-        let lists: Vec<PhaseList> = ids.iter().map(|&id| phases(stream, id)).collect();
+        let lists: Vec<PhaseList> = ids.par_iter().map(|&id| phases(stream, id)).collect();
         let (mut events, mut needs, mut phases) = (Vec::new(), Vec::new(), Vec::new());
         let mut actors = Vec::with_capacity(ids.len());
-        let mut freed = Vec::with_capacity(ids.len());
+        let mut reads = Vec::with_capacity(ids.len());
         for (&id, list) in ids.iter().zip(&lists) {
             let first = events.len() as u32;
             let frame = events::read(actors.len() as u32, list, &mut events, &mut needs, &mut phases);
@@ -122,11 +123,11 @@ impl Timed {
                 inputs: vec![(usize::MAX, 0); usize::from(kind.inputs())],
                 outputs: vec![Vec::new(); usize::from(kind.outputs())],
             });
-            freed.push(frame.freed);
+            reads.push((frame.freed, frame.least_depth));
         }
         let mut timed = Timed { events, needs, actors, channels: Vec::new(), order: Vec::new() };
         for id in stream.channels() {
-            timed.push_channel(stream, id, &index_of, &lists, &mut freed);
+            timed.push_channel(stream, id, &index_of, &lists, &mut reads);
         }
         let Timed { events, needs, actors, channels, .. } = &mut timed;
         events::drop_implied(events, needs, |event, need| {
@@ -157,7 +158,7 @@ impl Timed {
         id: ChannelId,
         index_of: &impl Fn(ActorId) -> usize,
         lists: &[PhaseList],
-        freed: &mut [[Vec<Freed>; PORTS]],
+        reads: &mut [([Vec<Freed>; PORTS], [u64; PORTS])],
     ) {
         let channel = stream.channel(id);
         let index = self.channels.len();
@@ -176,8 +177,10 @@ impl Timed {
             let actor = index_of(reader.actor);
             let input = usize::from(reader.input);
             self.actors[actor].inputs[input] = (index, at);
-            let runs = std::mem::take(&mut freed[actor][input]);
-            readers.push(reader_of(actor, input as u16, beats, &lists[actor], runs));
+            let (freed, least_depth) = &mut reads[actor];
+            let (runs, least_depth) = (std::mem::take(&mut freed[input]), least_depth[input]);
+            let head = lists[actor].preset(reader.input).unread_head as u32;
+            readers.push(TimedReader::new(actor, beats, head, least_depth, runs));
         }
         self.channels.push(TimedChannel {
             id,
@@ -206,16 +209,19 @@ impl Timed {
     }
 }
 
-fn reader_of(actor: usize, input: u16, beats: u32, list: &PhaseList, runs: Vec<Freed>) -> TimedReader {
-    let head = list.preset(input).unread_head as u32;
-    let mut freed_by = vec![NONE; beats as usize];
-    let mut freed_after = vec![0; beats as usize];
-    for (i, run) in runs.iter().enumerate() {
-        let end = runs.get(i + 1).map_or(beats + head, |next| next.place);
-        for place in run.place..end {
-            freed_by[(place % beats) as usize] = run.by;
-            freed_after[(place % beats) as usize] = run.after;
+impl TimedReader {
+    fn new(actor: usize, beats: u32, head: u32, least_depth: u64, runs: Vec<Freed>) -> Self {
+        let mut freed_by = vec![NONE; beats as usize];
+        let mut freed_after = vec![0; beats as usize];
+        let mut fill = |from: u32, to: u32, run: &Freed| {
+            freed_by[from as usize..to as usize].fill(run.by);
+            freed_after[from as usize..to as usize].fill(run.after);
+        };
+        for (i, run) in runs.iter().enumerate() {
+            let end = runs.get(i + 1).map_or(beats + head, |next| next.place);
+            fill(run.place.min(beats), end.min(beats), run);
+            fill(run.place.max(beats) - beats, end.max(beats) - beats, run);
         }
+        TimedReader { actor, freed_by, freed_after, runs, head, least_depth }
     }
-    TimedReader { actor, freed_by, freed_after, runs, head, least_depth: list.least_depth(input) }
 }
