@@ -26,6 +26,7 @@ mod phases;
 mod plan;
 mod random;
 mod residual;
+mod rtl;
 mod simulator;
 mod stream;
 mod text;

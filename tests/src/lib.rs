@@ -10,6 +10,7 @@ pub mod networks;
 pub mod ported;
 pub mod random;
 pub mod reference;
+pub mod rtl;
 pub mod seed;
 pub mod shuffle;
 pub mod streams;

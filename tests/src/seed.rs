@@ -24,6 +24,11 @@ impl Seed {
         least + self.below(most - least + 1)
     }
 
+    /// A number in `least..=most`, negative ones included.
+    pub fn within(&mut self, least: i64, most: i64) -> i64 {
+        least + self.below((most - least + 1) as usize) as i64
+    }
+
     /// True in `percent` of a hundred.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent

@@ -14,13 +14,16 @@
 //! | pool, mean | 5: the same, product with the divisor's inverse, rounding |
 //! | global pool, largest | 2: channel read, fold |
 //! | global pool, mean | 4: the same, product, rounding |
-//! | matrix-vector, held | 7 + tree: channel read, staging, multiplexer, product, tree, accumulator, rounding, output register |
-//! | matrix-vector, direct and stationary | 6 + tree: the same without staging |
-//! | merged add | 1 more: the sum, between accumulator and rounding |
+//! | matrix-vector, held | 8 + tree: channel read, staging, multiplexer, product, tree, accumulator, beat, scale, rounding |
+//! | matrix-vector, direct and stationary | 7 + tree: the same without staging |
+//! | two products a DSP block | 1 more: the two sums are parted, inside of the tree |
+//! | merged add | 1 more: the sum, between scale and rounding |
 //!
+//! *Beat* is the register in which the channels of an output beat meet, those of earlier folds included; *scale*
+//! multiplies by the channel's scale, and is there for powers of two as well.
 //! The tree that adds SIMD products has `ceil(log2 SIMD)` stages, one a level.
 
-use super::actor::{Activation, Form, Kind, MatVec, PoolKind};
+use super::actor::{Activation, Form, Kind, MatVec, Multiplier, PoolKind};
 use super::graph::Stream;
 use crate::id::ActorId;
 
@@ -45,9 +48,10 @@ pub fn stages(stream: &Stream, actor: ActorId) -> u32 {
 
 fn matrix_vector(a: &MatVec) -> u32 {
     let data_path = match a.fold.form {
-        Form::Held { .. } => 7,
-        Form::Direct { .. } | Form::Stationary => 6,
+        Form::Held { .. } => 8,
+        Form::Direct { .. } | Form::Stationary => 7,
     };
     let tree = a.fold.simd.max(1).next_power_of_two().trailing_zeros();
-    data_path + tree + u32::from(a.add.is_some())
+    let parting = u32::from(a.fold.multiplier == Multiplier::DspPair);
+    data_path + tree + parting + u32::from(a.add.is_some())
 }

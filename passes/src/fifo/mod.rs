@@ -28,6 +28,7 @@ use nonresc_ir::stream::{Kind, Stream};
 
 use crate::design::{Options, StreamDesign};
 use crate::pass::{Function, Pass, Property};
+use forward::Forward;
 use periodic::{Periodic, occupied, paced};
 use search::Known;
 use steady::Steady;
@@ -252,6 +253,39 @@ pub fn size(stream: &mut Stream, options: &FifoOptions) -> Result<Sizing, Diagno
 /// A stream that hangs: the channels that are full, and who waits for whom. A channel without a depth.
 pub fn measure(stream: &Stream) -> Result<Timing, Diagnostics> {
     let timed = Timed::new(stream);
+    let depths = depths(stream, &timed)?;
+    let timing = run_timed(stream, &timed, &depths, SETTLE_FRAMES)?;
+    if timing.settled_after.is_none() {
+        let why = format!("its frames did not settle into a pattern within {SETTLE_FRAMES}");
+        return Err(
+            Diagnostic::new("fifo/unsettled", "the stream", why, "give the channels more words").into()
+        );
+    }
+    Ok(timing)
+}
+
+/// When every phase with beats starts in the first frames from reset on, the pins never waiting: for each actor, in
+/// the order of ids, the clocks of all its frames.
+///
+/// # Errors
+/// A stream that hangs, as [`measure`]. A channel without a depth.
+pub fn start_times(stream: &Stream, frames: usize) -> Result<Vec<(ActorId, Vec<u64>)>, Diagnostics> {
+    let timed = Timed::new(stream);
+    let depths = depths(stream, &timed)?;
+    let mut forward = Forward::from_reset(&timed, &depths, 1);
+    let mut starts: Vec<(ActorId, Vec<u64>)> = timed.actors.iter().map(|a| (a.id, Vec::new())).collect();
+    for _ in 0..frames {
+        forward.run_frame().map_err(|hang| evidence::hang(stream, &timed, &hang))?;
+        for (a, (_, list)) in timed.actors.iter().zip(&mut starts) {
+            let frame = &forward.starts(0)[a.first as usize..a.end as usize];
+            list.extend(frame.iter().map(|&clock| clock as u64));
+        }
+    }
+    Ok(starts)
+}
+
+/// The depths that the channels have.
+fn depths(stream: &Stream, timed: &Timed) -> Result<Vec<u64>, Diagnostics> {
     let mut faults = Diagnostics::default();
     let mut depths = Vec::with_capacity(timed.channels.len());
     for c in &timed.channels {
@@ -266,14 +300,7 @@ pub fn measure(stream: &Stream) -> Result<Timing, Diagnostics> {
         }
     }
     faults.or(())?;
-    let timing = run_timed(stream, &timed, &depths, SETTLE_FRAMES)?;
-    if timing.settled_after.is_none() {
-        let why = format!("its frames did not settle into a pattern within {SETTLE_FRAMES}");
-        return Err(
-            Diagnostic::new("fifo/unsettled", "the stream", why, "give the channels more words").into()
-        );
-    }
-    Ok(timing)
+    Ok(depths)
 }
 
 fn run_timed(stream: &Stream, timed: &Timed, depths: &[u64], frames: u64) -> Result<Timing, Diagnostics> {
