@@ -18,6 +18,7 @@ mod fifo_random;
 mod fold;
 mod import;
 mod lower;
+mod lower_values;
 mod manager;
 mod normalise;
 mod order;

@@ -4,6 +4,7 @@
 //! - [`program`]: what an actor reads and gives in each clock of a frame, beat by beat.
 //! - [`simulator`]: whole streams cycle by cycle.
 //! - [`start_times`]: when phases start, as the largest of a few times.
+//! - [`values`]: what a stream computes.
 
 pub mod conv;
 mod matvec;
@@ -12,3 +13,4 @@ mod pool;
 pub mod program;
 pub mod simulator;
 pub mod start_times;
+pub mod values;
