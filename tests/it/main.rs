@@ -11,6 +11,7 @@ mod corpus_passes;
 mod corpus_plan;
 mod corpus_skips;
 mod corpus_text;
+mod data;
 mod device;
 mod example;
 mod fifo;
@@ -31,6 +32,8 @@ mod rtl;
 mod simulator;
 mod stream;
 mod text;
+mod program;
+mod run_eval;
 mod tidy;
 mod verify;
 
