@@ -4,3 +4,4 @@
 pub mod dot;
 pub mod out;
 pub mod out_file;
+pub mod schedule;

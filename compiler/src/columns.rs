@@ -80,3 +80,29 @@ pub(crate) fn grouped(n: u64) -> String {
     }
     text
 }
+
+/// Bits in units of 1,000.
+pub(crate) fn kbit(bits: u64) -> String {
+    format!("{}.{}", grouped(bits / 1000), bits % 1000 / 100)
+}
+
+/// A sentence in lines of at most `most` characters, those behind the first indented by `indent`.
+pub(crate) fn wrapped(sentence: &str, most: usize, indent: usize) -> String {
+    let mut text = String::new();
+    let mut length = 0;
+    for word in sentence.split_whitespace() {
+        let word_length = word.chars().count();
+        if length > 0 && length + 1 + word_length > most {
+            text.push('\n');
+            text.push_str(&" ".repeat(indent));
+            length = indent;
+        } else if length > 0 {
+            text.push(' ');
+            length += 1;
+        }
+        text.push_str(word);
+        length += word_length;
+    }
+    text.push('\n');
+    text
+}

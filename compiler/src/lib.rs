@@ -5,4 +5,5 @@
 pub mod args;
 mod columns;
 pub mod exit;
+pub mod report;
 pub mod run;

@@ -136,8 +136,8 @@ fn place(scores: &[f64], label: usize) -> Option<usize> {
     scores.iter().all(|score| !score.is_nan()).then_some(place)
 }
 
-/// Canonical frames as the network's user lays them out.
-fn users_layout(network: &Network, canonical: &Tensor) -> Tensor {
+/// Canonical frames as the network's user lays them out, for a network with one input.
+pub fn users_layout(network: &Network, canonical: &Tensor) -> Tensor {
     let perm = &network.inputs()[0].perm;
     let shape = Shape(perm.iter().map(|&axis| canonical.shape().0[axis]).collect());
     let strides = steps(&row_major(&canonical.shape().0));

@@ -4,10 +4,12 @@
 //! Data only: nothing is computed here.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_ir::network::Network;
 use nonresc_ir::stream::Stream;
+use nonresc_ir::text;
 
 use crate::bind::Binding;
 use crate::fifo::{FifoOptions, Sizing};
@@ -108,6 +110,26 @@ impl Design {
         match self {
             Design::Network(_) => None,
             Design::Stream(design) => Some(design),
+        }
+    }
+}
+
+/// The text of a dump: the network as `.nir` with its skips as remarks, or the stream.
+impl fmt::Display for Design {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Design::Network(design) => {
+                for skip in design.live_skips().iter() {
+                    let (label, shape, names) = (&skip.label, skip.shape, &skip.names);
+                    writeln!(
+                        f,
+                        "# skip {label}: {shape}, ends in {names}, beside {} conv",
+                        skip.convolutions
+                    )?;
+                }
+                f.write_str(&text::print(&design.network))
+            }
+            Design::Stream(design) => write!(f, "{}", design.stream),
         }
     }
 }

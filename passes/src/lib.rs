@@ -1,19 +1,18 @@
 //! The passes: from an imported network to a sized and bound stream.
 //!
 //! - [`design`]: what flows through them; [`pass`]: what a pass is; [`table`]: all of them, in order.
-//! - [`manager`]: runs them; [`trial`]: runs them on a copy, to see what a plan would cost.
+//! - [`manager`]: runs them; [`trial`]: runs them on a copy; [`cost`]: what skips cost, by trials.
 //! - on networks: [`normalise`], [`residual`], [`plan`]; between the levels: [`lower`];
 //!   on streams: [`fold`], [`fifo`], [`bind`].
-//! - [`analysis`]: facts about graphs that passes share; [`engine`]: fast evaluation; [`data`]: labelled
-//!   images; [`accuracy`]: how often a network is right on them;
+//! - [`engine`]: fast evaluation; [`data`]: labelled images; [`accuracy`]: how often a network is right on them;
 //!   [`target`], [`device`]: what is designed for.
 //!
 //! Passes do not call each other; the manager runs them in the order of one table.
 
 pub mod accuracy;
-pub mod analysis;
 pub mod area;
 pub mod bind;
+pub mod cost;
 pub mod data;
 pub mod design;
 pub mod device;

@@ -23,9 +23,10 @@ pub fn up_to(name: &str) -> Result<&'static [&'static Pass], Diagnostic> {
     }
 }
 
-/// The pipeline from the pass called `name` on; all of it where there is none.
-pub(crate) fn from(name: &str) -> &'static [&'static Pass] {
-    &FPGA[FPGA.iter().position(|pass| pass.name == name).unwrap_or(0)..]
+/// The pipeline from `first` on.
+pub(crate) fn from(first: &Pass) -> &'static [&'static Pass] {
+    let at = FPGA.iter().position(|pass| pass.name == first.name).expect("every pass is in the pipeline");
+    &FPGA[at..]
 }
 
 /// The pass that gives `property`, to be named in an error.

@@ -9,6 +9,19 @@ pub enum Rate {
     Fastest,
     /// At least so many frames a second.
     Fps(f64),
+    /// At most so many cycles a frame.
+    Cycles(u64),
+}
+
+impl Rate {
+    /// Cycles that a frame may take at `clock_mhz`; nothing where it is to be as fast as may be.
+    pub fn cycles(self, clock_mhz: f64) -> Option<f64> {
+        match self {
+            Rate::Fastest => None,
+            Rate::Fps(fps) => Some(clock_mhz * 1e6 / fps),
+            Rate::Cycles(cycles) => Some(cycles as f64),
+        }
+    }
 }
 
 /// Widths of numbers in bits.

@@ -5,6 +5,8 @@
 
 mod bind;
 mod cli;
+mod compile;
+mod corpus_eval;
 mod corpus_import;
 mod corpus_nodes;
 mod corpus_passes;
@@ -26,14 +28,14 @@ mod order;
 mod out;
 mod phases;
 mod plan;
+mod program;
 mod random;
 mod residual;
 mod rtl;
+mod run_eval;
 mod simulator;
 mod stream;
 mod text;
-mod program;
-mod run_eval;
 mod tidy;
 mod verify;
 

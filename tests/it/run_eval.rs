@@ -312,7 +312,7 @@ fn eval_refuses_what_does_not_belong_together() {
     assert!(refused.contains("32 x 32 pixels, and the network reads 2 x 2"), "{refused}");
     assert!(refused.contains("--resize"), "{refused}");
     let refused = eval(&["two.onnx", "--data", "one.bin"]).refused(1);
-    assert!(refused.contains("outputs \"a\", \"b\"") && refused.contains("--output"), "{refused}");
+    assert!(refused.contains("2 outputs: \"a\", \"b\"") && refused.contains("--output NAME"), "{refused}");
     let refused = eval(&["two.onnx", "--data", "one.bin", "--output", "b"]).refused(1);
     assert!(refused.contains("is not one score a class"), "{refused}");
     let refused = eval(&["resnet8.onnx", "--data", "x.npz", "--format", "json"]).refused(1);

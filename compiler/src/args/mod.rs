@@ -293,6 +293,8 @@ pub enum Emit {
     Schedule,
     /// float.onnx: the network as planned, with the model's own inputs and outputs
     Onnx,
+    /// network.nir and network.safetensors: the same as text with its weights, to be read back
+    Nir,
     /// design.dot: actors and channels as a drawing
     Dot,
 }

@@ -23,13 +23,13 @@ pub(super) fn devices(args: &Devices) -> Result<(), Failure> {
 }
 
 fn text(devices: &[Device]) -> String {
-    let header = ["<device", "<family", "LUT", "LUTRAM", "FF", "DSP", "BRAM18", "URAM", "MHz", "<boards"];
+    let header = ["<device", "<DSP block", "LUT", "LUTRAM", "FF", "DSP", "BRAM18", "URAM", "MHz", "<boards"];
     let mut table = Columns::new(header);
     for device in devices {
         let limit = |of: fn(Limits) -> u64| device.limits.map_or("-".into(), |limits| grouped(of(limits)));
         table.row([
             device.name.clone(),
-            device.family.name().into(),
+            device.family.dsp().name.into(),
             limit(|l| l.luts),
             limit(|l| l.memory_luts),
             limit(|l| l.ffs),

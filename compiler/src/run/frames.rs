@@ -30,7 +30,7 @@ pub(super) fn run(args: &Run) -> Result<(), Failure> {
         )));
     }
     out_file::check(to)?;
-    let loaded = model::load(&args.model, &args.reading, &[])?;
+    let loaded = model::load_all(&args.model, &args.reading)?;
     exit::remark(&loaded.notes)?;
     let outputs = loaded.network.outputs().len();
     if arrays::is_npy(to) && outputs != 1 {

@@ -2,6 +2,7 @@
 //!
 //! Flags become the passes' options here and nowhere else; nothing is computed here.
 
+mod compile;
 mod devices;
 mod eval;
 mod frames;
@@ -11,7 +12,6 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
-use nonresc_ir::diagnostic::Diagnostic;
 
 use crate::args::{Cli, Command, Format};
 use crate::exit::{self, Failure};
@@ -46,16 +46,6 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         None if cli.compile.list_passes => {
             Ok(io::stdout().lock().write_all(nonresc_passes::table::listing().as_bytes())?)
         }
-        None => Err(absent("compiling a model")),
+        None => compile::compile(&cli.compile),
     }
-}
-
-/// A command whose rooms are not joined to the command line in this version.
-fn absent(command: &str) -> Failure {
-    Failure::usage(Diagnostic::new(
-        "usage/absent",
-        format!("{command} is not in this version"),
-        "the command line parses it, and the passes behind it are not joined to it yet",
-        "use the library crates, or a later version",
-    ))
 }

@@ -20,11 +20,23 @@ pub(super) struct Loaded {
     pub(super) notes: Vec<String>,
 }
 
-/// Reads the model at `path`; `outputs` are those to keep, all where there is none.
+/// Reads the model at `path`; `outputs` are those to keep, where it has several.
 ///
 /// # Errors
 /// Everything that is wrong with the file, and flags that do not fit its input.
 pub(super) fn load(path: &Path, reading: &Reading, outputs: &[String]) -> Result<Loaded, Failure> {
+    read(path, reading, outputs, false)
+}
+
+/// Reads the model at `path` with all its outputs.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn load_all(path: &Path, reading: &Reading) -> Result<Loaded, Failure> {
+    read(path, reading, &[], true)
+}
+
+fn read(path: &Path, reading: &Reading, outputs: &[String], all_outputs: bool) -> Result<Loaded, Failure> {
     let is_text = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("nir"));
     let (mut network, notes) = if is_text {
         (from_text(path, reading, outputs)?, Vec::new())
@@ -32,6 +44,7 @@ pub(super) fn load(path: &Path, reading: &Reading, outputs: &[String]) -> Result
         let options = ImportOptions {
             input_shape: reading.input_shape.as_ref().map(|shape| shape.0.clone()),
             outputs: outputs.to_vec(),
+            all_outputs,
             ..ImportOptions::default()
         };
         let imported = import_file(path, &options)?;

@@ -60,6 +60,15 @@ pub enum Mode {
 impl Mode {
     /// As `--fifos` takes them.
     pub const NAMES: &[&str] = &["exact", "whole-frame", "all-whole-frame"];
+
+    /// As `--fifos` takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Exact => "exact",
+            Mode::WholeFrame => "whole-frame",
+            Mode::AllWholeFrame => "all-whole-frame",
+        }
+    }
 }
 
 impl std::str::FromStr for Mode {

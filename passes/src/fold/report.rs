@@ -12,7 +12,7 @@ use super::{Decision, Folding};
 use crate::area::{Widths, actor_area};
 use crate::bind::{self, Binding};
 use crate::device::Device;
-use crate::target::Target;
+use crate::target::{Rate, Target};
 
 /// What a matrix-vector's fold is called in tables.
 fn fold_in_words(a: &MatVec) -> String {
@@ -81,7 +81,7 @@ pub(super) fn folding(stream: &Stream, target: &Target, plan: &Plan) -> Folding 
 pub(super) fn too_fast(
     stream: &Stream,
     target: &Target,
-    fps: f64,
+    cycles: f64,
     least: u64,
     limiting: Option<ActorId>,
 ) -> Diagnostic {
@@ -92,13 +92,14 @@ pub(super) fn too_fast(
             bind::actor_label(stream, a)
         )
     });
+    let what = match target.rate {
+        Rate::Fps(fps) => format!("{fps} frames a second at {} MHz", target.clock_mhz),
+        Rate::Cycles(_) | Rate::Fastest => format!("{cycles} cycles a frame"),
+    };
     Diagnostic::new(
         "fold/rate",
-        format!("{fps} frames a second at {} MHz", target.clock_mhz),
-        format!(
-            "{who}a frame a second short of {:.1} cycles cannot be had from one stream",
-            target.clock_mhz * 1e6 / fps
-        ),
+        what,
+        format!("{who}one stream cannot give a frame every {cycles:.1} cycles"),
         format!("ask for at most {:.0} frames a second, or raise the clock (--clock)", most.floor()),
     )
 }

@@ -12,7 +12,7 @@ use super::report;
 use crate::area::{self, Widths};
 use crate::bind;
 use crate::device::{Device, Limits};
-use crate::target::{Rate, Target};
+use crate::target::Target;
 
 /// LUTs of a device that "as fast as fits" plans with, in percent: their figures are estimates, and place and route
 /// need room. A rate that is asked for may take all.
@@ -60,17 +60,16 @@ impl Plan {
 pub(super) fn search(stream: &Stream, target: &Target) -> Result<Plan, Diagnostics> {
     let problem = Problem::new(stream, &target.device);
     let (least, limiting) = problem.least_interval();
-    match target.rate {
-        Rate::Fps(fps) => {
-            let cycles = target.clock_mhz * 1e6 / fps;
+    match target.rate.cycles(target.clock_mhz) {
+        Some(cycles) => {
             if !cycles.is_finite() || cycles < least as f64 {
-                return Err(report::too_fast(stream, target, fps, least, limiting).into());
+                return Err(report::too_fast(stream, target, cycles, least, limiting).into());
             }
             // Slower than one multiplier an actor saves nothing.
             let interval = (cycles.floor().min(1e18) as u64).min(problem.most_interval());
             problem.plan(interval.max(least), 100).ok_or_else(|| problem.refuse(interval.max(least)))
         }
-        Rate::Fastest => problem.fastest(least),
+        None => problem.fastest(least),
     }
 }
 

@@ -138,7 +138,7 @@ fn chosen(graph: &GraphProto, options: &ImportOptions, faults: &mut Diagnostics)
         }
         return found;
     }
-    if graph.output.len() > 1 && options.level == Level::Network {
+    if graph.output.len() > 1 && options.level == Level::Network && !options.all_outputs {
         fault(
             format!("the graph has {} outputs: {}", graph.output.len(), all()),
             "which of them are wanted is unknown",

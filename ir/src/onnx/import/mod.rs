@@ -52,6 +52,8 @@ pub struct ImportOptions {
     pub input_shape: Option<Vec<usize>>,
     /// The outputs to keep; empty where the file's only one is meant.
     pub outputs: Vec<String>,
+    /// All outputs are meant where `outputs` names none.
+    pub all_outputs: bool,
     /// How much is asked of the graph.
     pub level: Level,
 }

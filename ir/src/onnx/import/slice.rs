@@ -57,19 +57,19 @@ fn range(extent: usize, start: i64, end: i64, step: i64) -> Result<(usize, usize
     let n = extent as i128;
     let from_front = |v: i64| if v < 0 { i128::from(v) + n } else { i128::from(v) };
     let step = i128::from(step);
-    let (start, end, len) = match step {
+    let (start, len) = match step {
         0 => return Err("it has a step of 0".into()),
+        _ if n == 0 => return Ok((0, 0)),
         1.. => {
             let (s, e) = (from_front(start).clamp(0, n), from_front(end).clamp(0, n));
-            (s, e, (e - s + step - 1).div_euclid(step))
+            (s, (e - s + step - 1).div_euclid(step))
         }
         _ => {
             let (s, e) = (from_front(start).clamp(0, n - 1), from_front(end).clamp(-1, n - 1));
-            (s, e, (s - e - step - 1).div_euclid(-step))
+            (s, (s - e - step - 1).div_euclid(-step))
         }
     };
-    let _ = end;
-    if n == 0 || len <= 0 { Ok((0, 0)) } else { Ok((start as usize, len as usize)) }
+    if len <= 0 { Ok((0, 0)) } else { Ok((start as usize, len as usize)) }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! How long exact sizing takes on the streams of ResNet8 and ResNet20: best of some runs, one thread.
 //!
-//!     cargo run --release -p nonresc-tests --example size_bench
+//!     cargo bench -p nonresc-tests --bench size
 
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 

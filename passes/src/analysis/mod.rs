@@ -1,1 +1,0 @@
-//! Facts about graphs that several passes share: pure functions, recomputed when asked, never patched.

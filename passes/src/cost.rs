@@ -1,0 +1,274 @@
+//! What skips cost: the network with its skips and without, under each way to size FIFOs, and each skip's depths.
+//!
+//! Every figure comes from a whole design made by a trial. All designs are folded for the same cycles a frame, so
+//! that what is compared is the cost of one rate. Which rewrite is best is not decided here.
+
+use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
+use nonresc_ir::id::ChannelId;
+
+use crate::area::Role;
+use crate::bind::Usage;
+use crate::design::{NetworkDesign, Options, StreamDesign};
+use crate::fifo::{Depth, FifoOptions, Mode};
+use crate::manager::{Checks, Failed};
+use crate::plan::Request;
+use crate::residual::Skip;
+use crate::target::{Rate, Target};
+use crate::trial;
+
+/// What becomes of the skips in a row of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// All of them stay.
+    Kept,
+    /// As the user's plan says, where that is neither of the others.
+    Planned,
+    /// All of them go.
+    Removed,
+}
+
+/// What a whole design takes, and how fast it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figures {
+    /// Bits of channels that are read in order, skips included.
+    pub fifo_bits: u64,
+    /// Those of them that carry skips.
+    pub skip_bits: u64,
+    /// Bits of channels that windows are read from.
+    pub line_buffer_bits: u64,
+    /// Bits of windows and their staging, held in registers.
+    pub register_bits: u64,
+    /// What is taken of the device; LUTs and flip-flops are estimates.
+    pub usage: Usage,
+    /// Clocks a frame.
+    pub interval_clocks: f64,
+    /// Clocks from reset to the first frame's last beat at the last output, its own clock included.
+    pub latency_clocks: u64,
+    /// Frames a second.
+    pub fps: f64,
+    /// Channels whose depth is proven the least, and all channels whose depth was searched.
+    pub proven: (usize, usize),
+    /// What the device has too little of, in a line; nothing where the design fits.
+    pub over: Option<String>,
+}
+
+/// One row: which skips, which FIFOs, and the figures or why there are none.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// What becomes of the skips.
+    pub variant: Variant,
+    /// How FIFOs are sized.
+    pub mode: Mode,
+    /// The whole design's figures.
+    pub figures: Result<Figures, Diagnostics>,
+}
+
+/// The depths of one channel of a skip that is kept, sized exactly.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SkipDepth {
+    /// The skip's number.
+    pub skip: usize,
+    /// The channel in the design with all skips kept.
+    pub channel: ChannelId,
+    /// Bits of a word.
+    pub word_bits: u64,
+    /// Beats of a frame: what a whole-frame FIFO holds.
+    pub frame_words: u64,
+    /// Depth in words with evidence.
+    pub depth: Depth,
+    /// Words that its primitives hold.
+    pub allocated_words: u64,
+    /// What it is made of, such as `2 SRL`.
+    pub made_of: String,
+}
+
+/// The skips and what they cost.
+#[derive(Clone, Debug)]
+pub struct SkipReport {
+    /// Kept, planned and removed, each under its baselines.
+    pub rows: Vec<Row>,
+    /// All skips of the network as given.
+    pub skips: Vec<Skip>,
+    /// Their channels in the design that keeps them, FIFOs exact; empty where there is no such design.
+    pub depths: Vec<SkipDepth>,
+}
+
+/// The skip report of a design that was made of `analysed` under `options`.
+///
+/// Other designs are folded for the cycles a frame that `design` has. Where one of them cannot be made, its row says
+/// why; where it does not fit the device, its row says so and gives its figures all the same.
+pub fn skip_report(analysed: &NetworkDesign, design: &StreamDesign, options: &Options) -> SkipReport {
+    let report = Reporter { analysed, design, options };
+    let mut rows = Vec::new();
+    let kept = report.variant(Variant::Kept, &mut rows);
+    if report.variant_of_plan() == Variant::Planned {
+        report.variant(Variant::Planned, &mut rows);
+    }
+    if !analysed.skips.is_empty() {
+        report.variant(Variant::Removed, &mut rows);
+    }
+    let depths = kept.map_or_else(Vec::new, |kept| skip_depths(&kept));
+    SkipReport { rows, skips: analysed.skips.iter().cloned().collect(), depths }
+}
+
+struct Reporter<'a> {
+    analysed: &'a NetworkDesign,
+    design: &'a StreamDesign,
+    options: &'a Options,
+}
+
+impl Reporter<'_> {
+    /// Which variant the design itself is.
+    fn variant_of_plan(&self) -> Variant {
+        match &self.design.source.planned {
+            Some(planned) if planned.removed.is_empty() => Variant::Kept,
+            Some(planned) if planned.skips.is_empty() => Variant::Removed,
+            _ => Variant::Planned,
+        }
+    }
+
+    /// Adds the rows of a variant, and gives its design with exact FIFOs.
+    fn variant(&self, variant: Variant, rows: &mut Vec<Row>) -> Option<StreamDesign> {
+        let exact = self.folded(variant);
+        let has_skips = variant != Variant::Removed && !self.analysed.skips.is_empty();
+        let exact = match exact {
+            Ok(exact) => exact,
+            Err(failed) => {
+                rows.push(Row { variant, mode: Mode::Exact, figures: Err(failed.faults) });
+                return None;
+            }
+        };
+        for mode in [Mode::AllWholeFrame, Mode::WholeFrame, Mode::Exact] {
+            let figures = match mode {
+                Mode::Exact => Ok(self.figures(&exact)),
+                // Without skips nothing tells this baseline from exact sizing.
+                Mode::WholeFrame if !has_skips => continue,
+                Mode::WholeFrame | Mode::AllWholeFrame => {
+                    self.resized(&exact, mode).map(|d| self.figures(&d)).map_err(|f| f.faults)
+                }
+            };
+            rows.push(Row { variant, mode, figures });
+        }
+        Some(exact)
+    }
+
+    /// The variant's design with exact FIFOs, folded for the same cycles a frame.
+    fn folded(&self, variant: Variant) -> Result<StreamDesign, Failed> {
+        let own = self.variant_of_plan() == variant;
+        if own && self.options.fifo.mode == Mode::Exact {
+            return Ok(self.design.clone());
+        }
+        if own {
+            return self.resized(self.design, Mode::Exact);
+        }
+        let cycles = self.design.folding.as_ref().map_or(u64::MAX, |folding| folding.interval);
+        let skips = match variant {
+            Variant::Kept => Request::Keep,
+            Variant::Removed => Request::Remove,
+            Variant::Planned => self.options.skips.clone(),
+        };
+        let options = Options {
+            skips,
+            target: Target { rate: Rate::Cycles(cycles), ..self.options.target.clone() },
+            fifo: FifoOptions { mode: Mode::Exact, ..self.options.fifo },
+        };
+        also_too_large(options, |options| trial::planned(self.analysed, options, &Checks::default()))
+    }
+
+    fn resized(&self, design: &StreamDesign, mode: Mode) -> Result<StreamDesign, Failed> {
+        let options = Options {
+            target: self.options.target.clone(),
+            fifo: FifoOptions { mode, ..self.options.fifo },
+            skips: self.options.skips.clone(),
+        };
+        also_too_large(options, |options| trial::resized(design, options, &Checks::default()))
+    }
+
+    fn figures(&self, design: &StreamDesign) -> Figures {
+        let sizing = design.sizing.as_ref().expect("the pipeline sizes every stream");
+        let binding = design.binding.as_ref().expect("the pipeline binds every stream");
+        let searched = sizing.channels.iter().filter(|d| d.evidence != crate::fifo::Evidence::Chosen);
+        let (mut proven, mut all) = (0, 0);
+        for depth in searched {
+            all += 1;
+            proven += usize::from(depth.evidence.proven());
+        }
+        let interval_clocks = sizing.timing.interval();
+        Figures {
+            fifo_bits: binding.bits.fifo,
+            skip_bits: binding.bits.skip,
+            line_buffer_bits: binding.bits.line_buffer,
+            register_bits: binding.bits.window + binding.bits.staging,
+            usage: binding.total,
+            interval_clocks,
+            latency_clocks: sizing.timing.outputs.iter().map(|&(_, _, last)| last + 1).max().unwrap_or(0),
+            fps: self.options.target.clock_mhz * 1e6 / interval_clocks,
+            proven: (proven, all),
+            over: over(&self.options.target, &binding.total),
+        }
+    }
+}
+
+/// The trial within the device's limits, or without them where they are too tight: a baseline may be larger than the
+/// device.
+fn also_too_large(
+    mut options: Options,
+    trial: impl Fn(&Options) -> Result<StreamDesign, Failed>,
+) -> Result<StreamDesign, Failed> {
+    trial(&options).or_else(|_| {
+        options.target.device.limits = None;
+        trial(&options)
+    })
+}
+
+fn over(target: &Target, usage: &Usage) -> Option<String> {
+    let have = target.device.limits?;
+    let resources = [
+        ("LUT", usage.luts, have.luts),
+        ("LUT as memory", usage.memory_luts, have.memory_luts),
+        ("FF", usage.ffs, have.ffs),
+        ("DSP", usage.dsps, have.dsps),
+        (target.device.family.block_name(), usage.bram18, have.bram18),
+        ("URAM288", usage.urams, have.urams),
+    ];
+    let over: Vec<String> = resources
+        .iter()
+        .filter(|(_, need, have)| need > have)
+        .map(|(name, need, have)| format!("{need} of {have} {name}"))
+        .collect();
+    (!over.is_empty()).then(|| over.join(", "))
+}
+
+fn skip_depths(kept: &StreamDesign) -> Vec<SkipDepth> {
+    let (Some(sizing), Some(binding)) = (&kept.sizing, &kept.binding) else {
+        return Vec::new();
+    };
+    let mut depths: Vec<SkipDepth> = sizing
+        .channels
+        .iter()
+        .filter_map(|depth| {
+            let channel = kept.stream.channel(depth.channel);
+            let skip = channel.skip?;
+            let bound = binding.memories.iter().find(
+                |b| matches!(b.memory.role, Role::Fifo(id) | Role::LineBuffer(id) if id == depth.channel),
+            )?;
+            Some(SkipDepth {
+                skip,
+                channel: depth.channel,
+                word_bits: channel.word_bits(),
+                frame_words: channel.beats(),
+                depth: depth.clone(),
+                allocated_words: bound.made_of.allocated_words,
+                made_of: format!("{} {}", bound.made_of.count, bound.made_of.primitive),
+            })
+        })
+        .collect();
+    depths.sort_by_key(|d| (d.skip, d.channel));
+    depths
+}
+
+/// A row's reason where it has no figures, in one line.
+pub fn reason(faults: &Diagnostics) -> String {
+    let first: Vec<String> = faults.iter().map(|d: &Diagnostic| format!("{}: {}", d.what, d.why)).collect();
+    first.first().cloned().unwrap_or_default()
+}
