@@ -6,7 +6,7 @@
 //! timing contract.
 
 use nonresc_ir::id::ActorId;
-use nonresc_ir::stream::{Activation, Form, Kind, PoolKind, Stream};
+use nonresc_ir::stream::{Activation, Form, Kind, Multiplier, PoolKind, Stream};
 
 use super::{matvec, pixelwise, pool};
 
@@ -120,8 +120,11 @@ pub fn registers(kind: &Kind) -> u64 {
             while 1 << tree < a.fold.simd {
                 tree += 1;
             }
-            let reading = if matches!(a.fold.form, Form::Held { .. }) { 7 } else { 6 };
-            reading + tree + u64::from(a.add.is_some())
+            // Channel, staging, operands, product, (tree,) accumulator, beat, scale, rounding; and what is not always
+            // there: the parting of packed sums, the sum with a skip.
+            let reading = if matches!(a.fold.form, Form::Held { .. }) { 8 } else { 7 };
+            let packed = u64::from(a.fold.multiplier == Multiplier::DspPair);
+            reading + tree + packed + u64::from(a.add.is_some())
         }
     }
 }

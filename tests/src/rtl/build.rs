@@ -6,22 +6,24 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Warnings that the modules' style of parameters brings: 32-bit parameters beside narrow counts, ports of
-/// modules that a design leaves open.
-const VERILATOR: [&str; 12] = [
+const VERILATOR: [&str; 10] = [
     "--cc",
     "--top-module",
     "top",
     "--prefix",
     "Vtop",
-    "-Wno-fatal",
-    "-Wno-lint",
     "-O3",
     "--x-initial",
     "unique",
     "--x-assign",
     "unique",
 ];
+
+/// Every warning is a fault but two: parameters leave some signals without a use, instances some ports open.
+const LINTS: [&str; 3] = ["-Wall", "-Wno-UNUSEDSIGNAL", "-Wno-PINCONNECTEMPTY"];
+
+/// Modules with a planted mistake may look wrong.
+const NO_LINTS: [&str; 3] = ["-Wno-lint", "-Wno-style", "-Wno-fatal"];
 
 const COMPILER: [&str; 6] = ["-std=gnu++17", "-O1", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE=0"];
 
@@ -109,18 +111,33 @@ impl Tool {
             *text = text.replace(from, to);
         }
         sources.insert("top.sv".to_owned(), top.to_owned());
-        let program = self.kept.join(hash((&self.version, VERILATOR, COMPILER, &sources)));
-        make(&program, |folder, made| self.make_program(folder, made, &sources));
+        let lints = if patch.is_none() { LINTS } else { NO_LINTS };
+        let name = hash((&self.version, VERILATOR, lints, COMPILER, &sources));
+        if patch.is_none() {
+            // For readers, and for `tests/rtl/check`.
+            make(&self.kept.join(format!("{name}.sv")), |_, made| {
+                std::fs::write(made, top).expect("a file in a temporary folder");
+            });
+        }
+        let program = self.kept.join(name);
+        make(&program, |folder, made| self.make_program(folder, made, &sources, &lints));
         program
     }
 
-    fn make_program(&self, folder: &Path, program: &Path, sources: &BTreeMap<String, String>) {
+    fn make_program(
+        &self,
+        folder: &Path,
+        program: &Path,
+        sources: &BTreeMap<String, String>,
+        lints: &[&str],
+    ) {
         for (name, text) in sources {
             std::fs::write(folder.join(name), text).expect("a file in a temporary folder");
         }
         let made = folder.join("made");
         run(Command::new("verilator")
             .args(VERILATOR)
+            .args(lints)
             .arg("-y")
             .arg(folder)
             .arg("--Mdir")

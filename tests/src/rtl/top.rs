@@ -158,7 +158,7 @@ impl Instance<'_> {
     fn layer(&self, text: &mut String, a: &Layer) {
         let (p, Reading { wire, address, data }) = (self.p, self.reading(0));
         let mut arrived = format!("w{wire}_write");
-        let mut skip = String::from(".skip_address(), .skip_data('0)");
+        let mut skip = format!(".skip_address(), .skip_data({}'b0)", a.lanes_out * 8);
         let mut skip_memory = String::new();
         if a.add.is_some() {
             let Reading { wire, address, data } = self.reading(1);
