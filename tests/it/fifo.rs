@@ -5,7 +5,10 @@ use nonresc_passes::device::Device;
 use nonresc_passes::fifo::{Effort, FifoOptions, Mode, Sizing, measure, size};
 use nonresc_passes::fold::fold;
 use nonresc_passes::target::{Bits, Rate, Target};
+use nonresc_tests::reference::simulator::simulate;
 use nonresc_tests::streams::{resnet8, resnet20};
+
+const MOST_FRAMES: u64 = 5_000;
 
 /// The stream folded for so many cycles a frame on a KV260's part.
 fn folded(mut stream: Stream, cycles: u32) -> (Stream, u64) {
@@ -31,7 +34,7 @@ fn bits(stream: &Stream) -> u64 {
 #[test]
 fn channels_of_resnet8_and_resnet20_are_small_and_proven() {
     for (stream, cycles, most_bits) in
-        [(resnet8(), 8_192, 110_000), (resnet8(), 5_500, 110_000), (resnet20(), 20_000, 270_000)]
+        [(resnet8(), 8_192, 81_000), (resnet8(), 5_500, 78_000), (resnet20(), 20_000, 243_000)]
     {
         let (stream, sizing) = sized(stream, cycles, &FifoOptions::default());
         assert!(bits(&stream) < most_bits, "{cycles}: {} bits", bits(&stream));
@@ -50,6 +53,23 @@ fn one_word_less_is_slower_or_hangs() {
     for depth in sizing.channels.iter().filter(|d| d.words > 1) {
         stream.channel_mut(depth.channel).depth = Some(depth.words - 1);
         let slower = measure(&stream).map_or(true, |timing| timing.interval() > interval);
+        assert!(slower, "{depth:?}");
+        stream.channel_mut(depth.channel).depth = Some(depth.words);
+    }
+}
+
+/// As the simulator sees it; channels of all stages, those between the stages among them.
+#[test]
+fn one_word_less_of_resnet20_is_slower() {
+    let (mut stream, sizing) = sized(resnet20(), 20_000, &FifoOptions::default());
+    let interval = sizing.timing.interval_clocks;
+    let run = simulate(&stream, MOST_FRAMES).unwrap();
+    assert_eq!((run.clocks, run.frames), (interval, 1));
+    assert_eq!(run.peaks, sizing.timing.peak_words);
+    for depth in sizing.channels.iter().filter(|d| d.words > 1).skip(1).step_by(9) {
+        stream.channel_mut(depth.channel).depth = Some(depth.words - 1);
+        let shorter = simulate(&stream, MOST_FRAMES);
+        let slower = shorter.map_or(true, |run| run.clocks > interval * run.frames);
         assert!(slower, "{depth:?}");
         stream.channel_mut(depth.channel).depth = Some(depth.words);
     }

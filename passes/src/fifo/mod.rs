@@ -89,7 +89,8 @@ impl std::str::FromStr for Mode {
 pub enum Effort {
     /// Depths that a paced schedule occupies: enough, not the least.
     Fast,
-    /// The least depths, proven within a budget of events (not of time, so that results never hang on the machine).
+    /// The least depths, proven within a budget of events (not of time, so that results never hang on the machine);
+    /// streams with millions of events get what a paced schedule occupies.
     #[default]
     Full,
 }
@@ -103,14 +104,17 @@ pub struct FifoOptions {
     pub effort: Effort,
 }
 
-/// Events that a search may compute: some seconds.
-const BUDGET: u64 = 200_000_000;
+/// Events that a search may visit: a second or three.
+const BUDGET: u64 = 100_000_000;
+
+/// Events of a stream beyond which a search is not begun: the budget would end it among the first channels.
+const LARGE: usize = 2_000_000;
 
 /// Frames that a stream is run to see it settle, where its interval is asked for.
 const SETTLE_FRAMES: u64 = 100;
 
 /// Frames that a sized stream is run to see how full channels get whose depth is not proven.
-const PEAK_FRAMES: u64 = 4;
+const PEAK_FRAMES: u64 = 2;
 
 /// What is known of one depth.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,6 +209,7 @@ pub fn size(stream: &mut Stream, options: &FifoOptions) -> Result<Sizing, Diagno
     };
     let mut known = vec![Known::Enough; channels];
     if options.effort == Effort::Full
+        && timed.events.len() <= LARGE
         && chosen.contains(&false)
         && let Some(mut periodic) = Periodic::new(&timed, interval, &start, &depths)
     {
