@@ -187,6 +187,7 @@ fn convolution(reading: Reading) -> impl Strategy<Value = Case> {
             }
         };
         let ports = if fold.3 { window.kernel.h } else { 1 };
+        let multiplier = if fold.0 % 2 == 0 { Multiplier::DspPair } else { Multiplier::Dsp };
         Case {
             kind: Kind::MatVec(MatVec {
                 input: map(inputs, input),
@@ -198,7 +199,7 @@ fn convolution(reading: Reading) -> impl Strategy<Value = Case> {
                 weight_bits: 8,
                 add: merged(outputs, output_lanes, lanes.2),
                 activation: Activation::Relu,
-                fold: Fold { pe: fold.0.min(outputs), simd, form, ports, multiplier: Multiplier::Dsp },
+                fold: Fold { pe: fold.0.min(outputs), simd, form, ports, multiplier },
             }),
             input_lanes,
             output_lanes,

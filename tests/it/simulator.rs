@@ -60,7 +60,7 @@ fn a_channel_by_hand() {
 
 /// A window over all of 2x2 pixels, one multiplier, columns one by one: beats 0, 2, 1, 3 are fetched in clocks 1, 3, 4
 /// and 5, the first two as they come. The load is with the last fetch, four products follow, so the beat is given in
-/// clock 9, and visible 7 registers and a clock later.
+/// clock 9, and visible 8 registers and a clock later.
 #[test]
 fn a_held_convolution_by_hand() {
     let mut b = Builder::default();
@@ -68,13 +68,13 @@ fn a_held_convolution_by_hand() {
     let y = b.dense("conv", x, 1);
     let stream = b.finish(y);
     let run = simulate(&with_depths(stream.clone(), &[4, 2]), 10).unwrap();
-    assert_eq!(run.first_frame, [(ActorId(0), 0, 3), (ActorId(1), 1, 9), (ActorId(2), 17, 17)]);
+    assert_eq!(run.first_frame, [(ActorId(0), 0, 3), (ActorId(1), 1, 9), (ActorId(2), 18, 18)]);
     // Four fetches and four products.
     assert_eq!((run.clocks, run.frames), (8, 1));
     assert_eq!(run.peaks, [4, 2]);
-    // One place passes a beat every 7 + 2 clocks.
+    // One place passes a beat every 8 + 2 clocks.
     let one_place = simulate(&with_depths(stream, &[4, 1]), 10).unwrap();
-    assert_eq!((one_place.clocks, one_place.frames), (9, 1));
+    assert_eq!((one_place.clocks, one_place.frames), (10, 1));
 }
 
 /// A skip around a convolution: source 0, convolution 1, sum 2, sink 3.
