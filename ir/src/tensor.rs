@@ -164,6 +164,8 @@ impl Tensor {
     pub fn to_f32(&self) -> Vec<f32> {
         match &self.data {
             Data::F32(v) => v.clone(),
+            Data::I8(v) => v.iter().map(|&x| x.into()).collect(),
+            Data::U8(v) => v.iter().map(|&x| x.into()).collect(),
             _ => self.to_f64().into_iter().map(|x| x as f32).collect(),
         }
     }

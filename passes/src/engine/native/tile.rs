@@ -8,7 +8,8 @@
 /// Output channels of a tile: two vectors of AVX2, four of NEON.
 pub(super) const LANES: usize = 16;
 
-/// Pixels of a tile where there are sixteen vector registers of eight: 12 sums, 2 weights, 1 pixel.
+/// Pixels of a tile where there are sixteen vector registers of eight: 12 sums, 2 weights, 1 pixel. The most
+/// that [`each_pixel`] writes out.
 const PIXELS_WIDE: usize = 6;
 
 /// Pixels of a tile where registers hold four numbers.
@@ -54,6 +55,16 @@ impl Limits {
         let x = if x < self.min { self.min } else { x };
         if x > self.max { self.max } else { x }
     }
+}
+
+/// The body once for each pixel of a tile, written out: a loop keeps the sums in memory instead of registers.
+macro_rules! each_pixel {
+    ($p:ident < $pixels:ident => $body:block) => {
+        each_pixel!(@ $p $pixels $body 0 1 2 3 4 5)
+    };
+    (@ $p:ident $pixels:ident $body:block $($n:literal)*) => {
+        $( if $n < $pixels { let $p = $n; $body } )*
+    };
 }
 
 /// Sums of products for every pixel (given by the element of `input` where its window starts) and every
@@ -114,37 +125,44 @@ fn tiles<const P: usize, const FUSED: bool>(
                 *y = limits.hold(sum);
             }
         };
-        let mut rest = pixels.chunks_exact(P);
-        for (t, chunk) in rest.by_ref().enumerate() {
-            let at = std::array::from_fn(|p| chunk[p]);
-            for (p, sums) in tile::<P, FUSED>(input, at, runs, block).iter().enumerate() {
-                write(t * P + p, sums);
+        // The last tile begins early enough to be whole; what it computes again comes out the same.
+        let whole = pixels.len() - pixels.len() % P;
+        let last = pixels.len().checked_sub(P).filter(|_| whole < pixels.len());
+        for first in (0..whole).step_by(P).chain(last) {
+            for (p, sums) in tile::<P, FUSED>(input, &pixels[first..][..P], runs, block).iter().enumerate() {
+                write(first + p, sums);
             }
         }
-        let done = pixels.len() - rest.remainder().len();
-        for (i, &at) in rest.remainder().iter().enumerate() {
-            write(done + i, &tile::<1, FUSED>(input, [at], runs, block)[0]);
+        if pixels.len() < P {
+            for (p, at) in pixels.chunks_exact(1).enumerate() {
+                write(p, &tile::<1, FUSED>(input, at, runs, block)[0]);
+            }
         }
     }
 }
 
+/// The sums of `P` pixels, whose windows start at `at`.
 #[inline(always)]
 fn tile<const P: usize, const FUSED: bool>(
     input: &[f32],
-    at: [usize; P],
+    at: &[usize],
     runs: &Runs,
     block: &Block,
 ) -> [[f32; LANES]; P] {
     let mut sums = [block.bias; P];
-    for (&start, weights) in runs.starts.iter().zip(block.weights.chunks_exact(runs.len * LANES)) {
-        let x: [&[f32]; P] = at.map(|pixel| &input[pixel + block.input + start..][..runs.len]);
-        for (k, w) in weights.chunks_exact(LANES).enumerate() {
-            for p in 0..P {
+    let (weights, _) = block.weights.as_chunks::<LANES>();
+    for (&start, weights) in runs.starts.iter().zip(weights.chunks_exact(runs.len)) {
+        let mut x: [&[f32]; P] = [&[]; P];
+        for p in 0..P {
+            x[p] = &input[at[p] + block.input + start..][..weights.len()];
+        }
+        for (k, w) in weights.iter().enumerate() {
+            each_pixel!(p < P => {
                 let x = x[p][k];
                 for j in 0..LANES {
                     sums[p][j] = if FUSED { x.mul_add(w[j], sums[p][j]) } else { sums[p][j] + x * w[j] };
                 }
-            }
+            });
         }
     }
     sums
