@@ -34,8 +34,6 @@ pub(super) struct Lists {
     pub(super) phases: Vec<Phase>,
     /// Beats behind the last one that is read.
     pub(super) tail: usize,
-    /// Which phases have beats, where the model has the part's list.
-    pub(super) events: Vec<usize>,
 }
 
 /// A design and its simulator.
@@ -80,11 +78,6 @@ impl Bench {
     /// The name of the design.
     pub fn name(&self) -> &str {
         &self.design.name
-    }
-
-    /// Phases with beats of a part's frame, as the model lists them.
-    pub fn events(&self, part: usize) -> &[usize] {
-        &self.lists[part].events
     }
 
     /// Phases of a part's frame.
@@ -138,11 +131,11 @@ fn lists(design: &Design) -> Vec<Lists> {
     let beat = Phase { takes: vec![Take { need: 1, free: 1 }], gives: vec![true] };
     let mut all = Vec::new();
     for (p, part) in design.parts.iter().enumerate() {
-        let mut lists = match part {
+        let lists = match part {
             Part::Layer(a) => {
                 let (steps, tail) = held::steps(a);
                 let phases = steps.iter().map(|s| s.phase.clone()).collect();
-                Lists { steps, phases, tail, events: vec![] }
+                Lists { steps, phases, tail }
             }
             // Their pins are one more input and one more output.
             Part::Source => {
@@ -157,15 +150,14 @@ fn lists(design: &Design) -> Vec<Lists> {
         match part {
             Part::Layer(a) if a.tap.is_some() => {}
             Part::Layer(_) => {
-                let (phases, events) = expand(&list, lists.phases[0].takes.len());
+                let phases = expand(&list, lists.phases[0].takes.len());
                 let differs = phases.iter().zip(&lists.phases).position(|(model, own)| model != own);
                 assert_eq!(phases.len(), lists.phases.len(), "{}: part {p}: phases", design.name);
                 assert_eq!(differs, None, "{}: part {p}: the first phase that differs", design.name);
                 assert_eq!(list.preset(0).unread_tail, lists.tail as u64, "{}: part {p}", design.name);
                 assert_eq!(list.preset(0).unread_head, 0, "{}: part {p}", design.name);
-                lists.events = events;
             }
-            _ => lists.events = (0..lists.phases.len()).collect(),
+            _ => {}
         }
         assert_eq!(list.len() as usize, lists.phases.len(), "{}: part {p}: phases", design.name);
         all.push(lists);
@@ -173,10 +165,10 @@ fn lists(design: &Design) -> Vec<Lists> {
     all
 }
 
-/// A model's list phase by phase, and which phases have beats.
-fn expand(list: &PhaseList, inputs: usize) -> (Vec<Phase>, Vec<usize>) {
+/// A model's list phase by phase.
+fn expand(list: &PhaseList, inputs: usize) -> Vec<Phase> {
     let idle = Phase { takes: vec![Take::default(); inputs], gives: vec![false] };
-    let (mut phases, mut events) = (Vec::new(), Vec::new());
+    let mut phases = Vec::new();
     for phase in list.iter() {
         phases.extend(std::iter::repeat_n(idle.clone(), phase.idle as usize));
         let mut whole = idle.clone();
@@ -184,11 +176,10 @@ fn expand(list: &PhaseList, inputs: usize) -> (Vec<Phase>, Vec<usize>) {
             whole.takes[usize::from(take.input)] = Take { need: take.need.into(), free: take.free.into() };
         }
         whole.gives[0] = phase.gives & 1 == 1;
-        events.push(phases.len());
         phases.push(whole);
     }
     phases.extend(std::iter::repeat_n(idle, list.tail() as usize));
-    (phases, events)
+    phases
 }
 
 /// The plain recurrence over a design between its pins; start times of one frame more than are asked for.
