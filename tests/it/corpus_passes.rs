@@ -1,18 +1,20 @@
 //! Every accepted file of the corpora through the passes: the function stays, one form comes out whatever the
 //! order of the file's nodes, and hardware can be made of it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use nonresc_ir::network::{Network, digest, verify, verify_live};
+use nonresc_ir::network::{Network, Op, digest, verify, verify_live};
 use nonresc_ir::onnx::import::{ImportOptions, import_bytes, import_file};
 use nonresc_ir::onnx::messages::ModelProto;
 use nonresc_passes::device::Device;
+use nonresc_passes::engine::{Engine, Frames};
 use nonresc_passes::lower::lower;
 use nonresc_passes::normalise::normalise;
 use nonresc_passes::residual::skips;
 use nonresc_passes::target::{Bits, Rate, Target};
-use nonresc_tests::corpus::{distance, folder, json};
+use nonresc_tests::corpus::{array, distance, folder, json};
 use nonresc_tests::double::in_double;
 use nonresc_tests::ported::{random_inputs, run};
 use nonresc_tests::seed::Seed;
@@ -22,33 +24,63 @@ use prost::Message;
 /// Largest change of an output that a pass may make in double precision, relative to its largest value.
 const SAME: f64 = 1e-9;
 
-/// All files that import may accept as they are, with what the manifest expects.
-fn files() -> Vec<(String, PathBuf, bool)> {
+/// A file that import may accept, with the flags that it needs.
+struct File {
+    name: String,
+    path: PathBuf,
+    /// Whether import must accept it.
+    must: bool,
+    /// Golden arrays, and how far a float evaluation may be from them; nothing where it rounds to codes.
+    golden: Option<(PathBuf, f64)>,
+    same_as: Option<String>,
+    options: ImportOptions,
+}
+
+fn files() -> Vec<File> {
     let mut all = Vec::new();
     for (part, key) in [("models", "models"), ("cases", "cases")] {
         let dir = folder().join(part);
         for entry in json(&dir.join("manifest.json"))[key].as_array().expect("a manifest lists its files") {
-            let must = entry["expect"] == "accept";
-            if must || entry["expect"] == "accept_or_refuse" {
-                let name = entry["file"].as_str().unwrap();
-                all.push((name.to_string(), dir.join(name), must));
+            let name = entry["file"].as_str().unwrap().to_string();
+            let golden = entry["golden"].as_str().map(|file| dir.join(file));
+            let mut options = ImportOptions::default();
+            match (entry["expect"].as_str().unwrap(), &golden) {
+                ("accept" | "accept_or_refuse", _) => {}
+                ("accept_with_shape_flag", Some(golden)) => {
+                    options.input_shape = Some(array(golden, "input").shape().0[1..].to_vec());
+                }
+                ("refuse_without_flag", Some(_)) => options.outputs = vec!["logits".into()],
+                _ => continue,
             }
+            let float = entry["group"] != "quantised" && !name.starts_with("q_");
+            let limit = entry["tolerance"]["rtol"].as_f64().filter(|_| float);
+            all.push(File {
+                path: dir.join(&name),
+                must: entry["expect"] != "accept_or_refuse",
+                golden: golden.zip(limit),
+                same_as: entry["same_output_as"].as_str().map(str::to_string),
+                name,
+                options,
+            });
         }
     }
     all
 }
 
-/// The networks of all files that import accepts as they are.
-fn networks() -> Vec<(String, Network)> {
-    let mut all = Vec::new();
-    for (name, file, must) in files() {
-        match import_file(&file, &ImportOptions::default()) {
-            Ok(imported) => all.push((name, imported.network)),
-            Err(_) if !must => {}
-            Err(why) => panic!("{name}: {why}"),
+impl File {
+    /// The network, where import accepts the file.
+    fn network(&self) -> Option<Network> {
+        match import_file(&self.path, &self.options) {
+            Ok(imported) => Some(imported.network),
+            Err(_) if !self.must => None,
+            Err(why) => panic!("{}: {why}", self.name),
         }
     }
-    all
+}
+
+/// The networks of all files that import accepts.
+fn networks() -> impl Iterator<Item = (String, Network)> {
+    files().into_iter().filter_map(|file| Some((file.name.clone(), file.network()?)))
 }
 
 /// Fails with all faults at once.
@@ -86,6 +118,62 @@ fn the_normal_form_computes_the_same() {
     none(faults);
 }
 
+/// In single precision, on the fast engine.
+#[test]
+fn normal_forms_compute_the_golden_output() {
+    let mut faults = Vec::new();
+    let mut count = 0;
+    for file in files() {
+        let (Some(mut network), Some((golden, limit))) = (file.network(), &file.golden) else { continue };
+        normalise(&mut network).unwrap();
+        let name = network.inputs()[0].name.clone();
+        let given = BTreeMap::from([(name, array(golden, "input"))]);
+        let outputs = Frames::new(&network, Engine::Native).and_then(|frames| frames.run(&given)).unwrap();
+        let far = distance(&outputs[0].1, &array(golden, "output"));
+        count += 1;
+        if far > *limit {
+            faults.push(format!("{}: {far:.2e} apart, {limit:.0e} allowed", file.name));
+        }
+    }
+    println!("{count} files on the native engine, {} faults", faults.len());
+    none(faults);
+}
+
+/// One small network in many dialects: what comes out has the same operators, whoever wrote the file.
+#[test]
+fn dialects_come_to_one_form() {
+    let files = files();
+    let form = |file: &File| {
+        let mut network = file.network()?;
+        normalise(&mut network).unwrap();
+        let mut list: Vec<String> = network
+            .node_ids()
+            .filter(|&n| !matches!(network.op(n), Op::Const(_)))
+            .map(|n| {
+                let shape = &network.ty(n.into()).shape.0;
+                format!("{} {:?} {:?}", network.op(n).name(), network.op(n).attributes(), &shape[1..])
+            })
+            .collect();
+        list.sort();
+        Some(list)
+    };
+    let base = files.iter().find(|f| f.name == "e_base.onnx").and_then(form).expect("the base is there");
+    let mut faults = Vec::new();
+    let mut count = 0;
+    for file in files.iter().filter(|f| f.same_as.as_deref() == Some("e_base.onnx")) {
+        let Some(form) = form(file) else { continue };
+        count += 1;
+        if form != base {
+            let more: Vec<&String> = form.iter().filter(|line| !base.contains(line)).collect();
+            let less: Vec<&String> = base.iter().filter(|line| !form.contains(line)).collect();
+            let (here, there) = (form.len(), base.len());
+            faults.push(format!("{}: {here} operators for {there}, with {more:?} for {less:?}", file.name));
+        }
+    }
+    println!("{count} dialects, {} with another form", faults.len());
+    none(faults);
+}
+
 #[test]
 fn a_normal_form_is_sound_and_its_own() {
     let mut faults = Vec::new();
@@ -107,15 +195,13 @@ fn a_normal_form_is_sound_and_its_own() {
 fn the_order_of_a_files_nodes_does_not_matter() {
     let mut faults = Vec::new();
     let mut count = 0;
-    for (name, file, _) in files() {
-        let Ok(mut model) = ModelProto::decode(&*fs::read(&file).unwrap()) else { continue };
+    for File { name, path, options, .. } in files() {
+        let Ok(mut model) = ModelProto::decode(&*fs::read(&path).unwrap()) else { continue };
         // Files with external data are read from their folder alone.
-        let Ok(imported) = import_bytes(model.encode_to_vec(), &name, &ImportOptions::default()) else {
-            continue;
-        };
+        let Ok(imported) = import_bytes(model.encode_to_vec(), &name, &options) else { continue };
         let mut network = imported.network;
         shuffle_nodes(model.graph.as_mut().unwrap(), &mut Seed(count));
-        let mut other = match import_bytes(model.encode_to_vec(), &name, &ImportOptions::default()) {
+        let mut other = match import_bytes(model.encode_to_vec(), &name, &options) {
             Ok(imported) => imported.network,
             Err(why) => {
                 faults.push(format!("{name}: {why}"));

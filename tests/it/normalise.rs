@@ -9,8 +9,10 @@ use nonresc_ir::network::{Network, digest, verify, verify_live};
 use nonresc_ir::text;
 use nonresc_passes::normalise::{normalise, rules};
 use nonresc_tests::corpus::distance;
+use nonresc_tests::disguise::disguised;
 use nonresc_tests::double::in_double;
 use nonresc_tests::ported::{random_inputs, run};
+use nonresc_tests::random;
 use nonresc_tests::seed::Seed;
 use nonresc_tests::shuffle::shuffled;
 
@@ -67,6 +69,48 @@ fn every_rule_has_a_case() {
     }
     let missing: Vec<&str> = rules().filter(|rule| !seen.contains(rule)).collect();
     assert!(missing.is_empty(), "no case shows {missing:?}");
+}
+
+/// However the operators of a network are spelled, one form comes out, to the bit.
+#[test]
+fn disguised_networks_have_one_form() {
+    let mut rules = BTreeSet::new();
+    for seed in 0..150 {
+        let plain = random::network(seed);
+        let (expected, _) = normal(&format!("seed {seed}"), &plain);
+        for other in 0..3 {
+            let mut network = disguised(&plain, &mut Seed(1000 * seed + other));
+            rules.extend(normalise(&mut network).unwrap().into_iter().map(|a| a.rule));
+            let apart = || format!("{}\n{}", text::print(&expected), text::print(&network));
+            assert_eq!(digest(&network), digest(&expected), "seed {seed}, spelling {other}\n{}", apart());
+        }
+    }
+    assert!(rules.len() >= 12, "the spellings need no more than {rules:?}");
+}
+
+#[test]
+fn random_networks_compute_the_same() {
+    random::for_each(0..150, |network| {
+        let before = in_double(network);
+        let mut after = before.clone();
+        normalise(&mut after).map_err(|e| e.to_string())?;
+        let inputs = random_inputs(&before, &mut Seed(1));
+        for (golden, given) in run(&before, &inputs)?.iter().zip(&run(&after, &inputs)?) {
+            let far = distance(given, golden);
+            if far > 1e-12 {
+                return Err(format!("an output is {far:.2e} apart"));
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_manual_names_every_rule() {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/passes.md");
+    let manual = fs::read_to_string(manual).unwrap();
+    let missing: Vec<&str> = rules().filter(|rule| !manual.contains(&format!("`{rule}`"))).collect();
+    assert!(missing.is_empty(), "docs/passes.md does not name {missing:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 pub mod allocation;
 pub mod corpus;
+pub mod disguise;
 pub mod double;
 pub mod model;
 pub mod networks;

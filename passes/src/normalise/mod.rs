@@ -47,6 +47,7 @@ mod sink_reshape;
 mod sink_transpose;
 mod sum;
 mod whole_pool;
+mod zero_bias;
 mod zero_concat;
 
 use nonresc_ir::diagnostic::Diagnostics;
@@ -82,6 +83,7 @@ const RULES: &[Rule] = &[
     Rule::new("move-codes", constant::move_codes),
     Rule::new("fold-constant", constant::fold),
     Rule::new("drop-idle", idle::drop),
+    Rule::new("zero-bias", zero_bias::drop),
     Rule::new("input-layout", input_port::layout),
     Rule::new("input-cast", input_port::cast),
     Rule::new("output-layout", output_port::layout),

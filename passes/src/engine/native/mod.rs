@@ -15,11 +15,11 @@ mod tile;
 use std::sync::{Mutex, PoisonError};
 
 use nonresc_ir::diagnostic::Diagnostic;
-use nonresc_ir::network::Network;
+use nonresc_ir::network::{Edit, Network, Op};
 use nonresc_ir::tensor::Tensor;
 
-use super::Session;
 use super::ports::Ports;
+use super::{Session, plain};
 use plan::{Plan, Workspace};
 
 /// A network planned for this engine.
@@ -34,8 +34,27 @@ pub struct Native {
 impl Native {
     /// Plans a network for the batch that it holds.
     pub fn new(network: &Network) -> Result<Self, Diagnostic> {
-        Ok(Native { plan: Plan::new(network)?, ports: Ports::new(network), idle: Mutex::default() })
+        let plan = Plan::new(&with_numbers(network)?)?;
+        Ok(Native { plan, ports: Ports::new(network), idle: Mutex::default() })
     }
+}
+
+/// The network with numbers in the place of constant codes: kernels read weights as numbers.
+fn with_numbers(network: &Network) -> Result<Network, Diagnostic> {
+    let mut numbers = network.clone();
+    let mut edit = Edit::new(&mut numbers);
+    for node in network.node_ids().filter(|&n| matches!(network.op(n), Op::Dequantise(_))) {
+        let operands = network.operands(node);
+        let known: Option<Vec<&Tensor>> =
+            operands.iter().map(|&v| network.constant(v).map(AsRef::as_ref)).collect();
+        let Some(known) = known else { continue };
+        let value = edit.constant(plain::operator(network.op(node), &known)?);
+        edit.replace(node.into(), value).map_err(|e| {
+            Diagnostic::new("engine/codes", "the network", e.to_string(), "report this as a fault of nonresc")
+        })?;
+        edit.remove_unread(node);
+    }
+    Ok(numbers)
 }
 
 impl Session for Native {
