@@ -15,6 +15,7 @@ mod corpus_skips;
 mod corpus_text;
 mod data;
 mod device;
+mod docs;
 mod example;
 mod fifo;
 mod fifo_random;
