@@ -2,6 +2,7 @@
 //!
 //! Names are for people. No code looks a node up by name except to answer a user who typed one.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The ONNX names behind one node, in order of arrival, without repetition.
@@ -45,11 +46,9 @@ impl Names {
 
 impl FromIterator<String> for Names {
     fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
-        let mut all = Names::default();
-        for name in names {
-            all.merge(&Names::one(name));
-        }
-        all
+        let mut seen = BTreeSet::new();
+        let new = |name: &String| !name.is_empty() && seen.insert(name.clone());
+        Names(names.into_iter().filter(new).collect())
     }
 }
 

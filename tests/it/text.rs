@@ -132,7 +132,7 @@ fn texts_that_ask_for_much_are_bounded() {
         ("many names", lines(1, &|_| format!("%1 = relu %0 {}", repeat("\"ab\" ")))),
         (
             "different names",
-            lines(1, &|_| (0..30_000).fold("%1 = relu %0".into(), |t, i| format!("{t} \"{i}\""))),
+            lines(1, &|_| (0..200_000).fold("%1 = relu %0".into(), |t, i| t + " \"" + &i.to_string() + "\"")),
         ),
         ("an open name", lines(1, &|_| format!("%1 = relu %0 \"{}", repeat("ab")))),
         ("operands", lines(1, &|_| format!("%1 = concat {}%0", repeat("%0, ")))),
