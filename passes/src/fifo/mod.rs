@@ -278,17 +278,19 @@ pub fn measure(stream: &Stream) -> Result<Timing, Diagnostics> {
     Ok(timing)
 }
 
+/// When phases of an actor start: `(phase of the frame, clock)`, frame by frame.
+pub type Starts = Vec<(u64, u64)>;
+
 /// When phases start in the first frames from reset on, the pins never waiting: for each actor, in the order of ids,
-/// `(phase of the frame, clock)` of every phase that time depends on, all that give among them, frame by frame.
+/// every phase that time depends on, all that give among them.
 ///
 /// # Errors
 /// A stream that hangs, as [`measure`]. A channel without a depth.
-pub fn start_times(stream: &Stream, frames: usize) -> Result<Vec<(ActorId, Vec<(u64, u64)>)>, Diagnostics> {
+pub fn start_times(stream: &Stream, frames: usize) -> Result<Vec<(ActorId, Starts)>, Diagnostics> {
     let timed = Timed::new(stream);
     let depths = depths(stream, &timed)?;
     let mut forward = Forward::from_reset(&timed, &depths, 1);
-    let mut starts: Vec<(ActorId, Vec<(u64, u64)>)> =
-        timed.actors.iter().map(|a| (a.id, Vec::new())).collect();
+    let mut starts: Vec<(ActorId, Starts)> = timed.actors.iter().map(|a| (a.id, Vec::new())).collect();
     for _ in 0..frames {
         forward.run_frame().map_err(|hang| evidence::hang(stream, &timed, &hang))?;
         for (a, (_, list)) in timed.actors.iter().zip(&mut starts) {
