@@ -113,7 +113,11 @@ impl Builder {
     fn weights(&mut self, shape: &[usize]) -> Value {
         let fan_in = shape[1..].iter().product::<usize>().max(1) as f32;
         let scale = (fan_in.log2() / 2.0).round().exp2();
-        let numbers = (0..shape.iter().product()).map(|_| self.seed.number() / scale).collect();
+        let mut numbers: Vec<f32> = (0..shape.iter().product()).map(|_| self.seed.number() / scale).collect();
+        // A bias that is zero all over would be no bias in normal form.
+        if numbers.iter().all(|&n| n == 0.0) {
+            numbers.fill(0.5);
+        }
         Edit::new(&mut self.network).constant(Tensor::f32(shape, numbers).unwrap())
     }
 
