@@ -1,7 +1,9 @@
 //! Writes `ir/src/onnx/messages.rs` from the schema file `onnx.proto` of an ONNX release (1.23 is checked in).
 //!
-//!     cargo run --manifest-path ir/onnx-schema/Cargo.toml -- path/to/onnx.proto > ir/src/onnx/messages.rs
-//!     cargo fmt --all
+//! ```text
+//! cargo run --manifest-path ir/onnx-schema/Cargo.toml -- path/to/onnx.proto > ir/src/onnx/messages.rs
+//! cargo fmt --all
+//! ```
 
 use std::error::Error;
 use std::path::Path;
@@ -10,8 +12,10 @@ const HEAD: &str = "\
 //! The messages of the ONNX schema (release 1.23, IR version 14), written by `ir/onnx-schema` with prost; not to
 //! be edited. Byte fields share the buffer that they were decoded from.
 //!
-//!     cargo run --manifest-path ir/onnx-schema/Cargo.toml -- path/to/onnx.proto > ir/src/onnx/messages.rs
-//!     cargo fmt --all
+//! ```text
+//! cargo run --manifest-path ir/onnx-schema/Cargo.toml -- path/to/onnx.proto > ir/src/onnx/messages.rs
+//! cargo fmt --all
+//! ```
 #![allow(missing_docs, unreachable_pub, clippy::all)]
 
 ";

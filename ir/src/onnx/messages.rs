@@ -1,8 +1,10 @@
 //! The messages of the ONNX schema (release 1.23, IR version 14), written by `ir/onnx-schema` with prost; not to
 //! be edited. Byte fields share the buffer that they were decoded from.
 //!
-//!     cargo run --manifest-path ir/onnx-schema/Cargo.toml -- path/to/onnx.proto > ir/src/onnx/messages.rs
-//!     cargo fmt --all
+//! ```text
+//! cargo run --manifest-path ir/onnx-schema/Cargo.toml -- path/to/onnx.proto > ir/src/onnx/messages.rs
+//! cargo fmt --all
+//! ```
 #![allow(missing_docs, unreachable_pub, clippy::all)]
 
 #[derive(Clone, PartialEq, ::prost::Message)]
