@@ -14,9 +14,6 @@ use nonresc_ir::diagnostic::Diagnostic;
 /// The file that says a folder is ours to replace.
 pub const MARKER: &str = ".nonresc";
 
-/// The lock that a writer holds in its unfinished folder, so that a later run can tell the living from the dead.
-const LOCK: &str = ".lock";
-
 /// One file of the output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutFile {
@@ -82,7 +79,8 @@ pub fn write(dir: &Path, files: &[OutFile]) -> Result<(), Diagnostic> {
         .prefix(&prefix)
         .tempdir_in(&parent)
         .map_err(|e| failed(&parent, "make a folder in", &e))?;
-    fill(fresh.path(), files).map_err(|e| failed(fresh.path(), "write into", &e))?;
+    // Held until the folder is in place, so that another run can tell the living from the dead.
+    let _lock = fill(fresh.path(), files).map_err(|e| failed(fresh.path(), "write into", &e))?;
     // Where an old folder stood, `fresh` holds it now and removes it when dropped.
     put_in_place(fresh.path(), dir).map_err(|e| failed(dir, "replace", &e))
 }
@@ -95,9 +93,9 @@ fn unfinished_prefix(dir: &Path) -> OsString {
     prefix
 }
 
-fn fill(folder: &Path, files: &[OutFile]) -> io::Result<()> {
-    let lock = File::create(folder.join(LOCK))?;
-    lock.lock()?;
+/// Writes the files; gives the folder itself, locked.
+fn fill(folder: &Path, files: &[OutFile]) -> io::Result<File> {
+    let lock = locked(folder)?;
     let marker =
         OutFile { name: MARKER, bytes: b"written by nonresc; this folder is replaced as a whole\n".into() };
     for file in files.iter().chain([&marker]) {
@@ -105,9 +103,15 @@ fn fill(folder: &Path, files: &[OutFile]) -> io::Result<()> {
         out.write_all(&file.bytes)?;
         out.sync_all()?;
     }
-    fs::remove_file(folder.join(LOCK))?;
     make_readable(folder)?;
-    File::open(folder)?.sync_all()
+    lock.sync_all()?;
+    Ok(lock)
+}
+
+fn locked(folder: &Path) -> io::Result<File> {
+    let lock = File::open(folder)?;
+    lock.lock()?;
+    Ok(lock)
 }
 
 /// Temporary folders are private; an output is not.
@@ -122,7 +126,7 @@ fn make_readable(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what killed runs left beside `dir`: unfinished folders whose lock nobody holds.
+/// Removes what killed runs left beside `dir`: unfinished folders that nobody has locked.
 fn remove_dead(parent: &Path, prefix: &OsString) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
@@ -130,19 +134,20 @@ fn remove_dead(parent: &Path, prefix: &OsString) {
         if !name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
             continue;
         }
-        let living = match File::open(entry.path().join(LOCK)) {
-            Ok(lock) => lock.try_lock().is_err(),
-            // Between two steps of a living run, or left by a dead one: an old one is dead.
-            Err(_) => entry
-                .metadata()
-                .and_then(|m| m.modified())
-                .map_or(true, |t| t.elapsed().map_or(true, |age| age.as_secs() < 60)),
-        };
-        if !living {
+        let Ok(folder) = File::open(entry.path()) else { continue };
+        if folder.try_lock().is_ok() && !is_just_made(&entry.path()) {
             // Another run may be removing it too; what is left is found next time.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
+}
+
+/// Whether a folder is empty and young: made by a living run that is about to lock it, or left by one that died
+/// before it did.
+fn is_just_made(folder: &Path) -> bool {
+    let empty = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    let made = fs::metadata(folder).and_then(|m| m.modified());
+    empty && made.map_or(true, |t| t.elapsed().map_or(true, |age| age.as_secs() < 60))
 }
 
 /// Makes `fresh` stand at `dir` in one step; an old folder stands at `fresh` afterwards.
@@ -164,6 +169,7 @@ fn exchange(fresh: &Path, dir: &Path) -> io::Result<()> {
         }
     }
     // Two steps: a reader may find no folder in between, but never half of one.
+    let _lock = locked(dir)?;
     let mut old = fresh.as_os_str().to_owned();
     old.push("-old");
     fs::rename(dir, &old)?;

@@ -5,16 +5,10 @@ use std::path::Path;
 
 use nonresc_backends::out::{MARKER, OutFile, write};
 
+use crate::program::names;
+
 fn file(text: &str) -> [OutFile; 1] {
     [OutFile { name: "schedule.json", bytes: text.into() }]
-}
-
-/// Names in a folder, sorted.
-fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -60,7 +54,7 @@ fn what_is_not_ours_is_left_alone() {
     assert_eq!(names(home.path()), ["thesis"]);
 }
 
-/// A folder whose writer was killed has a lock that nobody holds; one whose writer lives is left to it.
+/// A folder whose writer was killed is locked by nobody; one whose writer lives is left to it.
 #[test]
 fn what_killed_runs_left_is_removed() {
     let home = tempfile::tempdir().unwrap();
@@ -68,9 +62,9 @@ fn what_killed_runs_left_is_removed() {
         (home.path().join(".build.unfinished-dead"), home.path().join(".build.unfinished-alive"));
     for folder in [&dead, &alive] {
         fs::create_dir(folder).unwrap();
-        fs::write(folder.join(".lock"), "").unwrap();
+        fs::write(folder.join("schedule.json"), "").unwrap();
     }
-    let lock = fs::File::open(alive.join(".lock")).unwrap();
+    let lock = fs::File::open(&alive).unwrap();
     lock.lock().unwrap();
     write(&home.path().join("build"), &file("one")).unwrap();
     assert!(!dead.exists() && alive.exists());
