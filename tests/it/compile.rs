@@ -10,7 +10,7 @@ use nonresc_ir::onnx::messages::{ModelProto, NodeProto};
 use nonresc_tests::seed::Seed;
 use prost::Message as _;
 
-use crate::program::{example, nonresc_in};
+use crate::program::{example, names, nonresc_in};
 use crate::snapshot;
 
 /// A folder with the example network in it.
@@ -22,12 +22,7 @@ fn home() -> tempfile::TempDir {
 
 /// The files of an output folder and what they hold, sorted by name.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
-    let mut files: Vec<(String, Vec<u8>)> = entries
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap()))
-        .collect();
-    files.sort();
-    files
+    names(folder).into_iter().map(|name| (name.clone(), fs::read(folder.join(name)).unwrap())).collect()
 }
 
 #[test]
@@ -86,7 +81,7 @@ fn the_same_bytes_on_every_run_and_for_any_order_of_nodes() {
         (done, files(&home.path().join(out)))
     };
     let (report, first) = compile("resnet8.onnx", "a");
-    let names: Vec<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
+    let written: Vec<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
     let expected = [
         ".nonresc",
         "design.dot",
@@ -96,7 +91,7 @@ fn the_same_bytes_on_every_run_and_for_any_order_of_nodes() {
         "plan.json",
         "schedule.json",
     ];
-    assert_eq!(names, expected);
+    assert_eq!(written, expected);
     assert_eq!(compile("resnet8.onnx", "b"), (report.clone(), first.clone()));
 
     let mut model = ModelProto::decode(&*fs::read(example("resnet8.onnx")).unwrap()).unwrap();
@@ -191,17 +186,8 @@ fn what_makes_no_sense_is_refused_and_nothing_is_written() {
         snapshot("compile", &format!("refused_{name}"), &said);
         assert!(!home.path().join("out").exists(), "{name}");
     }
-    let left: Vec<String> = files_and_folders(home.path());
+    let left: Vec<String> = names(home.path());
     assert_eq!(left, ["broken.nir", "broken.onnx", "part.toml", "resnet8.onnx"]);
-}
-
-fn files_and_folders(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder)
-        .unwrap()
-        .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -247,9 +233,8 @@ fn killed_runs_leave_nothing_half_written() {
     nonresc_in(home.path(), &arguments).done();
     assert_eq!(files(&home.path().join("out")), whole);
     // A folder made in the moment of death, nothing in it yet, is found by a later run.
-    let empty = |name: &String| {
-        name.starts_with(".out.unfinished-") && files_and_folders(&home.path().join(name)).is_empty()
-    };
-    let left: Vec<String> = files_and_folders(home.path()).into_iter().filter(|name| !empty(name)).collect();
+    let empty =
+        |name: &String| name.starts_with(".out.unfinished-") && names(&home.path().join(name)).is_empty();
+    let left: Vec<String> = names(home.path()).into_iter().filter(|name| !empty(name)).collect();
     assert_eq!(left, ["out", "resnet8.onnx"]);
 }

@@ -8,17 +8,17 @@ use std::path::PathBuf;
 use nonresc_ir::network::{Network, Op, digest, verify, verify_live};
 use nonresc_ir::onnx::import::{ImportOptions, import_bytes, import_file};
 use nonresc_ir::onnx::messages::ModelProto;
-use nonresc_passes::device::Device;
 use nonresc_passes::engine::{Engine, Frames};
 use nonresc_passes::lower::lower;
 use nonresc_passes::normalise::normalise;
 use nonresc_passes::residual::skips;
-use nonresc_passes::target::{Bits, Rate, Target};
+use nonresc_passes::target::Rate;
 use nonresc_tests::corpus::{array, distance, folder, json};
 use nonresc_tests::double::in_double;
 use nonresc_tests::ported::{random_inputs, run};
 use nonresc_tests::seed::Seed;
 use nonresc_tests::shuffle::shuffle_nodes;
+use nonresc_tests::target::unlimited;
 use prost::Message;
 
 /// Largest change of an output that a pass may make in double precision, relative to its largest value.
@@ -252,7 +252,8 @@ fn normal_forms_lower() {
             continue;
         }
         let known = REFUSED.iter().find(|(file, _)| *file == name);
-        match (lower(&network, &skips(&network), &target()).map_err(|e| e.to_string()), known) {
+        match (lower(&network, &skips(&network), &unlimited(Rate::Fastest)).map_err(|e| e.to_string()), known)
+        {
             (Ok(_), None) => lowered += 1,
             (Err(why), Some((_, reason))) if why.contains(reason) => refused += 1,
             (Ok(_), Some(_)) => faults.push(format!("{name}: is lowered, and is listed as refused")),
@@ -264,14 +265,4 @@ fn normal_forms_lower() {
         faults.push(format!("{} files are listed as refused", REFUSED.len()));
     }
     none(faults);
-}
-
-fn target() -> Target {
-    Target {
-        device: Device::find("none").unwrap(),
-        clock_mhz: 200.0,
-        rate: Rate::Fastest,
-        bits: Bits { weights: 8, activations: 8 },
-        seed: 0,
-    }
 }

@@ -9,15 +9,15 @@ use nonresc_ir::id::ActorId;
 use nonresc_ir::names::Names;
 use nonresc_ir::network::{Network, Sides};
 use nonresc_ir::stream::{Actor, Form, Kind, Reader, Stream, verify};
-use nonresc_passes::device::Device;
 use nonresc_passes::fifo::{Depth, FifoOptions, Sizing, measure, size};
 use nonresc_passes::fold::fold;
 use nonresc_passes::lower::lower;
 use nonresc_passes::residual::skips;
-use nonresc_passes::target::{Bits, Rate, Target};
+use nonresc_passes::target::Rate;
 use nonresc_tests::random;
 use nonresc_tests::reference::simulator::{Run, Stop, simulate};
 use nonresc_tests::seed::Seed;
+use nonresc_tests::target::unlimited;
 
 const SEEDS: u64 = 200;
 const TESTS: u64 = 4;
@@ -37,9 +37,7 @@ struct Counts {
 }
 
 fn folded(network: &Network, cycles: u32) -> Result<Stream, String> {
-    let rate = Rate::Fps(1e8 / f64::from(cycles));
-    let bits = Bits { weights: 8, activations: 8 };
-    let target = Target { device: Device::find("none").unwrap(), clock_mhz: 100.0, rate, bits, seed: 0 };
+    let target = unlimited(Rate::Cycles(cycles.into()));
     let mut stream = lower(network, &skips(network), &target).map_err(|e| e.to_string())?;
     verify(&stream).map_err(|e| format!("lowered: {e}"))?;
     if fold(&mut stream, &target).is_err() {

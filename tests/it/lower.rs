@@ -8,10 +8,10 @@ use nonresc_ir::network::{
 };
 use nonresc_ir::stream::{Stream, phases};
 use nonresc_ir::tensor::Tensor;
-use nonresc_passes::device::Device;
 use nonresc_passes::lower::lower;
 use nonresc_passes::residual::{Skip, SkipShape, Skips};
-use nonresc_passes::target::{Bits, Rate, Target};
+use nonresc_passes::target::Rate;
+use nonresc_tests::target::unlimited;
 
 /// A network that is built node by node; names are given to every node.
 struct Net {
@@ -77,13 +77,7 @@ impl Net {
     }
 
     fn lower(self) -> Result<Stream, String> {
-        let target = Target {
-            device: Device::find("none").unwrap(),
-            clock_mhz: 200.0,
-            rate: Rate::Fastest,
-            bits: Bits { weights: 8, activations: 8 },
-            seed: 0,
-        };
+        let target = unlimited(Rate::Fastest);
         let stream = lower(&self.network, &Skips(self.skips), &target).map_err(|e| e.to_string())?;
         balanced(&stream);
         Ok(stream)

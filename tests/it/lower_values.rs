@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use nonresc_ir::eval::trace;
 use nonresc_ir::id::Value;
 use nonresc_ir::network::{Network, Op};
-use nonresc_passes::device::Device;
 use nonresc_passes::lower::lower;
 use nonresc_passes::residual::skips;
-use nonresc_passes::target::{Bits, Rate, Target};
+use nonresc_passes::target::Rate;
 use nonresc_tests::random;
 use nonresc_tests::reference::values;
+use nonresc_tests::target::unlimited;
 
 /// What the hardware gives for an output: softmax and reshapes in front of it are the host's, or move no number.
 fn given(network: &Network, mut value: Value) -> Value {
@@ -21,9 +21,7 @@ fn given(network: &Network, mut value: Value) -> Value {
 }
 
 fn same(network: &Network, seed: u64) -> Result<(), String> {
-    let bits = Bits { weights: 8, activations: 8 };
-    let device = Device::find("none").unwrap();
-    let target = Target { device, clock_mhz: 100.0, rate: Rate::Fastest, bits, seed: 0 };
+    let target = unlimited(Rate::Fastest);
     let skips = skips(network);
     let stream = lower(network, &skips, &target).map_err(|faults| faults.to_string())?;
     let inputs = random::input(network, seed);

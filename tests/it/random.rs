@@ -5,12 +5,12 @@ use nonresc_ir::network::{Network, Op, canonicalise, digest, verify, verify_live
 use nonresc_ir::onnx::export::export;
 use nonresc_ir::onnx::import::{ImportOptions, import_bytes};
 use nonresc_ir::text;
-use nonresc_passes::device::Device;
 use nonresc_passes::lower::lower;
 use nonresc_passes::normalise::normalise;
 use nonresc_passes::residual::skips;
-use nonresc_passes::target::{Bits, Rate, Target};
+use nonresc_passes::target::Rate;
 use nonresc_tests::random::{self, MAX_NUMBERS};
+use nonresc_tests::target::unlimited;
 
 /// Seeds that every property is asked of.
 const SEEDS: std::ops::Range<u64> = 0..200;
@@ -81,13 +81,7 @@ fn networks_are_in_normal_form() {
 
 #[test]
 fn networks_become_streams() {
-    let target = Target {
-        device: Device::find("none").unwrap(),
-        clock_mhz: 200.0,
-        rate: Rate::Fastest,
-        bits: Bits { weights: 8, activations: 8 },
-        seed: 0,
-    };
+    let target = unlimited(Rate::Fastest);
     random::for_each(SEEDS, |network| match lower(network, &skips(network), &target) {
         Ok(_) => Ok(()),
         Err(faults) => Err(faults.to_string()),

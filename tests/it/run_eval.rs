@@ -13,7 +13,7 @@ use nonresc_tests::corpus::{array, distance};
 use nonresc_tests::model;
 use nonresc_tests::seed::Seed;
 
-use crate::program::{example, nonresc_in};
+use crate::program::{example, names, nonresc_in};
 
 /// Frames of 3 x 32 x 32 pixels from a seed, as bytes.
 fn pixels(frames: usize) -> Vec<u8> {
@@ -76,13 +76,6 @@ fn run_gives_what_the_plain_evaluator_gives() {
     let found = arrays::read(&home.path().join("plain.npy")).unwrap();
     assert_eq!(found[arrays::ALONE], golden);
     assert_eq!(names(home.path()), ["plain.npy", "resnet8.onnx", "x.npy", "x.npz", "y.npz"]);
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 #[test]

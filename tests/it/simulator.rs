@@ -3,22 +3,18 @@
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::network::{Pair, Sides};
 use nonresc_ir::stream::{Activation, Kind, Map, Pool, PoolKind, Stream, Sum, Window, verify};
-use nonresc_passes::device::Device;
 use nonresc_passes::fifo::{FifoOptions, Timing, measure, size};
 use nonresc_passes::fold::fold;
-use nonresc_passes::target::{Bits, Rate, Target};
+use nonresc_passes::target::Rate;
 use nonresc_tests::reference::simulator::{Run, Stop, simulate};
 use nonresc_tests::streams::{Builder, resnet8, square};
+use nonresc_tests::target::unlimited;
 
 const MOST_FRAMES: u64 = 2_000;
 
 /// The stream folded for so many cycles a frame, without a device's limits, and sized.
 fn sized(mut stream: Stream, cycles: u32) -> Stream {
-    let device = Device::find("none").unwrap();
-    let rate = Rate::Fps(1e8 / f64::from(cycles));
-    let target =
-        Target { device, clock_mhz: 100.0, rate, bits: Bits { weights: 8, activations: 8 }, seed: 0 };
-    fold(&mut stream, &target).unwrap();
+    fold(&mut stream, &unlimited(Rate::Cycles(cycles.into()))).unwrap();
     size(&mut stream, &FifoOptions::default()).unwrap();
     verify(&stream).unwrap();
     stream

@@ -15,3 +15,4 @@ pub mod rtl;
 pub mod seed;
 pub mod shuffle;
 pub mod streams;
+pub mod target;
