@@ -3,11 +3,10 @@
 //! Every figure comes from a whole design made by a trial. All designs are folded for the same cycles a frame, so
 //! that what is compared is the cost of one rate. Which rewrite is best is not decided here.
 
-use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
+use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::id::ChannelId;
 
-use crate::area::Role;
-use crate::bind::Usage;
+use crate::bind::{self, Usage};
 use crate::design::{NetworkDesign, Options, StreamDesign};
 use crate::fifo::{Depth, FifoOptions, Mode};
 use crate::manager::{Checks, Failed};
@@ -25,6 +24,17 @@ pub enum Variant {
     Planned,
     /// All of them go.
     Removed,
+}
+
+impl Variant {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Variant::Kept => "kept",
+            Variant::Planned => "planned",
+            Variant::Removed => "removed",
+        }
+    }
 }
 
 /// What a whole design takes, and how fast it is.
@@ -201,8 +211,8 @@ impl Reporter<'_> {
             register_bits: binding.bits.window + binding.bits.staging,
             usage: binding.total,
             interval_clocks,
-            latency_clocks: sizing.timing.outputs.iter().map(|&(_, _, last)| last + 1).max().unwrap_or(0),
-            fps: self.options.target.clock_mhz * 1e6 / interval_clocks,
+            latency_clocks: sizing.timing.last_output() + 1,
+            fps: self.options.target.fps(interval_clocks),
             proven: (proven, all),
             over: over(&self.options.target, &binding.total),
         }
@@ -222,20 +232,10 @@ fn also_too_large(
 }
 
 fn over(target: &Target, usage: &Usage) -> Option<String> {
-    let have = target.device.limits?;
-    let resources = [
-        ("LUT", usage.luts, have.luts),
-        ("LUT as memory", usage.memory_luts, have.memory_luts),
-        ("FF", usage.ffs, have.ffs),
-        ("DSP", usage.dsps, have.dsps),
-        (target.device.family.block_name(), usage.bram18, have.bram18),
-        ("URAM288", usage.urams, have.urams),
-    ];
-    let over: Vec<String> = resources
-        .iter()
-        .filter(|(_, need, have)| need > have)
-        .map(|(name, need, have)| format!("{need} of {have} {name}"))
-        .collect();
+    let limits = target.device.limits?;
+    let lacking = bind::lacking(target.device.family, &limits, usage);
+    let over: Vec<String> =
+        lacking.iter().map(|(r, needed)| format!("{needed} of {} {}", r.have, r.name)).collect();
     (!over.is_empty()).then(|| over.join(", "))
 }
 
@@ -249,9 +249,7 @@ fn skip_depths(kept: &StreamDesign) -> Vec<SkipDepth> {
         .filter_map(|depth| {
             let channel = kept.stream.channel(depth.channel);
             let skip = channel.skip?;
-            let bound = binding.memories.iter().find(
-                |b| matches!(b.memory.role, Role::Fifo(id) | Role::LineBuffer(id) if id == depth.channel),
-            )?;
+            let bound = binding.channel(depth.channel)?;
             Some(SkipDepth {
                 skip,
                 channel: depth.channel,
@@ -269,6 +267,5 @@ fn skip_depths(kept: &StreamDesign) -> Vec<SkipDepth> {
 
 /// A row's reason where it has no figures, in one line.
 pub fn reason(faults: &Diagnostics) -> String {
-    let first: Vec<String> = faults.iter().map(|d: &Diagnostic| format!("{}: {}", d.what, d.why)).collect();
-    first.first().cloned().unwrap_or_default()
+    faults.iter().next().map_or_else(String::new, |d| format!("{}: {}", d.what, d.why))
 }

@@ -47,3 +47,10 @@ pub struct Target {
     /// Seed of everything random.
     pub seed: u64,
 }
+
+impl Target {
+    /// Frames a second where a frame takes so many cycles.
+    pub fn fps(&self, cycles: f64) -> f64 {
+        self.clock_mhz * 1e6 / cycles
+    }
+}

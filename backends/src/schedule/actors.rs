@@ -84,7 +84,7 @@ pub(super) fn actors(
             Kind::MatVec(a) => Some(fold(a.fold, decision.multipliers)),
             _ => None,
         };
-        let run = sizing.timing.actors.iter().find(|run| run.0 == decision.actor);
+        let run = sizing.timing.run_of(decision.actor);
         let bound = binding.actors.iter().find(|bound| bound.actor == decision.actor);
         let area = bound.map(|bound| bound.area).unwrap_or_default();
         Actor {
@@ -94,8 +94,8 @@ pub(super) fn actors(
             computes: actor.kind.to_string(),
             fold,
             phases: decision.phases,
-            first_clock: run.map_or(0, |run| run.1),
-            last_clock: run.map_or(0, |run| run.2),
+            first_clock: run.map_or(0, |(first, _)| first),
+            last_clock: run.map_or(0, |(_, last)| last),
             lanes_in: decision.lanes_in,
             lanes_out: decision.lanes_out,
             products: decision.products,

@@ -102,8 +102,7 @@ pub(super) fn channels(design: &StreamDesign, sizing: &Sizing, binding: &Binding
 
 fn channel(stream: &Stream, depth: &fifo::Depth, binding: &Binding) -> Channel {
     let channel = stream.channel(depth.channel);
-    let of = |role: Role| matches!(role, Role::Fifo(id) | Role::LineBuffer(id) if id == depth.channel);
-    let bound = binding.memories.iter().find(|b| of(b.memory.role));
+    let bound = binding.channel(depth.channel);
     let line_buffer = bound.is_some_and(|b| matches!(b.memory.role, Role::LineBuffer(_)));
     Channel {
         id: depth.channel.0,

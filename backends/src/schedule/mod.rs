@@ -20,8 +20,6 @@ use nonresc_passes::cost;
 use nonresc_passes::design::{Options, StreamDesign};
 use serde::Serialize;
 
-use crate::out::OutFile;
-
 /// Version of the form of `schedule.json`: the first number rises when a reader must change.
 pub const VERSION: &str = "1.0";
 
@@ -164,6 +162,7 @@ pub fn schedule(
     design: &StreamDesign,
     options: &Options,
     skips: Option<&cost::SkipReport>,
+    remarks: &[Diagnostic],
 ) -> Result<Schedule, Diagnostic> {
     let (Some(folding), Some(sizing), Some(binding)) = (&design.folding, &design.sizing, &design.binding)
     else {
@@ -174,7 +173,7 @@ pub fn schedule(
             "run all passes",
         ));
     };
-    let (outputs, timing) = (&sizing.timing.outputs, &sizing.timing);
+    let timing = &sizing.timing;
     let limits = binding.device.limits;
     Ok(Schedule {
         format: "nonresc schedule",
@@ -192,10 +191,10 @@ pub fn schedule(
         timing: Timing {
             interval_clocks: timing.interval_clocks,
             interval_frames: timing.interval_frames,
-            frames_per_second: options.target.clock_mhz * 1e6 / timing.interval(),
+            frames_per_second: options.target.fps(timing.interval()),
             bottleneck: folding.bottleneck.0,
-            first_output_clock: outputs.iter().map(|o| o.1).min().unwrap_or(0),
-            last_output_clock: outputs.iter().map(|o| o.2).max().unwrap_or(0),
+            first_output_clock: timing.first_output(),
+            last_output_clock: timing.last_output(),
             products_per_frame: folding.products,
             product_slots: folding.slots,
         },
@@ -224,16 +223,8 @@ pub fn schedule(
         channels: channels::channels(design, sizing, binding),
         memories: channels::private(binding),
         skip_report: skips.map(skips::skip_report),
-        notes: design.source.notes.iter().chain(design.stream.notes()).map(Note::from).collect(),
+        notes: remarks.iter().map(Note::from).collect(),
     })
-}
-
-/// The schedule as the file of the output folder.
-///
-/// # Panics
-/// Never: the types hold nothing that JSON cannot.
-pub fn file(schedule: &Schedule) -> OutFile {
-    OutFile { name: "schedule.json", bytes: text(schedule).into_bytes() }
 }
 
 /// The schedule as text, its last line ended.

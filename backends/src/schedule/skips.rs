@@ -1,6 +1,6 @@
 //! The skip report as data.
 
-use nonresc_passes::cost::{self, Variant};
+use nonresc_passes::cost;
 use serde::Serialize;
 
 use super::Amount;
@@ -92,18 +92,9 @@ pub struct SkipChannel {
     pub frame_words: u64,
 }
 
-/// The word for a variant.
-fn variant(variant: Variant) -> &'static str {
-    match variant {
-        Variant::Kept => "kept",
-        Variant::Planned => "planned",
-        Variant::Removed => "removed",
-    }
-}
-
 pub(super) fn skip_report(report: &cost::SkipReport) -> SkipReport {
     let row = |row: &cost::Row| Row {
-        skips: variant(row.variant),
+        skips: row.variant.name(),
         fifos: row.mode.name(),
         figures: row.figures.as_ref().ok().map(figures),
         refused: row.figures.as_ref().err().map(cost::reason),

@@ -73,15 +73,15 @@ fn headline(out: &mut String, path: &Path, design: &StreamDesign, options: &Opti
         options.fifo.mode.name()
     );
     out.push_str(&wrapped(&what, WIDTH, 2));
-    let fps = target.clock_mhz * 1e6 / timing.interval();
+    let fps = target.fps(timing.interval());
     let rate = format!(
         "{} frames/s: {interval}, bound by {}",
         grouped(fps as u64),
         label(folding, folding.bottleneck)
     );
     out.push_str(&wrapped(&rate, WIDTH, 2));
-    let first = timing.outputs.iter().map(|o| o.1).min().unwrap_or(0);
-    let last = timing.outputs.iter().map(|o| o.2).max().unwrap_or(0);
+    let first = timing.first_output();
+    let last = timing.last_output();
     let _ = writeln!(
         out,
         "latency: first output in cycle {}, last in cycle {} ({:.1} us)",
@@ -133,7 +133,7 @@ fn actors(out: &mut String, folding: &Folding, sizing: &Sizing) {
     let header = ["<actor", "<fold (SIMD x PE)", "lanes", "DSP", "cycles", "busy", "first", "last"];
     let mut table = Columns::new(header);
     for d in &folding.actors {
-        let run = sizing.timing.actors.iter().find(|run| run.0 == d.actor);
+        let run = sizing.timing.run_of(d.actor);
         let clock = |clock: Option<u64>| clock.map_or_else(String::new, grouped);
         table.row([
             d.label.clone(),
@@ -142,8 +142,8 @@ fn actors(out: &mut String, folding: &Folding, sizing: &Sizing) {
             grouped(d.dsps),
             grouped(d.phases),
             busy(d, folding.interval),
-            clock(run.map(|run| run.1)),
-            clock(run.map(|run| run.2)),
+            clock(run.map(|(first, _)| first)),
+            clock(run.map(|(_, last)| last)),
         ]);
     }
     let _ = write!(out, "\n{}", table.text(WIDTH));
@@ -161,8 +161,7 @@ fn channels(out: &mut String, design: &StreamDesign, sizing: &Sizing, binding: &
         Columns::new(["<channel", "<use", "needed", "held", "bits", "kbit", "<made of", "<proof"]);
     for depth in &sizing.channels {
         let channel = design.stream.channel(depth.channel);
-        let of = |role: Role| matches!(role, Role::Fifo(id) | Role::LineBuffer(id) if id == depth.channel);
-        let Some(bound) = binding.memories.iter().find(|b| of(b.memory.role)) else { continue };
+        let Some(bound) = binding.channel(depth.channel) else { continue };
         let used = match (channel.skip, bound.memory.role) {
             (Some(skip), _) => format!("skip {skip}"),
             (None, Role::LineBuffer(_)) => "lines".to_string(),

@@ -19,14 +19,6 @@ pub(super) fn section(out: &mut String, report: &SkipReport) {
     depths(out, report);
 }
 
-fn variant(variant: Variant) -> &'static str {
-    match variant {
-        Variant::Kept => "kept",
-        Variant::Planned => "planned",
-        Variant::Removed => "removed",
-    }
-}
-
 fn designs(out: &mut String, report: &SkipReport) {
     let header = [
         "<skips",
@@ -44,7 +36,7 @@ fn designs(out: &mut String, report: &SkipReport) {
     let mut table = Columns::new(header);
     let mut remarks = Vec::new();
     for row in &report.rows {
-        let (skips, fifos) = (variant(row.variant), row.mode.name());
+        let (skips, fifos) = (row.variant.name(), row.mode.name());
         match &row.figures {
             Ok(f) => {
                 let mut mark = "";

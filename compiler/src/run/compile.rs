@@ -38,9 +38,7 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     let loaded = model::load(path, &args.reading, &args.output)?;
     let mut dumps = Dumps::new(args.dump_ir.as_ref());
     let design = Design::Network(NetworkDesign::new(loaded.network));
-    dumps.before(&design, passes.is_empty() || args.stop_after.is_none());
-    let only_read = matches!(args.dump_ir, Some(Dump::Read)) && args.stop_after.is_none();
-    let passes = if only_read && args.out.is_none() { &[] } else { passes };
+    dumps.before(&design, args.stop_after.is_none());
     let mut analysed = None;
     let finished = manager::run(design, passes, &options, &Checks::default(), &mut |pass, design| {
         dumps.after(pass, design);
@@ -62,10 +60,10 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
         }
         _ => None,
     };
-    let made = Made { args, options: &options, design: &finished.design, report, remarks };
+    let made = Made::new(args, &options, &finished.design, report, remarks)?;
     let printed = match &args.dump_ir {
         Some(_) => dumps.text,
-        None => made.printed(path)?,
+        None => made.printed(path),
     };
     if let Some(dir) = &args.out {
         out::write(dir, &made.files()?)?;
@@ -76,7 +74,9 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
 /// The passes to be run.
 fn passes(args: &Compile) -> Result<&'static [&'static Pass], Failure> {
     let mut faults = Diagnostics::default();
-    let passes = match &args.stop_after {
+    let passes: &[&Pass] = match &args.stop_after {
+        // The network as read is all that is asked for.
+        None if args.dump_ir == Some(Dump::Read) && args.out.is_none() => &[],
         None => table::FPGA,
         Some(name) => table::up_to(name).unwrap_or_else(|unknown| {
             faults.push(unknown);
@@ -122,34 +122,25 @@ fn options(args: &Compile) -> Result<Options, Failure> {
 
 /// A known part, or the user's own file where the name ends like one.
 fn device(name: &str) -> Result<Device, Failure> {
-    if !Path::new(name).extension().is_some_and(|e| e.eq_ignore_ascii_case("toml")) {
+    if !model::ends_in(name, "toml") {
         return Device::find(name).map_err(Failure::Usage);
     }
-    let text = fs::read_to_string(name).map_err(|e| {
-        Diagnostic::new(
-            "device/file",
-            format!("device file {name}"),
-            e.to_string(),
-            "give a file that can be read",
-        )
-    })?;
+    let text = file_text(name, "device/file", "device file", "give a file that can be read")?;
     Ok(Device::parse(&text, name)?)
 }
 
 /// `keep`, `remove`, a list, or a plan where the name ends like one.
 fn request(skips: &str) -> Result<Request, Failure> {
-    if !Path::new(skips).extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
+    if !model::ends_in(skips, "json") {
         return Request::parse(skips).map_err(Failure::usage);
     }
-    let text = fs::read_to_string(skips).map_err(|e| {
-        Diagnostic::new(
-            "plan/file",
-            format!("plan {skips}"),
-            e.to_string(),
-            "give a plan.json that can be read",
-        )
-    })?;
+    let text = file_text(skips, "plan/file", "plan", "give a plan.json that can be read")?;
     Ok(Request::from_json(&text)?)
+}
+
+fn file_text(name: &str, code: &'static str, what: &str, remedy: &str) -> Result<String, Diagnostic> {
+    fs::read_to_string(name)
+        .map_err(|e| Diagnostic::new(code, format!("{what} {name}"), e.to_string(), remedy))
 }
 
 /// What `--dump-ir` asks for, gathered as the passes run.
@@ -210,56 +201,73 @@ struct Made<'a> {
     design: &'a Design,
     report: Option<SkipReport>,
     remarks: Vec<Diagnostic>,
+    /// `schedule.json`, where it is printed or written.
+    schedule: Option<String>,
 }
 
-impl Made<'_> {
-    fn printed(&self, path: &Path) -> Result<String, Failure> {
-        match self.bound() {
-            // Stopped early: what was reached is what there is to see.
-            None => Ok(self.design.to_string()),
-            Some(design) => match self.args.format {
-                Format::Text => {
-                    Ok(report::text(path, design, self.options, self.report.as_ref(), &self.remarks))
-                }
-                Format::Json => Ok(schedule::text(&self.schedule(design)?)),
-            },
+impl<'a> Made<'a> {
+    fn new(
+        args: &'a Compile,
+        options: &'a Options,
+        design: &'a Design,
+        report: Option<SkipReport>,
+        remarks: Vec<Diagnostic>,
+    ) -> Result<Self, Failure> {
+        let mut made = Made { args, options, design, report, remarks, schedule: None };
+        let printed = args.format == Format::Json && args.dump_ir.is_none();
+        if let Some(design) = made.bound()
+            && (printed || made.wanted(Emit::Schedule))
+        {
+            let schedule = schedule::schedule(design, options, made.report.as_ref(), &made.remarks)?;
+            made.schedule = Some(schedule::text(&schedule));
         }
+        Ok(made)
     }
 
-    fn bound(&self) -> Option<&StreamDesign> {
+    fn bound(&self) -> Option<&'a StreamDesign> {
         self.design.stream().filter(|design| design.binding.is_some())
     }
 
-    fn schedule(&self, design: &StreamDesign) -> Result<schedule::Schedule, Failure> {
-        let mut schedule = schedule::schedule(design, self.options, self.report.as_ref())?;
-        schedule.notes = self.remarks.iter().map(schedule::Note::from).collect();
-        Ok(schedule)
+    /// Whether this output is to be written.
+    fn wanted(&self, emit: Emit) -> bool {
+        self.args.out.is_some() && (self.args.emit.is_empty() || self.args.emit.contains(&emit))
+    }
+
+    fn printed(&self, path: &Path) -> String {
+        match (self.bound(), &self.schedule) {
+            // Stopped early: what was reached is what there is to see.
+            (None, _) => self.design.to_string(),
+            (Some(_), Some(schedule)) if self.args.format == Format::Json => schedule.clone(),
+            (Some(design), _) => {
+                report::text(path, design, self.options, self.report.as_ref(), &self.remarks)
+            }
+        }
     }
 
     /// The files of the output folder, as far as the run has come.
     fn files(&self) -> Result<Vec<OutFile>, Failure> {
-        let wanted = |emit| self.args.emit.is_empty() || self.args.emit.contains(&emit);
         let mut files = Vec::new();
+        let mut file = |name, bytes| files.push(OutFile { name, bytes });
         let source = self.design.source();
         if let Some(planned) = &source.planned {
-            files.push(OutFile { name: "plan.json", bytes: planned.plan.to_json().into_bytes() });
+            file("plan.json", planned.plan.to_json().into_bytes());
         }
-        if wanted(Emit::Onnx) {
-            files.push(OutFile { name: "float.onnx", bytes: onnx::export::export(&source.network)? });
+        if self.wanted(Emit::Onnx) {
+            file("float.onnx", onnx::export::export(&source.network)?);
         }
-        if wanted(Emit::Nir) {
-            files.push(OutFile { name: "network.nir", bytes: text::print(&source.network).into_bytes() });
-            files.push(OutFile { name: "network.safetensors", bytes: text::weights(&source.network) });
+        if self.wanted(Emit::Nir) {
+            file("network.nir", text::print(&source.network).into_bytes());
+            file("network.safetensors", text::weights(&source.network));
         }
-        if wanted(Emit::Dot) {
+        if self.wanted(Emit::Dot) {
             let drawing = match self.design.stream() {
                 Some(design) => dot::stream(&design.stream),
                 None => dot::network(&source.network),
             };
-            files.push(OutFile { name: "design.dot", bytes: drawing.into_bytes() });
+            file("design.dot", drawing.into_bytes());
         }
-        if let Some(design) = self.bound().filter(|_| wanted(Emit::Schedule)) {
-            files.push(schedule::file(&self.schedule(design)?));
+        if let Some(schedule) = self.schedule.as_ref().filter(|_| self.wanted(Emit::Schedule)) {
+            file("schedule.json", schedule.clone().into_bytes());
         }
         Ok(files)
     }

@@ -37,8 +37,7 @@ pub(super) fn load_all(path: &Path, reading: &Reading) -> Result<Loaded, Failure
 }
 
 fn read(path: &Path, reading: &Reading, outputs: &[String], all_outputs: bool) -> Result<Loaded, Failure> {
-    let is_text = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("nir"));
-    let (mut network, notes) = if is_text {
+    let (mut network, notes) = if ends_in(path, "nir") {
         (from_text(path, reading, outputs)?, Vec::new())
     } else {
         let options = ImportOptions {
@@ -52,6 +51,11 @@ fn read(path: &Path, reading: &Reading, outputs: &[String], all_outputs: bool) -
     };
     preprocess(&mut network, reading)?;
     Ok(Loaded { network: canonicalise(&network), notes })
+}
+
+/// Whether a file's name has this extension, in any case.
+pub(super) fn ends_in(path: impl AsRef<Path>, extension: &str) -> bool {
+    path.as_ref().extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
 
 /// A `.nir` file, its weights in the `.safetensors` of the same name beside it.

@@ -9,10 +9,10 @@ mod report;
 
 pub use candidate::{Candidate, Primitive, Usage, candidates};
 pub(crate) use fit::{Prices, cheapest};
-pub(crate) use report::{actor_label, over_use};
+pub(crate) use report::{actor_label, lacking, over_use};
 
 use nonresc_ir::diagnostic::Diagnostics;
-use nonresc_ir::id::ActorId;
+use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::stream::Stream;
 
 use crate::area::{self, Area, Memory, Role};
@@ -86,6 +86,15 @@ pub struct Binding {
     pub total: Usage,
     /// Bits that are needed.
     pub bits: Bits,
+}
+
+impl Binding {
+    /// The memory of a channel.
+    pub fn channel(&self, id: ChannelId) -> Option<&Bound> {
+        self.memories
+            .iter()
+            .find(|b| matches!(b.memory.role, Role::Fifo(of) | Role::LineBuffer(of) if of == id))
+    }
 }
 
 /// Binds every memory of the stream.

@@ -8,6 +8,7 @@ use nonresc_ir::stream::{Kind, Stream};
 
 use super::{Binding, Usage};
 use crate::area::Role;
+use crate::device::{Family, Limits};
 
 /// The name of an actor for people.
 pub(crate) fn actor_label(stream: &Stream, actor: ActorId) -> String {
@@ -42,56 +43,63 @@ pub(super) fn memory_label(stream: &Stream, role: Role) -> String {
 }
 
 /// One resource of a device: its name, what of it is taken, what there is, how to get by with less.
-struct Resource {
-    name: &'static str,
+pub(crate) struct Resource {
+    pub(crate) name: &'static str,
+    estimate: bool,
     taken: fn(&Usage) -> u64,
-    have: u64,
+    pub(crate) have: u64,
     remedy: &'static str,
 }
 
-fn resources(binding: &Binding) -> Vec<Resource> {
-    let Some(have) = binding.device.limits else {
-        return Vec::new();
+/// What `limits` has too little of for `usage`, and how much of each is needed.
+pub(crate) fn lacking(family: Family, limits: &Limits, usage: &Usage) -> Vec<(Resource, u64)> {
+    let needed = |resource: Resource| {
+        let needed = (resource.taken)(usage);
+        (resource, needed)
     };
+    resources(family, limits).into_iter().map(needed).filter(|(r, needed)| *needed > r.have).collect()
+}
+
+fn resources(family: Family, have: &Limits) -> Vec<Resource> {
     let slower = "allow more cycles a frame (a lower --fps), narrower numbers (--bits), or a larger device";
     vec![
-        Resource { name: "LUT (estimate)", taken: |u| u.luts, have: have.luts, remedy: slower },
+        Resource { name: "LUT", estimate: true, taken: |u| u.luts, have: have.luts, remedy: slower },
         Resource {
             name: "LUT as memory",
+            estimate: false,
             taken: |u| u.memory_luts,
             have: have.memory_luts,
             remedy: "remove or shorten skips, use narrower numbers (--bits), or a larger device",
         },
-        Resource { name: "FF (estimate)", taken: |u| u.ffs, have: have.ffs, remedy: slower },
-        Resource { name: "DSP", taken: |u| u.dsps, have: have.dsps, remedy: slower },
+        Resource { name: "FF", estimate: true, taken: |u| u.ffs, have: have.ffs, remedy: slower },
+        Resource { name: "DSP", estimate: false, taken: |u| u.dsps, have: have.dsps, remedy: slower },
         Resource {
-            name: binding.device.family.block_name(),
+            name: family.block_name(),
+            estimate: false,
             taken: |u| u.bram18,
             have: have.bram18,
             remedy: "use narrower numbers (--bits), allow more cycles a frame (deeper, narrower memories), remove \
                      or shorten skips, or use a larger device",
         },
-        Resource { name: "URAM288", taken: |u| u.urams, have: have.urams, remedy: "use a larger device" },
+        Resource {
+            name: "URAM288",
+            estimate: false,
+            taken: |u| u.urams,
+            have: have.urams,
+            remedy: "use a larger device",
+        },
     ]
 }
 
 /// A refusal for each resource that the device has too little of.
 pub(crate) fn over_use(binding: &Binding) -> Diagnostics {
     let mut faults = Diagnostics::default();
-    for resource in resources(binding) {
-        let needed = (resource.taken)(&binding.total);
-        if needed > resource.have {
-            let what = format!(
-                "the design needs {needed} {}, {} has {}",
-                resource.name, binding.device.name, resource.have
-            );
-            faults.push(Diagnostic::new(
-                "bind/over",
-                what,
-                itemised(binding, &resource, needed),
-                resource.remedy,
-            ));
-        }
+    let Some(limits) = &binding.device.limits else { return faults };
+    for (resource, needed) in lacking(binding.device.family, limits, &binding.total) {
+        let Resource { name, have, remedy, .. } = resource;
+        let estimate = if resource.estimate { " (estimate)" } else { "" };
+        let what = format!("the design needs {needed} {name}{estimate}, {} has {have}", binding.device.name);
+        faults.push(Diagnostic::new("bind/over", what, itemised(binding, &resource, needed), remedy));
     }
     faults
 }

@@ -185,6 +185,21 @@ impl Timing {
     pub fn interval(&self) -> f64 {
         self.interval_clocks as f64 / self.interval_frames as f64
     }
+
+    /// The clock in which the first frame's first beat leaves; 0 where there is no sink.
+    pub fn first_output(&self) -> u64 {
+        self.outputs.iter().map(|&(_, first, _)| first).min().unwrap_or(0)
+    }
+
+    /// The clock in which the first frame's last beat leaves; 0 where there is no sink.
+    pub fn last_output(&self) -> u64 {
+        self.outputs.iter().map(|&(_, _, last)| last).max().unwrap_or(0)
+    }
+
+    /// First and last phase with beats of an actor in the first frame.
+    pub fn run_of(&self, actor: ActorId) -> Option<(u64, u64)> {
+        self.actors.iter().find(|run| run.0 == actor).map(|&(_, first, last)| (first, last))
+    }
 }
 
 /// Sizes every channel and writes the depths into the stream.

@@ -67,7 +67,7 @@ pub(super) fn folding(stream: &Stream, target: &Target, plan: &Plan) -> Folding 
         allowed: plan.interval,
         interval,
         bottleneck,
-        fps: target.clock_mhz * 1e6 / interval as f64,
+        fps: target.fps(interval as f64),
         dsps: actors.iter().map(|d| d.dsps).sum(),
         products: actors.iter().map(|d| d.products).sum(),
         slots: actors.iter().map(|d| d.multipliers).sum::<u64>() * interval,

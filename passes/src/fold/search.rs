@@ -197,13 +197,7 @@ impl<'a> Problem<'a> {
             return true;
         };
         let binding = bind::allocate(&self.folded(plan, channels), self.device, Some(&limits));
-        let t = binding.total;
-        t.dsps <= limits.dsps
-            && t.luts <= limits.luts
-            && t.memory_luts <= limits.memory_luts
-            && t.ffs <= limits.ffs
-            && t.bram18 <= limits.bram18
-            && t.urams <= limits.urams
+        bind::lacking(self.device.family, &limits, &binding.total).is_empty()
     }
 
     /// The stream under a plan; channels as deep as their readers need at the least, where they are wanted.
