@@ -73,6 +73,16 @@ fn the_schedule_is_whole_and_its_figures_add_up() {
     assert_eq!(schedule["skip_report"]["rows"].as_array().unwrap().len(), 5);
 }
 
+/// Each row is folded for the cycles that the design has, the fastest that there is.
+#[test]
+fn without_limits_every_row_of_the_skip_report_has_figures() {
+    let home = home();
+    let text = nonresc_in(home.path(), &["resnet8.onnx", "--device", "none", "--format", "json"]).done();
+    let schedule: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let rows = schedule["skip_report"]["rows"].as_array().unwrap();
+    assert!(rows.len() == 5 && rows.iter().all(|row| row["figures"].is_object()), "{rows:?}");
+}
+
 #[test]
 fn the_same_bytes_on_every_run_and_for_any_order_of_nodes() {
     let home = home();

@@ -62,6 +62,19 @@ fn the_fastest_that_fits_uses_the_device() {
     assert!(folding.dsps <= 1_248 && folding.interval <= 5_300, "{folding}");
 }
 
+/// What was reached without a limit can be asked for, so that other designs can be made for the same rate, and one
+/// clock less cannot.
+#[test]
+fn the_fastest_without_limits_is_the_least_that_can_be_asked_for() {
+    for stream in [resnet8(), resnet20()] {
+        let (_, fastest) = folded(stream.clone(), &target("none", |_| Rate::Fastest));
+        let (_, again) = folded(stream.clone(), &target("none", |_| Rate::Cycles(fastest.interval)));
+        assert_eq!(again.interval, fastest.interval);
+        let refused = fold(&mut stream.clone(), &target("none", |_| Rate::Cycles(fastest.interval - 1)));
+        assert!(refused.unwrap_err().to_string().contains("error[fold/rate]"));
+    }
+}
+
 #[test]
 fn folding_takes_milliseconds() {
     // Wide of the budget, since tests share their cores; figures are printed by the benches.

@@ -91,21 +91,30 @@ impl Layer {
         }
     }
 
-    /// The least phases of a frame with any fold in these lanes.
+    /// The least phases of a frame with any fold in these lanes: every product of a pixel side by side, in the form
+    /// that takes fewest.
     pub(super) fn least_phases(&self, lanes_in: usize, lanes_out: usize) -> u64 {
         let mut a = self.a.clone();
-        let mut least = u64::MAX;
-        for ports in self.ports() {
-            a.fold = Fold {
-                pe: a.output.channels,
-                simd: a.flat(),
-                form: Form::Held { slots: 1 },
-                ports,
-                multiplier: Multiplier::Lut,
-            };
-            least = least.min(self.counter.matrix_vector(&a, lanes_in, lanes_out));
-        }
-        least
+        let taps = a.window.kernel.h * a.window.kernel.w;
+        let held = self.ports().into_iter().map(|ports| (Form::Held { slots: 1 }, ports, a.flat()));
+        let direct = (Form::Direct { taps }, 1, taps * lanes_in.min(a.input.channels / a.groups));
+        let stationary = (Form::Stationary, 1, lanes_in.min(a.input.channels));
+        let forms: Vec<(Form, usize, usize)> =
+            held.chain([direct]).chain(self.sees_all().then_some(stationary)).collect();
+        let mut phases = |(form, ports, simd)| {
+            a.fold = Fold { pe: a.output.channels, simd, form, ports, multiplier: Multiplier::Lut };
+            self.counter.matrix_vector(&a, lanes_in, lanes_out)
+        };
+        forms.into_iter().map(&mut phases).min().unwrap_or(u64::MAX)
+    }
+
+    /// Whether the one window is the whole map, so that there is a stationary form.
+    fn sees_all(&self) -> bool {
+        let a = &self.a;
+        a.output.pixels() == 1
+            && a.groups == 1
+            && (a.window.kernel.h, a.window.kernel.w) == (a.input.height, a.input.width)
+            && a.window.pad == nonresc_ir::network::Sides::ZERO
     }
 
     /// The phases of a frame with the slowest fold in these lanes.
@@ -285,14 +294,10 @@ impl Search<'_> {
 
     /// The stationary form, where the window is the whole map.
     fn stationary(&mut self) {
-        let mut a = self.layer.a.clone();
-        let whole = a.output.pixels() == 1
-            && a.groups == 1
-            && (a.window.kernel.h, a.window.kernel.w) == (a.input.height, a.input.width)
-            && a.window.pad == nonresc_ir::network::Sides::ZERO;
-        if !whole {
+        if !self.layer.sees_all() {
             return;
         }
+        let mut a = self.layer.a.clone();
         a.fold.form = Form::Stationary;
         a.fold.ports = 1;
         a.fold.simd = self.lanes_in.min(a.input.channels);
