@@ -3,17 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
 
 use nonresc_ir::network::{Network, Op, digest, verify, verify_live};
-use nonresc_ir::onnx::import::{ImportOptions, import_bytes, import_file};
+use nonresc_ir::onnx::import::import_bytes;
 use nonresc_ir::onnx::messages::ModelProto;
 use nonresc_passes::engine::{Engine, Frames};
 use nonresc_passes::lower::lower;
 use nonresc_passes::normalise::normalise;
 use nonresc_passes::residual::skips;
 use nonresc_passes::target::Rate;
-use nonresc_tests::corpus::{array, distance, folder, json};
+use nonresc_tests::corpus::{Entry, array, distance};
 use nonresc_tests::double::in_double;
 use nonresc_tests::ported::{random_inputs, run};
 use nonresc_tests::seed::Seed;
@@ -24,63 +23,23 @@ use prost::Message;
 /// Largest change of an output that a pass may make in double precision, relative to its largest value.
 const SAME: f64 = 1e-9;
 
-/// A file that import may accept, with the flags that it needs.
-struct File {
-    name: String,
-    path: PathBuf,
-    /// Whether import must accept it.
-    must: bool,
-    /// Golden arrays, and how far a float evaluation may be from them; nothing where it rounds to codes.
-    golden: Option<(PathBuf, f64)>,
-    same_as: Option<String>,
-    options: ImportOptions,
+/// The files that import may accept.
+fn entries() -> impl Iterator<Item = Entry> {
+    Entry::all().into_iter().filter(|entry| entry.expect() != "refuse")
 }
 
-fn files() -> Vec<File> {
-    let mut all = Vec::new();
-    for (part, key) in [("models", "models"), ("cases", "cases")] {
-        let dir = folder().join(part);
-        for entry in json(&dir.join("manifest.json"))[key].as_array().expect("a manifest lists its files") {
-            let name = entry["file"].as_str().unwrap().to_string();
-            let golden = entry["golden"].as_str().map(|file| dir.join(file));
-            let mut options = ImportOptions::default();
-            match (entry["expect"].as_str().unwrap(), &golden) {
-                ("accept" | "accept_or_refuse", _) => {}
-                ("accept_with_shape_flag", Some(golden)) => {
-                    options.input_shape = Some(array(golden, "input").shape().0[1..].to_vec());
-                }
-                ("refuse_without_flag", Some(_)) => options.outputs = vec!["logits".into()],
-                _ => continue,
-            }
-            let float = entry["group"] != "quantised" && !name.starts_with("q_");
-            let limit = entry["tolerance"]["rtol"].as_f64().filter(|_| float);
-            all.push(File {
-                path: dir.join(&name),
-                must: entry["expect"] != "accept_or_refuse",
-                golden: golden.zip(limit),
-                same_as: entry["same_output_as"].as_str().map(str::to_string),
-                name,
-                options,
-            });
-        }
-    }
-    all
-}
-
-impl File {
-    /// The network, where import accepts the file.
-    fn network(&self) -> Option<Network> {
-        match import_file(&self.path, &self.options) {
-            Ok(imported) => Some(imported.network),
-            Err(_) if !self.must => None,
-            Err(why) => panic!("{}: {why}", self.name),
-        }
+/// The network, where import accepts the file.
+fn network(entry: &Entry) -> Option<Network> {
+    match entry.import(&entry.options()) {
+        Ok(imported) => Some(imported.network),
+        Err(_) if entry.expect() == "accept_or_refuse" => None,
+        Err(why) => panic!("{}: {why}", entry.name()),
     }
 }
 
 /// The networks of all files that import accepts.
-fn networks() -> impl Iterator<Item = (String, Network)> {
-    files().into_iter().filter_map(|file| Some((file.name.clone(), file.network()?)))
+pub(crate) fn networks() -> impl Iterator<Item = (Entry, Network)> {
+    entries().filter_map(|entry| network(&entry).map(|network| (entry, network)))
 }
 
 /// Fails with all faults at once.
@@ -92,7 +51,8 @@ fn none(faults: Vec<String>) {
 fn the_normal_form_computes_the_same() {
     let mut faults = Vec::new();
     let mut count = 0;
-    for (name, network) in networks() {
+    for (entry, network) in networks() {
+        let name = entry.name();
         let before = in_double(&network);
         let mut after = before.clone();
         if let Err(why) = normalise(&mut after) {
@@ -123,16 +83,16 @@ fn the_normal_form_computes_the_same() {
 fn normal_forms_compute_the_golden_output() {
     let mut faults = Vec::new();
     let mut count = 0;
-    for file in files() {
-        let (Some(mut network), Some((golden, limit))) = (file.network(), &file.golden) else { continue };
+    for (entry, mut network) in networks() {
+        let (Some(golden), false) = (&entry.golden, entry.quantised()) else { continue };
         normalise(&mut network).unwrap();
         let name = network.inputs()[0].name.clone();
         let given = BTreeMap::from([(name, array(golden, "input"))]);
         let outputs = Frames::new(&network, Engine::Native).and_then(|frames| frames.run(&given)).unwrap();
         let far = distance(&outputs[0].1, &array(golden, "output"));
         count += 1;
-        if far > *limit {
-            faults.push(format!("{}: {far:.2e} apart, {limit:.0e} allowed", file.name));
+        if far > entry.limit() {
+            faults.push(format!("{}: {far:.2e} apart, {:.0e} allowed", entry.name(), entry.limit()));
         }
     }
     println!("{count} files on the native engine, {} faults", faults.len());
@@ -152,35 +112,36 @@ const OTHER_FORMS: &[(&str, &str)] = &[
 /// One small network in many dialects: what comes out has the same operators, whoever wrote the file.
 #[test]
 fn dialects_come_to_one_form() {
-    let files = files();
-    let form = |file: &File| {
-        let mut network = file.network()?;
-        normalise(&mut network).unwrap();
-        let mut list: Vec<String> = network
-            .node_ids()
-            .filter(|&n| !matches!(network.op(n), Op::Const(_)))
-            .map(|n| {
-                let shape = &network.ty(n.into()).shape.0;
-                format!("{} {:?} {:?}", network.op(n).name(), network.op(n).attributes(), &shape[1..])
-            })
-            .collect();
-        list.sort();
-        Some(list)
-    };
-    let base = files.iter().find(|f| f.name == "e_base.onnx").and_then(form).expect("the base is there");
+    let forms: BTreeMap<String, (Entry, Vec<String>)> = networks()
+        .map(|(entry, mut network)| {
+            normalise(&mut network).unwrap();
+            let mut list: Vec<String> = network
+                .node_ids()
+                .filter(|&n| !matches!(network.op(n), Op::Const(_)))
+                .map(|n| {
+                    let shape = &network.ty(n.into()).shape.0;
+                    format!("{} {:?} {:?}", network.op(n).name(), network.op(n).attributes(), &shape[1..])
+                })
+                .collect();
+            list.sort();
+            (entry.name(), (entry, list))
+        })
+        .collect();
+    let base = &forms["e_base.onnx"].1;
     let mut faults = Vec::new();
     let mut count = 0;
-    for file in files.iter().filter(|f| f.same_as.as_deref() == Some("e_base.onnx")) {
-        let Some(form) = form(file) else { continue };
+    for (name, (_, form)) in
+        forms.iter().filter(|(_, (entry, _))| entry.json["same_output_as"] == "e_base.onnx")
+    {
         count += 1;
-        let other = OTHER_FORMS.iter().find(|(name, _)| *name == file.name);
+        let other = OTHER_FORMS.iter().find(|(file, _)| file == name);
         if form == base && other.is_some() {
-            faults.push(format!("{}: has the base's form, and is listed with another", file.name));
+            faults.push(format!("{name}: has the base's form, and is listed with another"));
         } else if form != base && other.is_none() {
             let more: Vec<&String> = form.iter().filter(|line| !base.contains(line)).collect();
             let less: Vec<&String> = base.iter().filter(|line| !form.contains(line)).collect();
             let (here, there) = (form.len(), base.len());
-            faults.push(format!("{}: {here} operators for {there}, with {more:?} for {less:?}", file.name));
+            faults.push(format!("{name}: {here} operators for {there}, with {more:?} for {less:?}"));
         }
     }
     println!("{count} dialects, {} with another form", faults.len());
@@ -190,7 +151,8 @@ fn dialects_come_to_one_form() {
 #[test]
 fn a_normal_form_is_sound_and_its_own() {
     let mut faults = Vec::new();
-    for (name, mut network) in networks() {
+    for (entry, mut network) in networks() {
+        let name = entry.name();
         let outcome = normalise(&mut network)
             .and_then(|_| verify(&network))
             .and_then(|()| verify_live(&network))
@@ -208,8 +170,9 @@ fn a_normal_form_is_sound_and_its_own() {
 fn the_order_of_a_files_nodes_does_not_matter() {
     let mut faults = Vec::new();
     let mut count = 0;
-    for File { name, path, options, .. } in files() {
-        let Ok(mut model) = ModelProto::decode(&*fs::read(&path).unwrap()) else { continue };
+    for entry in entries() {
+        let (name, options) = (entry.name(), entry.options());
+        let Ok(mut model) = ModelProto::decode(&*fs::read(&entry.file).unwrap()) else { continue };
         // Files with external data are read from their folder alone.
         let Ok(imported) = import_bytes(model.encode_to_vec(), &name, &options) else { continue };
         let mut network = imported.network;
@@ -234,7 +197,7 @@ fn the_order_of_a_files_nodes_does_not_matter() {
 }
 
 /// Files whose normal form hardware cannot take, with what their refusal must say.
-const REFUSED: &[(&str, &str)] = &[
+pub(crate) const REFUSED: &[(&str, &str)] = &[
     ("s_concat.onnx", "streams are added, not joined"),
     ("e_pad_value.onnx", "no convolution or pool behind it could take it in"),
     ("refuse/s_add_broadcast_hw.onnx", "streams of equal maps are added"),
@@ -246,12 +209,13 @@ const REFUSED: &[(&str, &str)] = &[
 fn normal_forms_lower() {
     let mut faults = Vec::new();
     let (mut lowered, mut refused) = (0, 0);
-    for (name, mut network) in networks() {
+    for (entry, mut network) in networks() {
+        let name = entry.name();
         if let Err(why) = normalise(&mut network) {
             faults.push(format!("{name}: {why}"));
             continue;
         }
-        let known = REFUSED.iter().find(|(file, _)| *file == name);
+        let known = REFUSED.iter().find(|(file, _)| entry.file.ends_with(file));
         match (lower(&network, &skips(&network), &unlimited(Rate::Fastest)).map_err(|e| e.to_string()), known)
         {
             (Ok(_), None) => lowered += 1,

@@ -53,7 +53,7 @@ fn sized(mut stream: Stream) -> Result<(Stream, Sizing), String> {
     Ok((stream, sizing))
 }
 
-fn agree(stream: &Stream, sizing: &Sizing, run: &Run) -> Result<(), String> {
+pub(crate) fn agree(stream: &Stream, sizing: &Sizing, run: &Run) -> Result<(), String> {
     let timing = &sizing.timing;
     let interval = timing.interval_clocks * run.frames == run.clocks * timing.interval_frames;
     if interval && timing.actors == run.first_frame && timing.peak_words == run.peaks {

@@ -12,6 +12,7 @@ mod corpus_nodes;
 mod corpus_passes;
 mod corpus_plan;
 mod corpus_skips;
+mod corpus_streams;
 mod corpus_text;
 mod data;
 mod device;

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use nonresc_ir::network::{Element, Network, Shape};
-use nonresc_ir::onnx::import::{ImportOptions, import_file};
+use nonresc_ir::onnx::import::{ImportOptions, Imported, import_file};
 use nonresc_ir::tensor::{Data, Tensor};
 use nonresc_passes::normalise::normalise;
 use npyz::{DType, NpyFile, TypeChar};
@@ -35,19 +35,101 @@ pub fn json(path: &Path) -> serde_json::Value {
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// The entries of both manifests of models that may be read without a flag: the file and what is said of it.
-pub fn readable() -> Vec<(PathBuf, serde_json::Value)> {
-    let mut readable = Vec::new();
-    for part in ["models", "cases"] {
-        let dir = folder().join(part);
-        for entry in json(&dir.join("manifest.json"))[part].as_array().expect("a manifest lists its files") {
-            if entry["expect"] == "accept" || entry["expect"] == "accept_or_refuse" {
-                let file = dir.join(entry["file"].as_str().expect("an entry names its file"));
-                readable.push((file, entry.clone()));
+/// Largest distance to a golden output, relative to its largest value.
+pub const NEAR: f64 = 1e-4;
+
+/// One entry of a manifest of models.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The model.
+    pub file: PathBuf,
+    /// Arrays `input` and `output`, where the right answer is no refusal.
+    pub golden: Option<PathBuf>,
+    /// All that the manifest says.
+    pub json: serde_json::Value,
+}
+
+impl Entry {
+    /// The entries of both manifests.
+    ///
+    /// # Panics
+    /// Where one cannot be read.
+    pub fn all() -> Vec<Entry> {
+        let mut all = Vec::new();
+        for part in ["models", "cases"] {
+            let dir = folder().join(part);
+            for json in json(&dir.join("manifest.json"))[part].as_array().expect("a manifest lists its files")
+            {
+                let file = dir.join(json["file"].as_str().expect("an entry names its file"));
+                // The cases say where a golden output is from, not in which file it is.
+                let golden = json["golden"].as_str().filter(|name| !name.starts_with("none"));
+                let golden = golden.map(|name| match part {
+                    "models" => dir.join(name),
+                    _ => file.with_extension("npz"),
+                });
+                all.push(Entry { file, golden, json: json.clone() });
             }
         }
+        all
     }
-    readable
+
+    /// What has to become of the file: `accept`, `refuse`, `accept_or_refuse`, ...
+    ///
+    /// # Panics
+    /// Where the manifest does not say it.
+    pub fn expect(&self) -> &str {
+        self.json["expect"].as_str().expect("an entry says what to expect")
+    }
+
+    /// The file's name without its folder.
+    pub fn name(&self) -> String {
+        self.file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Whether the file computes with integers, or with floats between roundings.
+    pub fn quantised(&self) -> bool {
+        self.json["group"] == "quantised"
+            || self.json["tolerance"].as_str().is_some_and(|t| t.contains("exact"))
+            || self.name().starts_with("q_")
+    }
+
+    /// What the file leaves open, where it must be accepted once that is given.
+    pub fn options(&self) -> ImportOptions {
+        let mut options = ImportOptions::default();
+        match (self.expect(), &self.golden) {
+            ("accept_with_shape_flag", Some(golden)) => {
+                options.input_shape = Some(array(golden, "input").shape().0[1..].to_vec());
+            }
+            ("refuse_without_flag", Some(_)) => options.outputs = vec!["logits".into()],
+            _ => {}
+        }
+        options
+    }
+
+    /// The network under these options.
+    ///
+    /// # Errors
+    /// What import refuses.
+    pub fn import(&self, options: &ImportOptions) -> Result<Imported, String> {
+        import_file(&self.file, options).map_err(|faults| faults.to_string())
+    }
+
+    /// Largest distance of an output to the golden one, relative to its largest value.
+    ///
+    /// # Panics
+    /// Where the manifest gives no tolerance for a file of half precision.
+    pub fn limit(&self) -> f64 {
+        match self.json["input_dtype"].as_str() {
+            Some("float16") => self.json["tolerance"]["rtol"].as_f64().expect("a tolerance"),
+            _ => NEAR,
+        }
+    }
+}
+
+/// The entries of both manifests of models that may be read without a flag: the file and what is said of it.
+pub fn readable() -> Vec<(PathBuf, serde_json::Value)> {
+    let may_be_read = |entry: &Entry| matches!(entry.expect(), "accept" | "accept_or_refuse");
+    Entry::all().into_iter().filter(may_be_read).map(|entry| (entry.file, entry.json)).collect()
 }
 
 /// The name of a model's file without folder and ending.

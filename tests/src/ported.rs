@@ -2,7 +2,7 @@
 //! of the ports, and the preprocessing that belongs to the network.
 
 use nonresc_ir::eval;
-use nonresc_ir::network::{Element, InputPort, Network, Preprocess, Shape, Transpose};
+use nonresc_ir::network::{Element, InputPort, Network, OutputPort, Preprocess, Shape, Transpose};
 use nonresc_ir::tensor::Tensor;
 
 use crate::seed::Seed;
@@ -29,6 +29,15 @@ fn random_input(network: &Network, port: &InputPort, seed: &mut Seed) -> Tensor 
 /// # Errors
 /// What the evaluator says.
 pub fn run(network: &Network, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
+    let outputs = eval::evaluate::<f64>(network, &canonical(network, inputs)?).map_err(|d| d.to_string())?;
+    network.outputs().iter().zip(outputs).map(|(port, tensor)| users(port, &tensor)).collect()
+}
+
+/// What the network sees of the user's inputs, of any number of frames.
+///
+/// # Errors
+/// What the evaluator says.
+pub fn canonical(network: &Network, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
     let mut canonical = Vec::new();
     for (i, (port, given)) in network.inputs().iter().zip(inputs).enumerate() {
         let mut back = vec![0; port.perm.len()];
@@ -39,8 +48,15 @@ pub fn run(network: &Network, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> 
             _ => moved,
         });
     }
-    let outputs = eval::evaluate::<f64>(network, &canonical).map_err(|d| d.to_string())?;
-    network.outputs().iter().zip(outputs).map(|(port, tensor)| moved(&tensor, &port.perm)).collect()
+    Ok(canonical)
+}
+
+/// An output as its user lays it out.
+///
+/// # Errors
+/// What the evaluator says.
+pub fn users(port: &OutputPort, canonical: &Tensor) -> Result<Tensor, String> {
+    moved(canonical, &port.perm)
 }
 
 fn moved(tensor: &Tensor, perm: &[usize]) -> Result<Tensor, String> {

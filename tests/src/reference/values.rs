@@ -1,12 +1,11 @@
 //! What a stream computes: whole maps, actor by actor, with plain loops in f64. No time, no folds, no lanes.
 //!
-//! A stream knows its weights by digest alone, so they come from the network that it was lowered from: those of the
-//! convolution or dense layer of the same name.
+//! A stream knows its weights by digest alone, so they come from the network that it was lowered from: its layers and
+//! the actors with weights are as many and in the same order. Names would not do, since a file may use one twice.
 
 use std::collections::BTreeMap;
 
-use nonresc_ir::id::{ActorId, Value};
-use nonresc_ir::names::Names;
+use nonresc_ir::id::{ActorId, NodeId, Value};
 use nonresc_ir::network::{Network, Op};
 use nonresc_ir::stream::{
     Activation, GlobalPool, Kind, Map, MatVec, Pool, PoolKind, Select, Stream, Sum, Window,
@@ -20,6 +19,7 @@ pub fn run(stream: &Stream, network: &Network, inputs: &[Numbers]) -> BTreeMap<S
     let mut given: BTreeMap<ActorId, Numbers> = BTreeMap::new();
     let mut inputs = inputs.iter();
     let mut sinks = BTreeMap::new();
+    let layers = layers(stream, network);
     let sources = stream.actors().filter(|&id| matches!(stream.actor(id).kind, Kind::Source(_)));
     for id in sources {
         given.insert(id, inputs.next().expect("an input for each source").clone());
@@ -37,7 +37,7 @@ pub fn run(stream: &Stream, network: &Network, inputs: &[Numbers]) -> BTreeMap<S
                 continue;
             }
             Kind::MatVec(a) => {
-                let products = matrix_vector(a, read(0), &weights(network, &actor.names));
+                let products = matrix_vector(a, read(0), &weights(network, layers[&id]));
                 match a.add {
                     None => products,
                     Some(add) => {
@@ -81,14 +81,26 @@ fn activate(numbers: Numbers, activation: Activation) -> Numbers {
     numbers.into_iter().map(apply).collect()
 }
 
-/// Weights and bias of the layer whose name is among `names`.
-fn weights(network: &Network, names: &Names) -> (Numbers, Option<Numbers>) {
-    let layer = network.node_ids().find(|&node| {
-        let node = network.node(node);
-        matches!(node.op, Op::Conv(_) | Op::Dense(_))
-            && node.names.iter().any(|n| names.iter().any(|m| n == m))
-    });
-    let operands = network.operands(layer.expect("an actor with weights has the name of its layer"));
+/// The convolution or dense layer whose weights each actor holds.
+fn layers(stream: &Stream, network: &Network) -> BTreeMap<ActorId, NodeId> {
+    let is_layer = |&node: &NodeId| matches!(network.op(node), Op::Conv(_) | Op::Dense(_));
+    let order = network.topological().expect("a network has no cycle");
+    let nodes: Vec<NodeId> = order.into_iter().filter(is_layer).collect();
+    let holds_weights = |&id: &ActorId| matches!(stream.actor(id).kind, Kind::MatVec(_));
+    let actors: Vec<ActorId> = stream.actors().filter(holds_weights).collect();
+    assert_eq!(nodes.len(), actors.len(), "an actor for each layer");
+    let pairs = actors.into_iter().zip(nodes);
+    pairs
+        .inspect(|&(actor, node)| {
+            let (actor, layer) = (&stream.actor(actor).names, &network.node(node).names);
+            assert!(layer.iter().all(|n| actor.iter().any(|m| n == m)), "{actor} instead of {layer}");
+        })
+        .collect()
+}
+
+/// Weights and bias of a layer.
+fn weights(network: &Network, layer: NodeId) -> (Numbers, Option<Numbers>) {
+    let operands = network.operands(layer);
     let numbers = |value: &Value| match network.op(value.node) {
         Op::Const(tensor) => tensor.to_f64(),
         other => panic!("weights are constants, not {}", other.name()),
