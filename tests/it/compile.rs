@@ -11,6 +11,7 @@ use nonresc_tests::seed::Seed;
 use prost::Message as _;
 
 use crate::program::{example, names, nonresc_in};
+use crate::run_eval::two_outputs;
 use crate::snapshot;
 
 /// A folder with the example network in it.
@@ -81,6 +82,28 @@ fn without_limits_every_row_of_the_skip_report_has_figures() {
     let schedule: serde_json::Value = serde_json::from_str(&text).unwrap();
     let rows = schedule["skip_report"]["rows"].as_array().unwrap();
     assert!(rows.len() == 5 && rows.iter().all(|row| row["figures"].is_object()), "{rows:?}");
+}
+
+#[test]
+fn several_outputs_are_compiled_once_they_are_named() {
+    let home = tempfile::tempdir().unwrap();
+    two_outputs(home.path());
+    let compile = |named: &[&str]| {
+        let flags = named.iter().flat_map(|name| ["--output", *name]);
+        nonresc_in(
+            home.path(),
+            &["two.onnx", "--format", "json"].into_iter().chain(flags).collect::<Vec<_>>(),
+        )
+    };
+    let refused = compile(&[]).refused(1);
+    assert!(refused.contains("the graph has 2 outputs: \\\"a\\\", \\\"b\\\""), "{refused}");
+    assert!(refused.contains("--output NAME"), "{refused}");
+    for named in [&["a"][..], &["b"], &["a", "b"], &["b", "a"]] {
+        let schedule: serde_json::Value = serde_json::from_str(&compile(named).done()).unwrap();
+        let ports = schedule["outputs"].as_array().unwrap();
+        let names: Vec<&str> = ports.iter().map(|port| port["name"].as_str().unwrap()).collect();
+        assert_eq!(names, named);
+    }
 }
 
 #[test]

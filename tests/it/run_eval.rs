@@ -49,7 +49,7 @@ fn write_npz(home: &Path, name: &str, given: &[(&str, Tensor)]) {
 }
 
 /// A network of two outputs, `a` of shape N x 3 and `b` of shape N x 3 x 2 x 2.
-fn two_outputs(home: &Path) {
+pub(crate) fn two_outputs(home: &Path) {
     let (mut network, x) = Network::with_input("x", [1, 3, 2, 2]);
     let mut edit = Edit::new(&mut network);
     let b = edit.add(Relu {}, &[x]).unwrap();

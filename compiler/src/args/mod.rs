@@ -93,7 +93,8 @@ pub struct Compile {
     #[allow(missing_docs)]
     pub reading: Reading,
 
-    /// Keep only this output of the graph; may be given several times (default: all)
+    /// Keep this output of an ONNX graph; once for each that is wanted, needed where it has several (default: the
+    /// only one)
     #[arg(long, value_name = "NAME")]
     pub output: Vec<String>,
 
