@@ -6,7 +6,15 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use nonresc_backends::schedule;
+use nonresc_ir::onnx::import::{ImportOptions, import_file};
 use nonresc_ir::onnx::messages::{ModelProto, NodeProto};
+use nonresc_passes::design::{Design, NetworkDesign, Options};
+use nonresc_passes::device::Device;
+use nonresc_passes::fifo::FifoOptions;
+use nonresc_passes::manager::{self, Checks};
+use nonresc_passes::plan::Request;
+use nonresc_passes::target::{Bits, Rate, Target};
 use nonresc_tests::seed::Seed;
 use prost::Message as _;
 
@@ -82,6 +90,29 @@ fn without_limits_every_row_of_the_skip_report_has_figures() {
     let schedule: serde_json::Value = serde_json::from_str(&text).unwrap();
     let rows = schedule["skip_report"]["rows"].as_array().unwrap();
     assert!(rows.len() == 5 && rows.iter().all(|row| row["figures"].is_object()), "{rows:?}");
+}
+
+/// The way through the library that ARCHITECTURE.md names.
+#[test]
+fn the_library_makes_the_schedule_of_the_program() {
+    let home = home();
+    let imported = import_file(&example("resnet8.onnx"), &ImportOptions::default()).unwrap();
+    let device = Device::find("xck26").unwrap();
+    let bits = Bits { weights: 8, activations: 8 };
+    let target = Target { clock_mhz: device.clock_mhz, device, rate: Rate::Fastest, bits, seed: 0 };
+    let options = Options { target, skips: Request::Keep, fifo: FifoOptions::default() };
+    let design = Design::Network(NetworkDesign::new(imported.network));
+    let design = manager::compile(design, &options, &Checks::all()).unwrap().design;
+    let made = schedule::schedule(design.stream().unwrap(), &options, None, &[]).unwrap();
+    let mut schedules =
+        [schedule::text(&made), nonresc_in(home.path(), &["resnet8.onnx", "--format", "json"]).done()]
+            .map(|text| serde_json::from_str::<serde_json::Value>(&text).unwrap());
+    // The program adds what the skips cost, and its remarks.
+    assert!(schedules[1]["skip_report"].is_object());
+    for schedule in &mut schedules {
+        (schedule["skip_report"], schedule["notes"]) = Default::default();
+    }
+    assert_eq!(schedules[0], schedules[1]);
 }
 
 #[test]
