@@ -1,5 +1,9 @@
 //! Dense tensors: an element type, a shape and the numbers in row-major order.
 
+use std::fmt;
+use std::sync::OnceLock;
+
+use blake3::Hash;
 use half::f16;
 
 use crate::network::{Element, Shape};
@@ -64,6 +68,24 @@ pub struct Tensor {
     element: Element,
     shape: Shape,
     data: Data,
+    digest: Digest,
+}
+
+/// The digest of a tensor once it was asked for: its numbers never change, and weights are asked for theirs in every
+/// trial. It is no part of the value.
+#[derive(Clone, Default)]
+struct Digest(OnceLock<Hash>);
+
+impl PartialEq for Digest {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
 }
 
 impl Tensor {
@@ -85,7 +107,12 @@ impl Tensor {
                 | (Element::Int { bits: 33..=64, signed: true }, Data::I64(_))
                 | (Element::Int { bits: 33..=64, signed: false }, Data::U64(_))
         );
-        (fits && shape.checked_len() == Some(data.len())).then_some(Tensor { element, shape, data })
+        (fits && shape.checked_len() == Some(data.len())).then_some(Tensor {
+            element,
+            shape,
+            data,
+            digest: Digest::default(),
+        })
     }
 
     /// A tensor of f32, or nothing where the lengths do not agree.
@@ -100,7 +127,8 @@ impl Tensor {
 
     /// A vector of i64, as ONNX shapes are.
     pub fn i64s(data: Vec<i64>) -> Self {
-        Tensor { element: Element::I64, shape: Shape(vec![data.len()]), data: Data::I64(data) }
+        let shape = Shape(vec![data.len()]);
+        Tensor { element: Element::I64, shape, data: Data::I64(data), digest: Digest::default() }
     }
 
     /// What one element is.
@@ -131,6 +159,11 @@ impl Tensor {
     /// The same numbers in another shape of equal length.
     pub fn reshaped(&self, shape: impl Into<Shape>) -> Option<Tensor> {
         Tensor::new(self.element, shape, self.data.clone())
+    }
+
+    /// The digest that `find` finds, which is called once.
+    pub(crate) fn digest(&self, find: impl FnOnce(&Tensor) -> Hash) -> Hash {
+        *self.digest.0.get_or_init(|| find(self))
     }
 
     /// The numbers as little-endian bytes, truth values as 0 and 1.

@@ -65,10 +65,12 @@ pub(super) fn ranks(network: &Network, order: &[NodeId]) -> BTreeMap<NodeId, usi
 
 /// Digest of a tensor: element, shape and numbers.
 fn tensor(tensor: &Tensor) -> Hash {
-    let mut hash = Hasher::new();
-    text(&mut hash, &format!("{} {}", tensor.element(), tensor.shape()));
-    hash.update(&tensor.to_le_bytes());
-    hash.finalize()
+    tensor.digest(|tensor| {
+        let mut hash = Hasher::new();
+        text(&mut hash, &format!("{} {}", tensor.element(), tensor.shape()));
+        hash.update(&tensor.to_le_bytes());
+        hash.finalize()
+    })
 }
 
 /// Mixes a text in so that no two lists of texts give the same bytes.
