@@ -8,18 +8,14 @@ use nonresc_ir::tensor::Tensor;
 
 use super::kernel::Kernel;
 use super::layout::stored;
-use super::tile::{self, Block, LANES, Limits, Runs};
+use super::tile::{Block, LANES, Lanes, Limits, Runs, Sums};
 use crate::engine::strided::{StridedCopy, steps};
 
-/// A convolution or dense layer with its weights packed for [`tile::run`].
+/// A convolution or dense layer.
 #[derive(Debug)]
 pub(super) struct WindowSums {
-    /// Start of each pixel's window in the padded map, all frames.
-    pixels: Vec<usize>,
-    runs: Runs,
-    blocks: Vec<Block>,
-    channels: usize,
-    limits: Limits,
+    /// What is summed, in the padded map, all frames.
+    sums: Sums,
     padding: Option<Padding>,
 }
 
@@ -81,7 +77,8 @@ impl WindowSums {
             &w.to_f32(),
             &bias_of(bias, outputs)?,
         );
-        Some(WindowSums { pixels, runs, blocks, channels: outputs, limits: Limits::NONE, padding })
+        let sums = Sums { pixels, runs, blocks, channels: outputs, limits: Limits::NONE };
+        Some(WindowSums { sums, padding })
     }
 
     /// A dense layer on `x` [N,F] with weights [O,F].
@@ -89,19 +86,19 @@ impl WindowSums {
         let (&[frames, features], &[outputs, _]) = (x.0.as_slice(), w.shape().0.as_slice()) else {
             return None;
         };
-        Some(WindowSums {
+        let sums = Sums {
             pixels: (0..frames).map(|n| n * features).collect(),
             runs: Runs { starts: vec![0], len: features },
             blocks: blocks(1, [outputs, features, 1], &w.to_f32(), &bias_of(bias, outputs)?),
             channels: outputs,
             limits: Limits::NONE,
-            padding: None,
-        })
+        };
+        Some(WindowSums { sums, padding: None })
     }
 
     /// Holds results to `limits`.
     pub(super) fn limited(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.sums.limits = limits;
         self
     }
 }
@@ -121,17 +118,16 @@ fn blocks(groups: usize, extents: [usize; 3], weights: &[f32], bias: &[f32]) -> 
         for first in (0..outputs_a_group).step_by(LANES) {
             let lanes = LANES.min(outputs_a_group - first);
             let output = group * outputs_a_group + first;
-            let mut packed = vec![0.0; taps * per_group * LANES];
+            let mut packed = vec![Lanes::ZERO; taps * per_group];
             for (lane, o) in (output..output + lanes).enumerate() {
                 for tap in 0..taps {
                     for c in 0..per_group {
-                        packed[(tap * per_group + c) * LANES + lane] =
-                            weights[(o * per_group + c) * taps + tap];
+                        packed[tap * per_group + c].0[lane] = weights[(o * per_group + c) * taps + tap];
                     }
                 }
             }
-            let mut start = [0.0; LANES];
-            start[..lanes].copy_from_slice(&bias[output..output + lanes]);
+            let mut start = Lanes::ZERO;
+            start.0[..lanes].copy_from_slice(&bias[output..output + lanes]);
             blocks.push(Block { input: group * per_group, output, lanes, weights: packed, bias: start });
         }
     }
@@ -141,7 +137,7 @@ fn blocks(groups: usize, extents: [usize; 3], weights: &[f32], bias: &[f32]) -> 
 impl Kernel for WindowSums {
     fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Vec<f32>) {
         let input = padded(self.padding.as_ref(), operands[0], scratch);
-        tile::run(input, &self.pixels, &self.runs, &self.blocks, self.limits, result, self.channels);
+        self.sums.run(input, result);
     }
 }
 
@@ -168,6 +164,7 @@ impl Depthwise {
         let whole = WindowSums::conv(op, x, w, bias, y)?;
         let taps = kernel_h * kernel_w;
         let taps = whole
+            .sums
             .runs
             .starts
             .iter()
@@ -175,7 +172,7 @@ impl Depthwise {
             .map(|(tap, &start)| (start, (0..outputs).map(|c| weights[c * taps + tap]).collect()))
             .collect();
         Some(Depthwise {
-            pixels: whole.pixels,
+            pixels: whole.sums.pixels,
             taps,
             bias: bias_of(bias, outputs)?,
             padding: whole.padding,

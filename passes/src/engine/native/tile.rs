@@ -1,19 +1,28 @@
-//! The inner loops of convolutions and dense layers: a few pixels by sixteen output channels in registers.
+//! The inner loops of convolutions and dense layers: a few pixels by sixteen or 32 output channels in vector
+//! registers.
 //!
-//! Plain Rust that vectorises; which instructions it may use is found out when the program runs. Sums of
-//! products are taken in one fixed order whatever the tile, so a pixel's value depends on neither its
-//! neighbours nor the number of threads. With fused multiply-add a product is not rounded, so numbers
+//! Written once over the vectors of `fearless_simd`; which instructions they are is found out when the program
+//! runs. Sums of products are taken in one fixed order whatever the tile, so a pixel's value depends on neither
+//! its neighbours nor the number of threads. With fused multiply-add a product is not rounded, so numbers
 //! differ in the last bits between CPUs with and without it.
+//!
+//! All that computes is `inline(always)`: only so does it become part of the function that may use the
+//! instructions.
 
-/// Output channels of a tile: two vectors of AVX2, four of NEON.
+use fearless_simd::prelude::*;
+use fearless_simd::{Level, dispatch, f32x16};
+
+/// Output channels of a block: one vector of AVX-512, two of AVX2, four of NEON and SSE.
 pub(super) const LANES: usize = 16;
 
-/// Pixels of a tile where there are sixteen vector registers of eight: 12 sums, 2 weights, 1 pixel. The most
-/// that [`each_pixel`] writes out.
-const PIXELS_WIDE: usize = 6;
+/// One number for each lane of a block, where a vector is read at once.
+#[repr(align(64))]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lanes(pub(super) [f32; LANES]);
 
-/// Pixels of a tile where registers hold four numbers.
-const PIXELS_NARROW: usize = 3;
+impl Lanes {
+    pub(super) const ZERO: Lanes = Lanes([0.0; LANES]);
+}
 
 /// A block of up to [`LANES`] output channels: where its operands are and where its results go.
 #[derive(Debug)]
@@ -24,10 +33,10 @@ pub(super) struct Block {
     pub(super) output: usize,
     /// How many of the lanes are output channels.
     pub(super) lanes: usize,
-    /// Weights by run, place in the run and lane.
-    pub(super) weights: Vec<f32>,
+    /// Weights by run and place in the run.
+    pub(super) weights: Vec<Lanes>,
     /// The sums' start.
-    pub(super) bias: [f32; LANES],
+    pub(super) bias: Lanes,
 }
 
 /// What all pixels of a layer have in common.
@@ -55,112 +64,164 @@ impl Limits {
         let x = if x < self.min { self.min } else { x };
         if x > self.max { self.max } else { x }
     }
+
+    /// The same of every lane.
+    #[inline(always)]
+    fn hold_lanes<S: Simd>(self, simd: S, x: f32x16<S>) -> f32x16<S> {
+        let (min, max) = (f32x16::splat(simd, self.min), f32x16::splat(simd, self.max));
+        let x = x.simd_lt(min).select(min, x);
+        x.simd_gt(max).select(max, x)
+    }
+}
+
+/// Sums of products for every pixel and every block.
+#[derive(Debug)]
+pub(super) struct Sums {
+    /// The element of the input where each pixel's window starts.
+    pub(super) pixels: Vec<usize>,
+    pub(super) runs: Runs,
+    pub(super) blocks: Vec<Block>,
+    /// Results a pixel.
+    pub(super) channels: usize,
+    pub(super) limits: Limits,
+}
+
+impl Sums {
+    /// Writes the results pixel by pixel.
+    pub(super) fn run(&self, input: &[f32], output: &mut [f32]) {
+        dispatch!(Level::new(), simd => self.layer(simd, input, output));
+    }
+
+    /// Tiles as large as the registers are many: sums, and the weights and the pixel that they grow by. At least
+    /// eight vectors of sums, or the next addition waits for the last one.
+    #[inline(always)]
+    fn layer<S: Simd>(&self, simd: S, input: &[f32], output: &mut [f32]) {
+        match S::f32s::LEN {
+            // 32 registers of sixteen: two blocks share a pixel, so that loads do not set the pace.
+            16 => {
+                let mut blocks = self.blocks.as_slice();
+                while let [first, rest @ ..] = blocks {
+                    blocks = match rest {
+                        [second, rest @ ..] if second.input == first.input => {
+                            self.tiles::<S, 8, 2>(simd, [first, second], input, output);
+                            rest
+                        }
+                        _ => {
+                            self.tiles::<S, 10, 1>(simd, [first], input, output);
+                            rest
+                        }
+                    };
+                }
+            }
+            // Sixteen registers of eight, or 32 of four: 12 or 24 of them sums.
+            8 => self.single_blocks::<S, 6>(simd, input, output),
+            _ if cfg!(target_arch = "aarch64") => self.single_blocks::<S, 6>(simd, input, output),
+            // Sixteen of four.
+            _ => self.single_blocks::<S, 3>(simd, input, output),
+        }
+    }
+
+    #[inline(always)]
+    fn single_blocks<S: Simd, const P: usize>(&self, simd: S, input: &[f32], output: &mut [f32]) {
+        for block in &self.blocks {
+            self.tiles::<S, P, 1>(simd, [block], input, output);
+        }
+    }
+
+    /// All pixels of `B` blocks of one group, `P` at a time.
+    #[inline(always)]
+    fn tiles<S: Simd, const P: usize, const B: usize>(
+        &self,
+        simd: S,
+        blocks: [&Block; B],
+        input: &[f32],
+        output: &mut [f32],
+    ) {
+        let pixels = &self.pixels;
+        // The last tile begins early enough to be whole; what it computes again comes out the same.
+        let whole = pixels.len() - pixels.len() % P;
+        let last = pixels.len().checked_sub(P).filter(|_| whole < pixels.len());
+        for first in (0..whole).step_by(P).chain(last) {
+            let sums = tile::<S, P, B>(simd, input, &pixels[first..][..P], &self.runs, blocks);
+            for (p, sums) in sums.into_iter().enumerate() {
+                self.write(simd, sums, blocks, &mut output[(first + p) * self.channels..][..self.channels]);
+            }
+        }
+        if pixels.len() < P {
+            for (at, output) in pixels.chunks_exact(1).zip(output.chunks_exact_mut(self.channels)) {
+                let [sums] = tile::<S, 1, B>(simd, input, at, &self.runs, blocks);
+                self.write(simd, sums, blocks, output);
+            }
+        }
+    }
+
+    /// The results of a pixel from its sums.
+    #[inline(always)]
+    fn write<S: Simd, const B: usize>(
+        &self,
+        simd: S,
+        sums: [f32x16<S>; B],
+        blocks: [&Block; B],
+        pixel: &mut [f32],
+    ) {
+        for (sums, block) in sums.into_iter().zip(blocks) {
+            let results = self.limits.hold_lanes(simd, sums);
+            let place = &mut pixel[block.output..][..block.lanes];
+            match place.as_mut_array() {
+                Some(place) => results.store_array(place),
+                None => {
+                    let mut all = [0.0; LANES];
+                    results.store_array(&mut all);
+                    place.copy_from_slice(&all[..block.lanes]);
+                }
+            }
+        }
+    }
 }
 
 /// The body once for each pixel of a tile, written out: a loop keeps the sums in memory instead of registers.
 macro_rules! each_pixel {
     ($p:ident < $pixels:ident => $body:block) => {
-        each_pixel!(@ $p $pixels $body 0 1 2 3 4 5)
+        each_pixel!(@ $p $pixels $body 0 1 2 3 4 5 6 7 8 9)
     };
     (@ $p:ident $pixels:ident $body:block $($n:literal)*) => {
         $( if $n < $pixels { let $p = $n; $body } )*
     };
 }
 
-/// Sums of products for every pixel (given by the element of `input` where its window starts) and every
-/// block; `channels` results a pixel, pixel by pixel.
-pub(super) fn run(
-    input: &[f32],
-    pixels: &[usize],
-    runs: &Runs,
-    blocks: &[Block],
-    limits: Limits,
-    output: &mut [f32],
-    channels: usize,
-) {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-        // SAFETY: the CPU has both features, as was asked the line before.
-        #[allow(unsafe_code)]
-        unsafe {
-            run_avx2(input, pixels, runs, blocks, limits, output, channels);
-        }
-        return;
-    }
-    if cfg!(target_arch = "aarch64") {
-        tiles::<PIXELS_WIDE, true>(input, pixels, runs, blocks, limits, output, channels);
-    } else {
-        tiles::<PIXELS_NARROW, false>(input, pixels, runs, blocks, limits, output, channels);
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn run_avx2(
-    input: &[f32],
-    pixels: &[usize],
-    runs: &Runs,
-    blocks: &[Block],
-    limits: Limits,
-    output: &mut [f32],
-    channels: usize,
-) {
-    tiles::<PIXELS_WIDE, true>(input, pixels, runs, blocks, limits, output, channels);
-}
-
+/// The sums of `P` pixels, whose windows start at `at`, for `B` blocks of one group. `P` is at most what
+/// [`each_pixel`] writes out.
 #[inline(always)]
-fn tiles<const P: usize, const FUSED: bool>(
-    input: &[f32],
-    pixels: &[usize],
-    runs: &Runs,
-    blocks: &[Block],
-    limits: Limits,
-    output: &mut [f32],
-    channels: usize,
-) {
-    for block in blocks {
-        let mut write = |pixel: usize, sums: &[f32; LANES]| {
-            let place = &mut output[pixel * channels + block.output..][..block.lanes];
-            for (y, &sum) in place.iter_mut().zip(sums) {
-                *y = limits.hold(sum);
-            }
-        };
-        // The last tile begins early enough to be whole; what it computes again comes out the same.
-        let whole = pixels.len() - pixels.len() % P;
-        let last = pixels.len().checked_sub(P).filter(|_| whole < pixels.len());
-        for first in (0..whole).step_by(P).chain(last) {
-            for (p, sums) in tile::<P, FUSED>(input, &pixels[first..][..P], runs, block).iter().enumerate() {
-                write(first + p, sums);
-            }
-        }
-        if pixels.len() < P {
-            for (p, at) in pixels.chunks_exact(1).enumerate() {
-                write(p, &tile::<1, FUSED>(input, at, runs, block)[0]);
-            }
-        }
-    }
-}
-
-/// The sums of `P` pixels, whose windows start at `at`.
-#[inline(always)]
-fn tile<const P: usize, const FUSED: bool>(
+fn tile<S: Simd, const P: usize, const B: usize>(
+    simd: S,
     input: &[f32],
     at: &[usize],
     runs: &Runs,
-    block: &Block,
-) -> [[f32; LANES]; P] {
-    let mut sums = [block.bias; P];
-    let (weights, _) = block.weights.as_chunks::<LANES>();
-    for (&start, weights) in runs.starts.iter().zip(weights.chunks_exact(runs.len)) {
+    blocks: [&Block; B],
+) -> [[f32x16<S>; B]; P] {
+    let bias = blocks.map(
+        #[inline(always)]
+        |block| f32x16::load_array_ref(simd, &block.bias.0),
+    );
+    let mut sums = [bias; P];
+    for (r, &start) in runs.starts.iter().enumerate() {
+        let weights = blocks.map(
+            #[inline(always)]
+            |block| &block.weights[r * runs.len..][..runs.len],
+        );
         let mut x: [&[f32]; P] = [&[]; P];
         for p in 0..P {
-            x[p] = &input[at[p] + block.input + start..][..weights.len()];
+            x[p] = &input[at[p] + blocks[0].input + start..][..runs.len];
         }
-        for (k, w) in weights.iter().enumerate() {
+        for k in 0..runs.len {
+            let w = weights.map(
+                #[inline(always)]
+                |weights| f32x16::load_array_ref(simd, &weights[k].0),
+            );
             each_pixel!(p < P => {
-                let x = x[p][k];
-                for j in 0..LANES {
-                    sums[p][j] = if FUSED { x.mul_add(w[j], sums[p][j]) } else { sums[p][j] + x * w[j] };
+                let x = f32x16::splat(simd, x[p][k]);
+                for b in 0..B {
+                    sums[p][b] = x.mul_add(w[b], sums[p][b]);
                 }
             });
         }
