@@ -17,6 +17,7 @@ mod corpus_text;
 mod data;
 mod device;
 mod docs;
+mod engine;
 mod example;
 mod fifo;
 mod fifo_random;

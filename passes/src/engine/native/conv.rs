@@ -3,6 +3,8 @@
 //! A pixel's window is, row by row, one run of `Kw * C` neighbours in the N H W C map; where taps are
 //! dilated or channels grouped, each tap is a run of its own.
 
+use std::ops::Range;
+
 use nonresc_ir::network::{Conv, Shape, Sides};
 use nonresc_ir::tensor::Tensor;
 
@@ -19,18 +21,45 @@ pub(super) struct WindowSums {
     padding: Option<Padding>,
 }
 
-/// How the map is copied into a larger one of zeros.
+/// How the map is copied into a larger one with zeros around it.
 #[derive(Debug)]
 struct Padding {
     copy: StridedCopy,
+    /// Where the zeros are.
+    border: Vec<Range<usize>>,
     len: usize,
+}
+
+impl Padding {
+    /// Of a map of extents N C H W.
+    fn new(pad: Sides, extents: [usize; 4]) -> Self {
+        let [frames, channels, height, width] = extents;
+        let (padded_h, padded_w) = (height + pad.top + pad.bottom, width + pad.left + pad.right);
+        let to = [frames, channels, padded_h, padded_w];
+        let first = (pad.top * padded_w + pad.left) * channels;
+        let copy = StridedCopy::new(&extents, (0, &steps(&stored(&extents))), (first, &stored(&to)));
+        let mut border = Vec::with_capacity(frames * height + 1);
+        let mut end = 0;
+        for frame in 0..frames {
+            for row in 0..height {
+                let start = (frame * padded_h + row) * padded_w * channels + first;
+                border.push(end..start);
+                end = start + width * channels;
+            }
+        }
+        let len = to.iter().product();
+        border.push(end..len);
+        Padding { copy, border, len }
+    }
 }
 
 /// The map with its padding around it.
 fn padded<'a>(padding: Option<&Padding>, map: &'a [f32], scratch: &'a mut Vec<f32>) -> &'a [f32] {
     let Some(padding) = padding else { return map };
-    scratch.clear();
     scratch.resize(padding.len, 0.0);
+    for zeros in &padding.border {
+        scratch[zeros.clone()].fill(0.0);
+    }
     padding.copy.run(map, scratch);
     scratch
 }
@@ -65,12 +94,8 @@ impl WindowSums {
             }
         }
         let runs = Runs { starts, len: taps_a_run * per_group };
-        let padding = (op.pad != Sides::ZERO).then(|| {
-            let to = [frames, channels, padded_h, padded_w];
-            let offset = (op.pad.top * padded_w + op.pad.left) * channels;
-            let copy = StridedCopy::new(&x.0, (0, &steps(&stored(&x.0))), (offset, &stored(&to)));
-            Padding { copy, len: frames * frame }
-        });
+        let padding =
+            (op.pad != Sides::ZERO).then(|| Padding::new(op.pad, [frames, channels, height, width]));
         let blocks = blocks(
             op.groups,
             [outputs, per_group, kernel_h * kernel_w],

@@ -1,4 +1,4 @@
-//! The native engine: f32 networks at the speed of the machine, nothing but Rust, no dependency.
+//! The native engine: f32 networks at the speed of the machine, in Rust alone; `fearless_simd` gives the vectors.
 //!
 //! Every operator that real networks spend time in has a kernel here; the plain evaluator does the rest, so
 //! that whatever the plain evaluator runs, this engine runs too.

@@ -9,8 +9,7 @@
 //! All that computes is `inline(always)`: only so does it become part of the function that may use the
 //! instructions.
 
-use fearless_simd::prelude::*;
-use fearless_simd::{Level, dispatch, f32x16};
+use fearless_simd::{Level, Select, Simd, SimdBase, SimdFloat, dispatch, f32x16};
 
 /// Output channels of a block: one vector of AVX-512, two of AVX2, four of NEON and SSE.
 pub(super) const LANES: usize = 16;
