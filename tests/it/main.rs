@@ -14,6 +14,8 @@ mod corpus_plan;
 mod corpus_skips;
 mod corpus_streams;
 mod corpus_text;
+#[cfg(feature = "engine")]
+mod corpus_tract;
 mod data;
 mod device;
 mod docs;
@@ -40,6 +42,8 @@ mod simulator;
 mod stream;
 mod text;
 mod tidy;
+#[cfg(feature = "engine")]
+mod tract;
 mod verify;
 
 /// Holds `text` against `tests/snapshots/FOLDER/NAME.snap`.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use nonresc::exit::Failure;
+use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_ir::eval::evaluate;
 use nonresc_ir::network::{Batch, Edit, GlobalAvgPool, Network, Relu, Reshape};
 use nonresc_ir::onnx::export::export;
@@ -203,6 +205,31 @@ fn wrong_flags_are_usage_errors() {
 }
 
 #[test]
+#[cfg(feature = "engine")]
+fn the_engine_tract_says_the_same() {
+    let home = home();
+    let run = ["run", "resnet8.onnx", "--input", "x.npz", "--output", "y.npz", "--engine", "tract"];
+    assert_eq!(nonresc_in(home.path(), &run).done(), "y.npz: \"logits\" f32 4x10\n");
+    let found = array(&home.path().join("y.npz"), "logits");
+    assert!(distance(&found, &plain(&tensor(&pixels(4)))) < 1e-4);
+
+    fs::write(home.path().join("test.bin"), labelled(9, 5).0).unwrap();
+    let eval = |engine: &str| {
+        let arguments =
+            ["eval", "resnet8.onnx", "--data", "test.bin", "--format", "json", "--engine", engine];
+        nonresc_in(home.path(), &arguments).done()
+    };
+    assert_eq!(eval("tract"), eval("plain").replace("plain", "tract"));
+}
+
+#[test]
+fn a_missing_engine_is_a_missing_tool() {
+    let fault = Diagnostic::new("engine/absent", "an engine", "it is not there", "use another");
+    assert_eq!(Failure::from(fault).code(), 3);
+}
+
+#[test]
+#[cfg(not(feature = "engine"))]
 fn an_engine_that_is_not_built_in_is_a_missing_tool() {
     let home = home();
     let arguments = ["run", "resnet8.onnx", "--input", "x.npz", "--output", "y.npz", "--engine", "tract"];

@@ -316,7 +316,7 @@ pub enum Engine {
     Native,
     /// The plain evaluator: slow and obviously right
     Plain,
-    /// tract; needs a build with the feature `engine`
+    /// tract, an independent ONNX runtime; in builds with `--features engine` alone
     Tract,
 }
 

@@ -12,6 +12,8 @@ pub mod native;
 pub mod plain;
 mod ports;
 pub(crate) mod strided;
+#[cfg(feature = "engine")]
+pub mod tract;
 
 use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_ir::network::Network;
@@ -48,7 +50,10 @@ impl Engine {
         match self {
             Engine::Native => Ok(Box::new(native::Native::new(network)?)),
             Engine::Plain => Ok(Box::new(plain::Plain::new(network))),
-            Engine::Tract => tract(network),
+            #[cfg(feature = "engine")]
+            Engine::Tract => Ok(Box::new(tract::Tract::new(network)?)),
+            #[cfg(not(feature = "engine"))]
+            Engine::Tract => Err(absent()),
         }
     }
 
@@ -61,13 +66,14 @@ impl Engine {
     }
 }
 
-fn tract(_: &Network) -> Result<Box<dyn Session>, Diagnostic> {
-    Err(Diagnostic::new(
+#[cfg(not(feature = "engine"))]
+fn absent() -> Diagnostic {
+    Diagnostic::new(
         "engine/absent",
         "engine tract",
         "this build of nonresc does not contain it",
         "build with `--features engine`, or use `--engine native`",
-    ))
+    )
 }
 
 impl std::str::FromStr for Engine {

@@ -26,14 +26,7 @@ impl Ports {
 
     /// Canonical inputs of the user's, which are all given in order.
     pub(crate) fn inputs(&self, users: &[Tensor]) -> Result<Vec<Tensor>, Diagnostic> {
-        if users.len() != self.inputs.len() {
-            return Err(Diagnostic::new(
-                "run/inputs",
-                format!("{} inputs", users.len()),
-                format!("the network has {}", self.inputs.len()),
-                "give every input of the network",
-            ));
-        }
+        same_count(self.inputs.len(), users.len())?;
         self.inputs
             .iter()
             .zip(users)
@@ -82,6 +75,19 @@ pub(crate) fn users_shape(perm: &[usize], canonical: &Shape) -> Shape {
     Shape(perm.iter().map(|&axis| canonical.0[axis]).collect())
 }
 
+/// Every input is given, or it is said how many there are.
+pub(super) fn same_count(expected: usize, found: usize) -> Result<(), Diagnostic> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Diagnostic::new(
+        "run/inputs",
+        format!("{found} inputs"),
+        format!("the network has {expected}"),
+        "give every input of the network",
+    ))
+}
+
 pub(crate) fn wrong_shape(name: &str, expected: &Shape, found: &Shape) -> Diagnostic {
     Diagnostic::new(
         "run/shape",
@@ -95,7 +101,8 @@ fn moved(tensor: &Tensor, shape: &Shape, from: &[isize], extents: &[usize], to: 
     assemble(shape.clone(), &[(tensor, StridedCopy::new(extents, (0, from), (0, to)))])
 }
 
-fn cast(tensor: Tensor, to: Element) -> Result<Tensor, Diagnostic> {
+/// The same numbers as another element type, which must hold them.
+pub(super) fn cast(tensor: Tensor, to: Element) -> Result<Tensor, Diagnostic> {
     if tensor.element() == to {
         return Ok(tensor);
     }
