@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the fault")]
 #![allow(clippy::print_stdout, reason = "tests of whole corpora say what they counted")]
 
+mod batch;
 mod bind;
 mod cli;
 mod compile;

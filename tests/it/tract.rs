@@ -12,7 +12,7 @@ use nonresc_tests::seed::Seed;
 use crate::program::example;
 
 /// Largest difference, relative to the largest value.
-const NEAR: f64 = 1e-4;
+pub(crate) const NEAR: f64 = 1e-4;
 
 /// A case of the repository.
 fn case(name: &str) -> Network {
@@ -40,7 +40,7 @@ pub(crate) fn inputs(network: &Network, seed: &mut Seed) -> Vec<Tensor> {
 }
 
 /// Whether both engines give the same types and, nearly, numbers.
-pub(crate) fn same(network: &Network, inputs: &[Tensor]) -> Result<(), String> {
+fn same(network: &Network, inputs: &[Tensor]) -> Result<(), String> {
     let run = |engine: Engine| engine.load(network).and_then(|s| s.run(inputs)).map_err(|d| d.to_string());
     let (golden, given) = (run(Engine::Plain)?, run(Engine::Tract)?);
     assert_eq!((golden.len(), given.len()), (network.outputs().len(), network.outputs().len()));

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::graph::{Batch, InputPort, Network, Node, OutputPort, Preprocess};
-use super::op::{Input, Op};
+use super::op::{Input, Op, Slice};
 use super::types::{Element, ValueType};
 use super::{Shape, infer};
 use crate::id::{NodeId, Value};
@@ -250,9 +250,11 @@ impl<'a> Edit<'a> {
         self.infer_from(BTreeMap::new())
     }
 
-    /// Infers the types of all nodes but those in `new`, and sets them once all are known.
+    /// Infers the types of all nodes but those in `new`, and sets them once all are known. A slice that took all of
+    /// axis 0 takes all of it again.
     fn infer_from(&mut self, mut new: BTreeMap<NodeId, Vec<ValueType>>) -> Result<(), EditError> {
         let order = self.network.topological().ok_or_else(|| EditError("the network has a cycle".into()))?;
+        let mut resized = BTreeMap::new();
         for node in order {
             let op = self.network.op(node);
             if matches!(op, Op::Input(_) | Op::Const(_)) {
@@ -264,16 +266,37 @@ impl<'a> Edit<'a> {
                 None => self.network.ty(*v),
             };
             let types: Vec<&ValueType> = operands.iter().map(ty).collect();
-            let results = infer(op, &types).map_err(|why| {
+            let slice = match op {
+                Op::Slice(slice) => all_again(slice, self.network.ty(operands[0]), types[0]),
+                _ => None,
+            };
+            let slice = slice.map(Op::Slice);
+            let results = infer(slice.as_ref().unwrap_or(op), &types).map_err(|why| {
                 EditError(format!("{} \"{}\": {why}", op.name(), self.network.node(node).names))
             })?;
             new.insert(node, results);
+            resized.extend(slice.map(|slice| (node, slice)));
+        }
+        for (node, slice) in resized {
+            self.network.node_mut(node).op = slice;
         }
         for (node, results) in new {
             self.network.node_mut(node).results = results;
         }
         Ok(())
     }
+}
+
+/// The slice that takes all of axis 0 of an operand of type `new`, where `slice` took all of it of one of type `old`.
+/// Else it would go on taking as many frames as there were, and a sum would spread them over the others.
+fn all_again(slice: &Slice, old: &ValueType, new: &ValueType) -> Option<Slice> {
+    let (before, now) = (*old.shape.0.first()?, *new.shape.0.first()?);
+    let took_all = (slice.start.first()?, slice.step.first()?, slice.len.first()?) == (&0, &1, &before);
+    (took_all && before != now).then(|| {
+        let mut slice = slice.clone();
+        slice.len[0] = now;
+        slice
+    })
 }
 
 /// A network with one input, whose output the caller adds: the start of most hand-made networks.
