@@ -1,5 +1,6 @@
 //! Actors and channels as a graph: who writes a channel, who reads it, how wide and how deep it is.
 
+use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 
 use super::actor::{Actor, Map};
@@ -55,6 +56,8 @@ impl Channel {
 pub struct Stream {
     graph: StableDiGraph<Actor, ChannelId>,
     channels: Vec<Channel>,
+    /// By the index of an actor: the channels that it writes, ascending.
+    written: Vec<Vec<ChannelId>>,
     notes: Vec<Diagnostic>,
 }
 
@@ -70,6 +73,7 @@ impl Stream {
 
     /// Adds an actor; its channels are added by [`Stream::connect`].
     pub fn add(&mut self, actor: Actor) -> ActorId {
+        self.written.push(Vec::new());
         ActorId(self.graph.add_node(actor).index() as u32)
     }
 
@@ -79,6 +83,7 @@ impl Stream {
         for reader in &channel.readers {
             self.graph.add_edge(index(channel.writer), index(reader.actor), id);
         }
+        self.written[channel.writer.index()].push(id);
         self.channels.push(channel);
         id
     }
@@ -149,12 +154,13 @@ impl Stream {
     /// The channel at input `i` of an actor.
     pub fn input(&self, actor: ActorId, i: u16) -> Option<ChannelId> {
         let reader = Reader { actor, input: i };
-        self.channels().find(|&c| self.channel(c).readers.contains(&reader))
+        let read = self.graph.edges_directed(index(actor), Direction::Incoming).map(|edge| *edge.weight());
+        read.filter(|&c| self.channel(c).readers.contains(&reader)).min()
     }
 
     /// The channels at output `i` of an actor; several where a fork has a channel for each reader.
     pub fn outputs(&self, actor: ActorId, i: u16) -> Vec<ChannelId> {
-        self.channels().filter(|&c| self.channel(c).writer == actor && self.channel(c).output == i).collect()
+        self.written[actor.index()].iter().copied().filter(|&c| self.channel(c).output == i).collect()
     }
 
     /// All actors, writers before readers, the least id first among those that are ready; nothing where there
@@ -171,8 +177,8 @@ impl Stream {
         let mut order = Vec::with_capacity(missing.len());
         while let Some(actor) = ready.pop_first() {
             order.push(actor);
-            for channel in self.channels.iter().filter(|c| c.writer == actor) {
-                for reader in &channel.readers {
+            for &channel in &self.written[actor.index()] {
+                for reader in &self.channel(channel).readers {
                     missing[reader.actor.index()] -= 1;
                     if missing[reader.actor.index()] == 0 {
                         ready.insert(reader.actor);

@@ -91,9 +91,10 @@ pub struct Binding {
 impl Binding {
     /// The memory of a channel.
     pub fn channel(&self, id: ChannelId) -> Option<&Bound> {
-        self.memories
-            .iter()
-            .find(|b| matches!(b.memory.role, Role::Fifo(of) | Role::LineBuffer(of) if of == id))
+        let is_its = |b: &&Bound| matches!(b.memory.role, Role::Fifo(of) | Role::LineBuffer(of) if of == id);
+        // Where all channels have a depth, their memories come first in the order of ids.
+        let at_id = self.memories.get(id.index()).filter(is_its);
+        at_id.or_else(|| self.memories.iter().find(is_its))
     }
 }
 

@@ -68,12 +68,14 @@ pub(super) fn classes(stream: &Stream) -> (Vec<Class>, Vec<usize>) {
         classes[class].actors.push(channel.writer);
         classes[class].actors.extend(channel.readers.iter().map(|r| r.actor));
     }
-    for (index, class) in classes.iter_mut().enumerate() {
+    let mut whole = vec![Vec::new(); classes.len()];
+    for (channel, offset) in offsets {
+        whole[class_of[channel]].push(offset);
+    }
+    for (class, whole) in classes.iter_mut().zip(&whole) {
         class.actors.sort();
         class.actors.dedup();
-        let whole: Vec<usize> =
-            offsets.iter().filter(|(c, _)| class_of[*c] == index).map(|&(_, offset)| offset).collect();
-        class.lanes = lanes(stream, &class.channels, &whole);
+        class.lanes = lanes(stream, &class.channels, whole);
     }
     (classes, class_of)
 }

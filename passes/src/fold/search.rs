@@ -28,6 +28,8 @@ pub(super) struct Problem<'a> {
     class_of: Vec<usize>,
     /// First input's and first output's class of each actor.
     ends: Vec<(Option<usize>, Option<usize>)>,
+    /// By the index of an actor, its place among the layers or the others.
+    place: Vec<usize>,
 }
 
 /// A folding of the whole stream.
@@ -76,21 +78,23 @@ pub(super) fn search(stream: &Stream, target: &Target) -> Result<Plan, Diagnosti
 impl<'a> Problem<'a> {
     fn new(stream: &'a Stream, device: &'a Device) -> Problem<'a> {
         let (classes, class_of) = classes(stream);
-        let (mut layers, mut others, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut layers, mut others, mut ends, mut place) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for id in stream.actors() {
             let kind = &stream.actor(id).kind;
+            if ends.len() <= id.index() {
+                ends.resize(id.index() + 1, (None, None));
+                place.resize(id.index() + 1, 0);
+            }
+            place[id.index()] = if matches!(kind, Kind::MatVec(_)) { layers.len() } else { others.len() };
             match kind {
                 Kind::MatVec(a) => layers.push(Layer::new(id, a, Widths::of(stream, id), device)),
                 _ => others.push((id, Counter::new(kind))),
-            }
-            if ends.len() <= id.index() {
-                ends.resize(id.index() + 1, (None, None));
             }
             let input = stream.input(id, 0).map(|c| class_of[c.index()]);
             let output = stream.outputs(id, 0).first().map(|c| class_of[c.index()]);
             ends[id.index()] = (input, output);
         }
-        Problem { stream, device, layers, others, classes, class_of, ends }
+        Problem { stream, device, layers, others, classes, class_of, ends, place }
     }
 
     fn widest(&self) -> Vec<usize> {
@@ -264,14 +268,17 @@ impl<'a> Problem<'a> {
         lanes: &[usize],
         choices: &[Choice],
     ) -> Option<Vec<(usize, Choice)>> {
-        for (actor, counter) in self.others.iter().filter(|(a, _)| class.actors.contains(a)) {
+        let is_layer = |actor: &ActorId| matches!(self.stream.actor(*actor).kind, Kind::MatVec(_));
+        let (at_layers, at_others): (Vec<ActorId>, Vec<ActorId>) =
+            class.actors.iter().partition(|a| is_layer(a));
+        for (actor, counter) in at_others.iter().map(|a| &self.others[self.place[a.index()]]) {
             let (i, o) = self.lanes(*actor, lanes);
             if counter.phases(i, o) > interval {
                 return None;
             }
         }
         let mut changed = Vec::new();
-        for (at, layer) in self.layers.iter().enumerate().filter(|(_, l)| class.actors.contains(&l.actor)) {
+        for (at, layer) in at_layers.iter().map(|a| self.place[a.index()]).map(|at| (at, &self.layers[at])) {
             let (i, o) = self.lanes(layer.actor, lanes);
             let (old, new) = (&choices[at], layer.best(interval, i, o, prefer[at])?);
             let products = |c: &Choice| match c.fold.multiplier {
