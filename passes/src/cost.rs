@@ -6,9 +6,11 @@
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::id::ChannelId;
 
+use rayon::iter::{IntoParallelIterator, ParallelExtend, ParallelIterator};
+
 use crate::bind::{self, Usage};
 use crate::design::{NetworkDesign, Options, StreamDesign};
-use crate::fifo::{Depth, FifoOptions, Mode};
+use crate::fifo::{Depth, Effort, FifoOptions, Mode};
 use crate::manager::{Checks, Failed};
 use crate::plan::Request;
 use crate::residual::Skip;
@@ -107,18 +109,34 @@ pub struct SkipReport {
 ///
 /// Other designs are folded for the cycles a frame that `design` has. Where one of them cannot be made, its row says
 /// why; where it does not fit the device, its row says so and gives its figures all the same.
-pub fn skip_report(analysed: &NetworkDesign, design: &StreamDesign, options: &Options) -> SkipReport {
-    let report = Reporter { analysed, design, options };
-    let mut rows = Vec::new();
-    let kept = report.variant(Variant::Kept, &mut rows);
-    if report.variant_of_plan() == Variant::Planned {
-        report.variant(Variant::Planned, &mut rows);
+pub fn skip_report(analysed: &NetworkDesign, design: &mut StreamDesign, options: &Options) -> SkipReport {
+    let own = variant_of_plan(design);
+    let mut variants = vec![Variant::Kept];
+    variants.extend((own == Variant::Planned).then_some(Variant::Planned));
+    variants.extend((!analysed.skips.is_empty()).then_some(Variant::Removed));
+    let order = variants.clone();
+    // The user's own comes first, since it is laid out already: two at once take twice the memory.
+    variants.sort_by_key(|&variant| variant != own);
+    let (mut rows, mut depths) = (Vec::new(), Vec::new());
+    for variant in variants {
+        let report = Reporter { analysed, design, options };
+        let exact = report.variant(variant, &mut rows);
+        if let Some(exact) = exact.filter(|_| variant == Variant::Kept) {
+            depths = skip_depths(&exact);
+        }
+        design.laid_out = None;
     }
-    if !analysed.skips.is_empty() {
-        report.variant(Variant::Removed, &mut rows);
-    }
-    let depths = kept.map_or_else(Vec::new, |kept| skip_depths(&kept));
+    rows.sort_by_key(|row: &Row| order.iter().position(|&variant| variant == row.variant));
     SkipReport { rows, skips: analysed.skips.iter().cloned().collect(), depths }
+}
+
+/// Which variant a design is.
+fn variant_of_plan(design: &StreamDesign) -> Variant {
+    match &design.source.planned {
+        Some(planned) if planned.removed.is_empty() => Variant::Kept,
+        Some(planned) if planned.skips.is_empty() => Variant::Removed,
+        _ => Variant::Planned,
+    }
 }
 
 struct Reporter<'a> {
@@ -128,15 +146,6 @@ struct Reporter<'a> {
 }
 
 impl Reporter<'_> {
-    /// Which variant the design itself is.
-    fn variant_of_plan(&self) -> Variant {
-        match &self.design.source.planned {
-            Some(planned) if planned.removed.is_empty() => Variant::Kept,
-            Some(planned) if planned.skips.is_empty() => Variant::Removed,
-            _ => Variant::Planned,
-        }
-    }
-
     /// Adds the rows of a variant, and gives its design with exact FIFOs.
     fn variant(&self, variant: Variant, rows: &mut Vec<Row>) -> Option<StreamDesign> {
         let exact = self.folded(variant);
@@ -148,23 +157,25 @@ impl Reporter<'_> {
                 return None;
             }
         };
-        for mode in [Mode::AllWholeFrame, Mode::WholeFrame, Mode::Exact] {
+        let mut modes = vec![Mode::AllWholeFrame, Mode::WholeFrame, Mode::Exact];
+        // Without skips nothing tells this baseline from exact sizing.
+        modes.retain(|&mode| mode != Mode::WholeFrame || has_skips);
+        let row = |mode| {
             let figures = match mode {
                 Mode::Exact => Ok(self.figures(&exact)),
-                // Without skips nothing tells this baseline from exact sizing.
-                Mode::WholeFrame if !has_skips => continue,
                 Mode::WholeFrame | Mode::AllWholeFrame => {
                     self.resized(&exact, mode).map(|d| self.figures(&d)).map_err(|f| f.faults)
                 }
             };
-            rows.push(Row { variant, mode, figures });
-        }
+            Row { variant, mode, figures }
+        };
+        rows.par_extend(modes.into_par_iter().map(row));
         Some(exact)
     }
 
     /// The variant's design with exact FIFOs, folded for the same cycles a frame.
     fn folded(&self, variant: Variant) -> Result<StreamDesign, Failed> {
-        let own = self.variant_of_plan() == variant;
+        let own = variant_of_plan(self.design) == variant;
         if own && self.options.fifo.mode == Mode::Exact {
             return Ok(self.design.clone());
         }
@@ -180,7 +191,7 @@ impl Reporter<'_> {
         let options = Options {
             skips,
             target: Target { rate: Rate::Cycles(cycles), ..self.options.target.clone() },
-            fifo: FifoOptions { mode: Mode::Exact, ..self.options.fifo },
+            fifo: self.fifo(Mode::Exact),
         };
         also_too_large(options, |options| trial::planned(self.analysed, options, &Checks::default()))
     }
@@ -188,10 +199,19 @@ impl Reporter<'_> {
     fn resized(&self, design: &StreamDesign, mode: Mode) -> Result<StreamDesign, Failed> {
         let options = Options {
             target: self.options.target.clone(),
-            fifo: FifoOptions { mode, ..self.options.fifo },
+            fifo: self.fifo(mode),
             skips: self.options.skips.clone(),
         };
         also_too_large(options, |options| trial::resized(design, options, &Checks::default()))
+    }
+
+    /// Designs beside the user's own are proven only where that takes little, so that they do not multiply its time.
+    fn fifo(&self, mode: Mode) -> FifoOptions {
+        let effort = match self.options.fifo.effort {
+            Effort::Fast => Effort::Fast,
+            Effort::Full | Effort::Within(_) => Effort::COMPARED,
+        };
+        FifoOptions { mode, effort }
     }
 
     fn figures(&self, design: &StreamDesign) -> Figures {

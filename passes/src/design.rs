@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_ir::network::Network;
@@ -12,7 +13,7 @@ use nonresc_ir::stream::Stream;
 use nonresc_ir::text;
 
 use crate::bind::Binding;
-use crate::fifo::{FifoOptions, Sizing};
+use crate::fifo::{FifoOptions, LaidOut, Sizing};
 use crate::fold::Folding;
 use crate::normalise::Applied;
 use crate::pass::Property;
@@ -84,6 +85,8 @@ pub struct StreamDesign {
     pub sizing: Option<Sizing>,
     /// Memories and what they take of the device.
     pub binding: Option<Binding>,
+    /// The folded stream as sizing sees it, shared by all ways to size it; nothing before it was sized.
+    pub(crate) laid_out: Option<Arc<LaidOut>>,
 }
 
 /// A design on the level that it has reached.

@@ -52,6 +52,24 @@ fn the_report_fits_100_columns() {
 }
 
 #[test]
+fn effort_decides_what_is_proven() {
+    let home = home();
+    let proofs = |flags: &[&str]| {
+        let text = nonresc_in(home.path(), &[&["resnet8.onnx", "--format", "json"], flags].concat()).done();
+        let schedule: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let channels = schedule["channels"].as_array().unwrap().clone();
+        let words = channels.iter().map(|c| c["needed_words"].as_u64().unwrap()).sum::<u64>();
+        (channels.iter().filter(|c| c["evidence"]["proven"] == true).count(), channels.len(), words)
+    };
+    let (by_default, full, fast) =
+        (proofs(&[]), proofs(&["--effort", "full"]), proofs(&["--effort", "fast"]));
+    assert_eq!(by_default, full);
+    assert_eq!(full.0, full.1);
+    assert_eq!((fast.0, fast.1), (0, full.1));
+    assert!(fast.2 > full.2);
+}
+
+#[test]
 fn the_schedule_is_whole_and_its_figures_add_up() {
     let home = home();
     let text = nonresc_in(home.path(), &["resnet8.onnx", "--format", "json"]).done();

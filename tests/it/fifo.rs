@@ -110,11 +110,27 @@ fn baselines_hold_whole_frames() {
     assert!(exact < bits(&skips) && bits(&skips) < all, "{exact} {} {all}", bits(&skips));
 }
 
+fn with_effort(effort: Effort) -> FifoOptions {
+    FifoOptions { effort, ..FifoOptions::default() }
+}
+
 #[test]
 fn fast_effort_is_enough_and_no_less_than_the_least() {
-    let (full, _) = sized(resnet20(), 20_000, &FifoOptions::default());
-    let (fast, sizing) =
-        sized(resnet20(), 20_000, &FifoOptions { effort: Effort::Fast, ..FifoOptions::default() });
-    assert!(bits(&fast) >= bits(&full));
+    let (full, _) = sized(resnet20(), 20_000, &with_effort(Effort::Full));
+    let (fast, sizing) = sized(resnet20(), 20_000, &with_effort(Effort::Fast));
+    assert!(bits(&fast) > bits(&full));
     assert!(sizing.channels.iter().all(|d| !d.evidence.proven()));
+    let run = simulate(&fast, MOST_FRAMES).unwrap();
+    assert_eq!(run.clocks, sizing.timing.interval_clocks * run.frames);
+}
+
+#[test]
+fn effort_is_full_where_events_are_few_and_else_fast() {
+    let (full, all) = sized(resnet8(), 8_192, &with_effort(Effort::Full));
+    assert!(all.channels.iter().all(|d| d.evidence.proven()));
+    let (within, sizing) = sized(resnet8(), 8_192, &with_effort(Effort::Within(u64::MAX)));
+    assert_eq!((bits(&within), sizing), (bits(&full), all));
+    let (beyond, sizing) = sized(resnet8(), 8_192, &with_effort(Effort::Within(1)));
+    let (fast, paced) = sized(resnet8(), 8_192, &with_effort(Effort::Fast));
+    assert_eq!((bits(&beyond), sizing), (bits(&fast), paced));
 }

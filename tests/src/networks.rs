@@ -129,6 +129,17 @@ impl Maker {
     }
 }
 
+/// So many blocks of two convolutions and an identity, on maps of 8 x 8 x 8: what grows with the length of a network.
+pub fn chain(blocks: usize) -> Network {
+    let (mut make, x) = Maker::new(3, 8);
+    let stem = make.conv("stem", x, 8, 3, 1);
+    let mut x = make.relu("stem.relu", stem);
+    for i in 0..blocks {
+        x = make.block(&format!("block{i}"), x, 8, 1);
+    }
+    make.classify(x, 10)
+}
+
 /// Two blocks, the second with a projection: the least network with two shapes of skips.
 pub fn two_blocks() -> Network {
     let (mut make, x) = Maker::new(3, 8);

@@ -127,6 +127,11 @@ pub struct Compile {
     #[arg(long, value_enum, default_value_t = Fifos::Exact, help_heading = "Design")]
     pub fifos: Fifos,
 
+    /// How much is spent on proofs that no FIFO can be shorter [default: full where the events near each channel
+    /// are at most 20 million in sum, else fast]
+    #[arg(long, value_enum, help_heading = "Design")]
+    pub effort: Option<Effort>,
+
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Design")]
     pub seed: u64,
@@ -285,6 +290,15 @@ pub enum Fifos {
     WholeFrame,
     /// Every FIFO holds a whole frame
     AllWholeFrame,
+}
+
+/// How much is spent on proofs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Effort {
+    /// Depths that a schedule occupies in which frames come evenly: enough, not the least
+    Fast,
+    /// The least depths, each proven, however long that takes
+    Full,
 }
 
 /// An output of the compiler.

@@ -12,7 +12,7 @@ use nonresc_ir::{onnx, text};
 use nonresc_passes::cost::{SkipReport, skip_report};
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
 use nonresc_passes::device::Device;
-use nonresc_passes::fifo::{FifoOptions, Mode};
+use nonresc_passes::fifo::{self, FifoOptions, Mode};
 use nonresc_passes::manager::{self, Checks};
 use nonresc_passes::pass::{Pass, Property};
 use nonresc_passes::plan::Request;
@@ -20,7 +20,7 @@ use nonresc_passes::table;
 use nonresc_passes::target::{Rate, Target};
 
 use super::model;
-use crate::args::{Compile, Dump, Emit, Fifos, Format};
+use crate::args::{Compile, Dump, Effort, Emit, Fifos, Format};
 use crate::exit::Failure;
 use crate::report;
 
@@ -40,7 +40,7 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     let design = Design::Network(NetworkDesign::new(loaded.network));
     dumps.before(&design, args.stop_after.is_none());
     let mut analysed = None;
-    let finished = manager::run(design, passes, &options, &Checks::default(), &mut |pass, design| {
+    let mut finished = manager::run(design, passes, &options, &Checks::default(), &mut |pass, design| {
         dumps.after(pass, design);
         if pass.gives.contains(&Property::SkipsKnown) {
             analysed = Some(design.source().clone());
@@ -54,7 +54,7 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     if args.timings {
         timings(&finished.timings)?;
     }
-    let report = match (&finished.design, &analysed) {
+    let report = match (&mut finished.design, &analysed) {
         (Design::Stream(design), Some(analysed)) if design.binding.is_some() && args.dump_ir.is_none() => {
             Some(skip_report(analysed, design, &options))
         }
@@ -107,6 +107,11 @@ fn options(args: &Compile) -> Result<Options, Failure> {
         Fifos::WholeFrame => Mode::WholeFrame,
         Fifos::AllWholeFrame => Mode::AllWholeFrame,
     };
+    let effort = match args.effort {
+        Some(Effort::Fast) => fifo::Effort::Fast,
+        Some(Effort::Full) => fifo::Effort::Full,
+        None => fifo::Effort::DESIGN,
+    };
     Ok(Options {
         target: Target {
             clock_mhz: args.clock.unwrap_or(device.clock_mhz),
@@ -116,7 +121,7 @@ fn options(args: &Compile) -> Result<Options, Failure> {
             seed: args.seed,
         },
         skips,
-        fifo: FifoOptions { mode, ..FifoOptions::default() },
+        fifo: FifoOptions { mode, effort },
     })
 }
 

@@ -11,17 +11,32 @@
 
 use nonresc_ir::stream::PhaseList;
 
-use super::timed::{Event, NONE, PORTS};
+use super::timed::{Event, PORTS};
 
 /// A beat that must be visible some clocks before an event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Need {
-    /// Which of the actor's inputs.
-    pub(super) input: u32,
-    /// The beat of the frame.
-    pub(super) beat: u32,
+    /// The event that gives it; while events are read, the beat of the frame.
+    pub(super) by: u32,
+    /// So many clocks before the event; the last bit says at which of the actor's inputs.
+    lead: u32,
+}
+
+impl Need {
+    fn new(input: usize, beat: u32, lead: u32) -> Self {
+        const { assert!(PORTS == 2, "one bit tells inputs apart") };
+        Need { by: beat, lead: lead << 1 | input as u32 }
+    }
+
+    /// At which of the actor's inputs.
+    pub(super) fn input(self) -> usize {
+        self.lead as usize & 1
+    }
+
     /// So many clocks before the event.
-    pub(super) lead: u32,
+    pub(super) fn lead(self) -> u32 {
+        self.lead >> 1
+    }
 }
 
 /// Places that are freed at once.
@@ -34,140 +49,134 @@ pub(super) struct Freed {
     pub(super) after: u32,
 }
 
+/// The places that an actor frees at an input in a frame, in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places {
+    /// For each, the event that frees it, and how many clocks after its start.
+    pub(super) by: Vec<u32>,
+    pub(super) after: Vec<u32>,
+}
+
 /// One frame of an actor.
+#[derive(Default)]
 pub(super) struct Frame {
     /// Phases from the first event's to the last's, and from the last event's to the last with beats.
     pub(super) span: u64,
     pub(super) last_after: u32,
-    /// For each input, what is freed, in order.
-    pub(super) freed: [Vec<Freed>; PORTS],
+    /// For each output, the event that gives each beat.
+    pub(super) given_by: [Vec<u32>; PORTS],
+    /// For each input, what is freed.
+    pub(super) freed: [Places; PORTS],
     /// For each input, the least depth with which the actor cannot hang by itself.
     pub(super) least_depth: [u64; PORTS],
 }
 
-/// Reads a list phase by phase, and lays down its events behind those of other actors.
-struct Reading<'a> {
-    actor: u32,
-    events: &'a mut Vec<Event>,
-    needs: &'a mut Vec<Need>,
+/// Reads lists phase by phase, and lays down the events of one actor behind those of another.
+#[derive(Default)]
+pub(super) struct Reading {
+    pub(super) events: Vec<Event>,
+    pub(super) needs: Vec<Need>,
     /// For each event, its phase in the frame.
-    phases: &'a mut Vec<u32>,
+    pub(super) phases: Vec<u32>,
+    /// The first event of the actor.
     first: usize,
     /// Needs of phases without an event, and the phase of each.
     pending: Vec<(Need, u32)>,
-    freed: [Vec<Freed>; PORTS],
+    frame: Frame,
 }
 
-/// Appends the events of an actor, their needs, and for each event its phase in the frame.
-pub(super) fn read(
-    actor: u32,
-    list: &PhaseList,
-    events: &mut Vec<Event>,
-    needs: &mut Vec<Need>,
-    phases: &mut Vec<u32>,
-) -> Frame {
-    let first = events.len();
-    let preset = list.preset(0);
-    let mut need = [-(preset.unread_tail as i64), 0];
-    let mut free = [preset.unread_head as u32, 0];
-    let mut given = [0u32; PORTS];
-    let mut reading =
-        Reading { actor, events, needs, phases, first, pending: Vec::new(), freed: Default::default() };
-    let mut least_depth = [1; PORTS];
-    let (mut next, mut last) = (0, 0);
-    let rows = list.rows().iter().flat_map(|&(row, times)| std::iter::repeat_n(row, times as usize));
-    for phase in rows.flat_map(|row| &list.patterns()[row as usize]) {
-        let at = next + phase.idle;
-        (next, last) = (at + 1, at);
-        let mut frees = [NONE; PORTS];
-        for take in &phase.takes {
-            let input = usize::from(take.input);
-            if take.need > 0 {
+impl Reading {
+    /// Room for so many events; what is not filled is never touched.
+    pub(super) fn with_room(events: u64) -> Self {
+        let events = events as usize;
+        Reading {
+            events: Vec::with_capacity(events),
+            needs: Vec::with_capacity(events),
+            phases: Vec::with_capacity(events),
+            ..Reading::default()
+        }
+    }
+
+    /// Appends the events of an actor.
+    pub(super) fn read(&mut self, list: &PhaseList) -> Frame {
+        self.first = self.events.len();
+        let room = |count| Vec::with_capacity(count as usize);
+        for port in 0..PORTS {
+            let (_, freed) = list.taken(port as u16);
+            self.frame.freed[port] = Places { by: room(freed), after: room(freed) };
+            self.frame.given_by[port] = room(list.given(port as u16));
+        }
+        let preset = list.preset(0);
+        let mut need = [-(preset.unread_tail as i64), 0];
+        let mut free = [preset.unread_head as i64, 0];
+        let mut least_depth = [1; PORTS];
+        let (mut next, mut last) = (0, 0);
+        let rows = list.rows().iter().flat_map(|&(row, times)| std::iter::repeat_n(row, times as usize));
+        for phase in rows.flat_map(|row| &list.patterns()[row as usize]) {
+            let at = next + phase.idle;
+            (next, last) = (at + 1, at);
+            for take in phase.takes.iter().filter(|take| take.need > 0) {
+                let input = usize::from(take.input);
                 need[input] += i64::from(take.need);
-                least_depth[input] = (need[input] - i64::from(free[input])).max(least_depth[input]);
-                let need = Need { input: input as u32, beat: (need[input] - 1) as u32, lead: 0 };
-                reading.pending.push((need, at));
+                least_depth[input] = (need[input] - free[input]).max(least_depth[input]);
+                self.pending.push((Need::new(input, (need[input] - 1) as u32, 0), at));
             }
-            if take.free > 0 {
-                frees[input] = free[input];
-                free[input] += take.free;
+            let frees = phase.takes.iter().any(|take| take.free > 0);
+            let begun = self.events.len() > self.first;
+            if phase.gives != 0 || !begun || (frees && !self.pending.is_empty()) {
+                self.event(at);
             }
-        }
-        let mut give = [NONE; PORTS];
-        for (output, beat) in given.iter_mut().enumerate() {
-            if phase.gives >> output & 1 == 1 {
-                give[output] = *beat;
-                *beat += 1;
-            }
-        }
-        reading.phase(at, give, frees);
-    }
-    reading.flush();
-    let (begin, end) = (reading.phases[first..].first(), reading.phases.last());
-    let (begin, end) = (begin.copied().unwrap_or(0), end.copied().unwrap_or(0));
-    Frame {
-        span: u64::from(end - begin),
-        last_after: last.saturating_sub(end),
-        freed: reading.freed,
-        least_depth: least_depth.map(|depth| depth as u64),
-    }
-}
-
-impl Reading<'_> {
-    fn phase(&mut self, at: u32, give: [u32; PORTS], frees: [u32; PORTS]) {
-        let gives = give != [NONE; PORTS];
-        let some = frees != [NONE; PORTS];
-        let begun = self.events.len() > self.first;
-        if gives || !begun || (some && !self.pending.is_empty()) {
-            self.event(at, give);
-        }
-        for (freed, place) in self.freed.iter_mut().zip(frees).filter(|(_, place)| *place != NONE) {
             let by = self.events.len() as u32 - 1;
-            freed.push(Freed { place, by, after: at - self.phases[by as usize] });
+            for take in &phase.takes {
+                let (input, count) = (usize::from(take.input), take.free as usize);
+                free[input] += i64::from(take.free);
+                let places = &mut self.frame.freed[input];
+                places.by.extend(std::iter::repeat_n(by, count));
+                places.after.extend(std::iter::repeat_n(at - self.phases[by as usize], count));
+            }
+            for (output, given_by) in self.frame.given_by.iter_mut().enumerate() {
+                if phase.gives >> output & 1 == 1 {
+                    given_by.push(by);
+                }
+            }
+        }
+        // Needs behind the last event get one of their own.
+        if let Some(&(_, at)) = self.pending.last() {
+            self.event(at);
+        }
+        let (begin, end) = (self.phases[self.first..].first(), self.phases.last());
+        let (begin, end) = (begin.copied().unwrap_or(0), end.copied().unwrap_or(0));
+        Frame {
+            span: u64::from(end - begin),
+            last_after: last.saturating_sub(end),
+            least_depth: least_depth.map(|depth| depth as u64),
+            ..std::mem::take(&mut self.frame)
         }
     }
 
     /// An event in phase `at`, which takes over what is pending.
-    fn event(&mut self, at: u32, give: [u32; PORTS]) {
+    fn event(&mut self, at: u32) {
         let before = if self.events.len() > self.first { self.phases.last().copied() } else { None };
         let needs = self.needs.len() as u32;
-        self.needs.extend(self.pending.drain(..).map(|(need, phase)| Need { lead: at - phase, ..need }));
-        self.events.push(Event { actor: self.actor, gap: at - before.unwrap_or(0), needs, give });
+        let led = |(need, phase): (Need, u32)| Need::new(need.input(), need.by, at - phase);
+        self.needs.extend(self.pending.drain(..).map(led));
+        self.events.push(Event { gap: at - before.unwrap_or(0), needs });
         self.phases.push(at);
-    }
-
-    /// Needs behind the last event get one of their own.
-    fn flush(&mut self) {
-        if let Some(&(_, at)) = self.pending.last() {
-            self.event(at, [NONE; PORTS]);
-        }
     }
 }
 
-/// Drops the needs of events for which later beats of the same channel are enough; `given` tells the phase in which
-/// the writer of an input gives a beat.
-pub(super) fn drop_implied(
-    events: &mut [Event],
-    needs: &mut Vec<Need>,
-    given: impl Fn(&Event, &Need) -> u32,
-) {
-    let mut kept = Vec::with_capacity(needs.len());
-    for i in 0..events.len() {
-        let end = events.get(i + 1).map_or(needs.len(), |next| next.needs as usize);
-        let event = &mut events[i];
-        let all = event.needs as usize..end;
-        event.needs = kept.len() as u32;
-        let begin = kept.len();
-        let mut last: [Option<(u32, u32)>; PORTS] = [None; PORTS];
-        for need in needs[all].iter().rev() {
-            let at = given(event, need);
-            let later = &mut last[need.input as usize];
-            if later.is_none_or(|(later, lead)| later - at < need.lead - lead) {
-                *later = Some((at, need.lead));
-                kept.push(*need);
-            }
+/// The needs of an event that are not implied by its others, the last first. A later beat of a channel implies an
+/// earlier one where the writer takes no shorter from one to the other; `phase` tells in which phase of the frame it
+/// gives each.
+pub(super) fn implied(needs: &[Need], phase: impl Fn(u32) -> u32, kept: &mut Vec<Need>) {
+    kept.clear();
+    let mut last: [Option<(u32, u32)>; PORTS] = [None; PORTS];
+    for need in needs.iter().rev() {
+        let (at, lead) = (phase(need.by), need.lead());
+        let later = &mut last[need.input()];
+        if later.is_none_or(|(later, later_lead)| later - at < lead - later_lead) {
+            *later = Some((at, lead));
+            kept.push(*need);
         }
-        kept[begin..].reverse();
     }
-    *needs = kept;
 }

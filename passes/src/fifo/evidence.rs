@@ -52,8 +52,7 @@ fn link(timed: &Timed, event: u32, cause: u32) -> Option<Link> {
         let written = waiter.outputs.iter().flatten().copied();
         let frees = |&channel: &usize| {
             let of_holder = |r: &&TimedReader| timed.actors[r.actor].id == holder.id;
-            let runs = timed.channels[channel].readers.iter().filter(of_holder).map(|r| &r.runs);
-            runs.into_iter().any(|runs| runs.binary_search_by_key(&cause, |run| run.by).is_ok())
+            timed.channels[channel].readers.iter().filter(of_holder).any(|r| r.is_freed_by(cause))
         };
         written.into_iter().find(frees).map(|channel| (channel, true))
     };

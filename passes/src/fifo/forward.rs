@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::timed::{Event, NONE, RELEASE, Timed, TimedActor};
+use super::timed::{Event, PORTS, RELEASE, Timed, TimedActor};
 
 /// What an actor waits for when a stream hangs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +31,14 @@ pub(super) struct Forward<'a> {
     frame: u64,
     /// Start times of the newest frames, the newest last.
     frames: VecDeque<Vec<i64>>,
-    /// Frames that are kept at the least.
+    /// Frames that are kept: as many as the recurrence looks back, or all that are run.
     keep: usize,
     /// The frame under way.
     now: Vec<i64>,
     /// Next event of each actor.
     next: Vec<u32>,
+    /// Next beat of each actor's outputs.
+    beat: Vec<[u32; PORTS]>,
 }
 
 impl<'a> Forward<'a> {
@@ -47,9 +49,10 @@ impl<'a> Forward<'a> {
             depth,
             frame: 0,
             frames: VecDeque::new(),
-            keep: keep.max(reach(timed, depth) as usize),
+            keep,
             now: vec![0; timed.events.len()],
             next: vec![0; timed.actors.len()],
+            beat: vec![[0; PORTS]; timed.actors.len()],
         }
     }
 
@@ -69,20 +72,26 @@ impl<'a> Forward<'a> {
         for (next, a) in self.next.iter_mut().zip(&timed.actors) {
             *next = a.first;
         }
-        loop {
-            let (mut moved, mut behind) = (false, false);
-            for &actor in &timed.order {
-                let begin = self.next[actor];
-                while self.next[actor] < timed.actors[actor].end && self.step(actor).is_ok() {}
-                moved |= self.next[actor] > begin;
-                behind |= self.next[actor] < timed.actors[actor].end;
+        self.beat.fill([0; PORTS]);
+        // Actors that may be able to go on: those whose neighbours have.
+        let mut ready: VecDeque<usize> = timed.order.iter().copied().collect();
+        let mut is_ready = vec![true; timed.actors.len()];
+        while let Some(actor) = ready.pop_front() {
+            is_ready[actor] = false;
+            let begin = self.next[actor];
+            while self.next[actor] < timed.actors[actor].end && self.step(actor).is_ok() {}
+            if self.next[actor] > begin {
+                for near in timed.neighbours(actor).filter(|&near| near != actor) {
+                    if self.next[near] < timed.actors[near].end
+                        && !std::mem::replace(&mut is_ready[near], true)
+                    {
+                        ready.push_back(near);
+                    }
+                }
             }
-            if !behind {
-                break;
-            }
-            if !moved {
-                return Err(self.hang());
-            }
+        }
+        if timed.actors.iter().zip(&self.next).any(|(a, &next)| next < a.end) {
+            return Err(self.hang());
         }
         let room = if self.frames.len() >= self.keep { self.frames.pop_front() } else { None };
         let room = room.unwrap_or_else(|| vec![0; timed.events.len()]);
@@ -106,18 +115,22 @@ impl<'a> Forward<'a> {
         let id = self.next[actor];
         let event = &timed.events[id as usize];
         let mut at = self.own(a, id, event);
-        for (channel, by, clocks) in timed.needs(id) {
+        for (channel, by, clocks) in timed.needs_of(a, id) {
             if by >= self.next[timed.channels[channel].writer] {
                 return Err(Wait::Beat(channel));
             }
             at = at.max(self.now[by as usize] + clocks);
         }
-        for (output, &beat) in event.give.iter().enumerate() {
-            if beat != NONE {
-                for &channel in &a.outputs[output] {
+        for (output, channels) in a.outputs.iter().enumerate() {
+            let beat = self.beat[actor][output];
+            if timed.gives(channels, beat, id) {
+                for &channel in channels {
                     at = at.max(self.credit(channel, i64::from(beat))?);
                 }
             }
+        }
+        for (output, channels) in a.outputs.iter().enumerate() {
+            self.beat[actor][output] += u32::from(timed.gives(channels, self.beat[actor][output], id));
         }
         self.now[id as usize] = at;
         self.next[actor] = id + 1;

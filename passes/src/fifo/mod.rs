@@ -3,7 +3,8 @@
 //! - [`timed`]: the stream laid out as [`events`]; [`rules`]: which of them wait for which.
 //! - [`forward`]: the recurrence: start times, frame by frame, and hangs.
 //! - [`steady`]: from reset on: interval, latency, peaks.
-//! - [`periodic`]: schedules that repeat; whether a depth is enough; [`spread`]: how a change of times spreads.
+//! - [`periodic`]: schedules that repeat; whether a depth is enough; [`spread`]: how a change of times spreads, in
+//!   the order of [`queue`].
 //! - [`search`]: the least depths; [`running`]: the least with which the stream runs at all.
 //! - [`evidence`]: who waits for whom.
 //!
@@ -13,6 +14,7 @@ mod events;
 mod evidence;
 mod forward;
 mod periodic;
+mod queue;
 mod rules;
 mod running;
 mod search;
@@ -22,13 +24,17 @@ mod timed;
 
 pub use evidence::Link;
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::stream::{Kind, Stream};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::design::{Options, StreamDesign};
 use crate::pass::{Function, Pass, Property};
-use forward::Forward;
+use forward::{Forward, reach};
 use periodic::{Periodic, occupied, paced};
 use search::Known;
 use steady::Steady;
@@ -41,7 +47,12 @@ pub(crate) const PASS: Pass = Pass::on_stream("fifo", "exact depth of every chan
     .function(Function::Same);
 
 fn run(design: &mut StreamDesign, options: &Options) -> Result<(), Diagnostics> {
-    design.sizing = Some(size(&mut design.stream, &options.fifo)?);
+    let laid_out = match &design.laid_out {
+        Some(laid_out) => Arc::clone(laid_out),
+        None => Arc::new(LaidOut::new(&design.stream)),
+    };
+    design.sizing = Some(size_laid_out(&mut design.stream, &laid_out, &options.fifo)?);
+    design.laid_out = Some(laid_out);
     Ok(())
 }
 
@@ -85,14 +96,40 @@ impl std::str::FromStr for Mode {
 }
 
 /// How much is spent on proofs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+///
+/// Never measured in time, so that results never hang on the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
     /// Depths that a paced schedule occupies: enough, not the least.
     Fast,
-    /// The least depths, proven within a budget of events (not of time, so that results never hang on the machine);
-    /// streams with millions of events get what a paced schedule occupies.
-    #[default]
+    /// The least depths, each proven.
     Full,
+    /// Full where the events near each channel (those of its ends and of the actors next to them) are at most so
+    /// many in sum, else fast. The search visits each of them 6 to 8 times in the networks measured.
+    Within(u64),
+}
+
+impl Effort {
+    /// Of a design that is asked for: a few seconds at the most.
+    pub const DESIGN: Effort = Effort::Within(20_000_000);
+
+    /// Of a design that is made only to be compared with: a tenth of that.
+    pub const COMPARED: Effort = Effort::Within(2_000_000);
+
+    /// Whether depths are searched, and the events that the search may visit.
+    fn budget(self, timed: &Timed) -> Option<u64> {
+        match self {
+            Effort::Fast => None,
+            Effort::Full => Some(u64::MAX),
+            Effort::Within(most) => (timed.events_near_channels() <= most).then_some(VISITS),
+        }
+    }
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Effort::DESIGN
+    }
 }
 
 /// How channels are sized.
@@ -104,16 +141,13 @@ pub struct FifoOptions {
     pub effort: Effort,
 }
 
-/// Events that a search may visit: a second or three.
-const BUDGET: u64 = 100_000_000;
-
-/// Events of a stream beyond which a search is not begun: the budget would end it among the first channels.
-const LARGE: usize = 2_000_000;
+/// Events that a search may visit where its effort is not said: what is not proven by then stays as it is.
+const VISITS: u64 = 400_000_000;
 
 /// Frames that a stream is run to see it settle, where its interval is asked for.
 const SETTLE_FRAMES: u64 = 100;
 
-/// Frames that a sized stream is run to see how full channels get whose depth is not proven.
+/// Frames that a sized stream is run to see how full channels get whose depth is not proven; a large one only once.
 const PEAK_FRAMES: u64 = 2;
 
 /// What is known of one depth.
@@ -207,33 +241,64 @@ impl Timing {
 /// # Errors
 /// A stream that is too large for the recurrence, or (a fault of nonresc) misses its interval after sizing.
 pub fn size(stream: &mut Stream, options: &FifoOptions) -> Result<Sizing, Diagnostics> {
-    let timed = Timed::new(stream);
-    let interval = timed.bottleneck();
+    size_laid_out(stream, &LaidOut::new(stream), options)
+}
+
+/// What all ways to size a folded stream have in common; no depth has a part in it.
+#[derive(Debug)]
+pub(crate) struct LaidOut {
+    timed: Timed,
+    interval: u64,
+    /// The paced schedule.
+    paced: Vec<i64>,
+    /// Words of each channel that it occupies.
+    occupied: Vec<u64>,
+}
+
+impl LaidOut {
+    fn new(stream: &Stream) -> Self {
+        let timed = Timed::new(stream);
+        let interval = timed.bottleneck();
+        let paced = paced(&timed, interval);
+        let channels = (0..timed.channels.len()).into_par_iter();
+        let of = |channel| occupied(&timed, interval as i64, channel, |event| paced[event as usize]);
+        let occupied = channels.map(of).collect();
+        LaidOut { timed, interval, paced, occupied }
+    }
+}
+
+fn size_laid_out(
+    stream: &mut Stream,
+    laid_out: &LaidOut,
+    options: &FifoOptions,
+) -> Result<Sizing, Diagnostics> {
+    let LaidOut { timed, interval, paced, occupied } = laid_out;
+    let interval = *interval;
     let channels = timed.channels.len();
-    let mut start = paced(&timed, interval);
+    let mut start = Cow::Borrowed(&paced[..]);
     let mut chosen = vec![false; channels];
-    let mut depths = Vec::with_capacity(channels);
+    let mut depths = occupied.clone();
     for (i, c) in timed.channels.iter().enumerate() {
         let skip = stream.channel(c.id).skip.is_some();
         chosen[i] = options.mode == Mode::AllWholeFrame || (options.mode == Mode::WholeFrame && skip);
-        let occupied = occupied(&timed, interval as i64, i, |event| start[event as usize]);
-        depths.push(if chosen[i] { occupied.max(u64::from(c.beats)) } else { occupied });
+        if chosen[i] {
+            depths[i] = depths[i].max(u64::from(c.beats));
+        }
     }
     let fault = |why: String| {
         Diagnostic::new("fifo/interval", "the sized stream", why, "report this as a fault of nonresc")
     };
     let mut known = vec![Known::Enough; channels];
-    if options.effort == Effort::Full
-        && timed.events.len() <= LARGE
+    if let Some(budget) = options.effort.budget(timed)
         && chosen.contains(&false)
-        && let Some(mut periodic) = Periodic::new(&timed, interval, &start, &depths)
+        && let Some(mut periodic) = Periodic::new(timed, interval, &start, &depths)
     {
         let free: Vec<bool> = chosen.iter().map(|chosen| !chosen).collect();
-        known = search::shorten(&timed, &mut periodic, &free, BUDGET);
+        known = search::shorten(timed, &mut periodic, &free, budget);
         if !periodic.keeps_rules() {
             return Err(fault(format!("its schedule does not repeat every {interval} clocks")).into());
         }
-        (0..).zip(&mut start).for_each(|(event, at)| *at = periodic.start(event));
+        (0..).zip(start.to_mut()).for_each(|(event, at)| *at = periodic.start(event));
         (0..).zip(&mut depths).for_each(|(channel, depth)| *depth = periodic.depth(channel));
     }
     for (c, &depth) in timed.channels.iter().zip(&depths) {
@@ -241,7 +306,10 @@ pub fn size(stream: &mut Stream, options: &FifoOptions) -> Result<Sizing, Diagno
     }
     // The schedule proves that no frame takes longer, the slowest actor's phases that none takes less.
     let proven = known.iter().zip(&chosen).all(|(known, chosen)| *chosen || *known != Known::Enough);
-    let mut timing = run_timed(stream, &timed, &depths, if proven { 1 } else { PEAK_FRAMES })?;
+    // Nobody asks how full the channels of a baseline get.
+    let one = proven || options.mode != Mode::Exact || timed.events.len() > steady::LARGE;
+    let frames = if one { 1 } else { PEAK_FRAMES };
+    let mut timing = run_timed(stream, timed, &depths, frames)?;
     if timing.settled_after.is_none() {
         (timing.interval_clocks, timing.interval_frames) = (interval, 1);
     }
@@ -254,19 +322,23 @@ pub fn size(stream: &mut Stream, options: &FifoOptions) -> Result<Sizing, Diagno
             *peak = depth;
         }
     }
-    let least = |i| running::least_running(&timed, interval, |event| start[event as usize], &depths, i);
+    let start = &start[..];
+    let least = |i| running::least_running(timed, interval, |event| start[event as usize], &depths, i);
+    let is_skip =
+        |i: usize| stream.channel(timed.channels[i].id).skip.is_some() && options.mode == Mode::Exact;
+    let least: Vec<Option<u64>> =
+        (0..channels).into_par_iter().map(|i| is_skip(i).then(|| least(i))).collect();
     let depth = |(i, known): (usize, Known)| {
         let id = timed.channels[i].id;
-        let skip = stream.channel(id).skip.is_some() && options.mode == Mode::Exact;
         Depth {
             channel: id,
             words: depths[i],
             peak_words: timing.peak_words[i],
-            least_running_words: skip.then(|| least(i)),
+            least_running_words: least[i],
             evidence: match known {
                 _ if chosen[i] => Evidence::Chosen,
                 Known::Hangs => Evidence::ReaderHangs,
-                Known::Slower(cycle) => Evidence::Cycle(evidence::links(&timed, &cycle)),
+                Known::Slower(cycle) => Evidence::Cycle(evidence::links(timed, &cycle)),
                 Known::Single => Evidence::Single,
                 Known::Enough => Evidence::Feasible,
             },
@@ -304,7 +376,7 @@ pub type Starts = Vec<(u64, u64)>;
 pub fn start_times(stream: &Stream, frames: usize) -> Result<Vec<(ActorId, Starts)>, Diagnostics> {
     let timed = Timed::new(stream);
     let depths = depths(stream, &timed)?;
-    let mut forward = Forward::from_reset(&timed, &depths, 1);
+    let mut forward = Forward::from_reset(&timed, &depths, reach(&timed, &depths) as usize);
     let mut starts: Vec<(ActorId, Starts)> = timed.actors.iter().map(|a| (a.id, Vec::new())).collect();
     for _ in 0..frames {
         forward.run_frame().map_err(|hang| evidence::hang(stream, &timed, &hang))?;

@@ -3,9 +3,15 @@
 //! A stream reaches interval T exactly where start times exist that repeat every T clocks and keep every rule of
 //! the timing contract (Baccelli et al., Synchronization and Linearity, 1992: the interval is the largest mean
 //! weight of a cycle of rules). To try one channel with fewer places, its rules are changed and the known schedule
-//! is mended, in both ways at once: whichever ends first says whether it can be.
+//! is mended, in both ways at once: whichever ends first says whether it can be. Either way takes turns of as many
+//! visits, and both end their turn before either's outcome is looked at, so that two threads change nothing.
+//!
+//! An outcome holds in whatever order events are visited: a schedule is one because it keeps every rule, a cycle
+//! forbids one because its rules add up to more clocks than its frames have. So order is free to be chosen for
+//! speed: one broken rule alone first, and what is [near by](super::queue) before the rest.
 
-use super::rules::{LATEST, Rules};
+use super::queue::Near;
+use super::rules::{LATEST, Rules, Side};
 use super::spread::{Progress, Spread};
 use super::timed::{RELEASE, Timed};
 
@@ -20,8 +26,13 @@ pub(super) enum Probe {
     Undecided,
 }
 
-/// Events that a spread visits before the other has its turn.
-const TURN: usize = 256;
+/// Events that a spread visits before the other has its turn, at first and at the most; long turns are taken at
+/// once, in two threads.
+const FIRST_TURN: usize = 256;
+const LONG_TURN: usize = 1 << 13;
+
+/// So many broken rules are all mended at once.
+const FEW: usize = 1 << 15;
 
 /// Start times that repeat every `interval` clocks, and the depths that let them.
 pub(super) struct Periodic<'a> {
@@ -34,8 +45,10 @@ pub(super) struct Periodic<'a> {
     sooner: Spread,
     /// Places of each channel.
     depth: Vec<u64>,
-    /// Rules that a probe begins with: who frees, who gives, the clocks between them.
-    broken: Vec<(u32, u32, i32)>,
+    /// How far actors are from the channel that is tried.
+    near: Near<'a>,
+    /// Rules that a probe begins with.
+    broken: Vec<Broken>,
     /// Events visited in all probes.
     pub(super) visited: u64,
 }
@@ -53,6 +66,7 @@ impl<'a> Periodic<'a> {
             later: Spread::new(start.iter().map(|&at| at as i32)),
             sooner: Spread::new(start.iter().map(|&at| -at as i32)),
             depth: depth.to_vec(),
+            near: Near::new(timed),
             broken: Vec::new(),
             visited: 0,
         })
@@ -85,44 +99,42 @@ impl<'a> Periodic<'a> {
     /// Tries a channel with fewer places than it has, visiting about `budget` events at the most. The schedule and
     /// the depth change only where it is enough.
     pub(super) fn probe(&mut self, channel: usize, depth: u64, budget: u64) -> Probe {
+        self.near.count_from(channel);
         let mut broken = std::mem::take(&mut self.broken);
         self.rules.set_depth(channel, depth, |freeing, giving, clocks| {
             if self.later.at(freeing) + clocks > self.later.at(giving) {
                 broken.push((freeing, giving, clocks));
             }
         });
-        // What was asked last is visited first: that which others follow from.
-        for &(freeing, giving, clocks) in &broken {
-            self.sooner.ask(freeing, giving, self.sooner.at(giving) + clocks);
-        }
-        for (freeing, giving, clocks) in broken.drain(..).rev() {
-            self.later.ask(giving, freeing, self.later.at(freeing) + clocks);
-        }
-        self.broken = broken;
-        let mut visits = 0;
-        let mut pulls = true;
+        let (mut visits, mut turn, mut pulls) = (0, FIRST_TURN, true);
+        let mut pull = Mending { broken: &broken, backwards: true, asked: Asked::Nothing };
+        let mut push = Mending { broken: &broken, backwards: false, asked: Asked::Nothing };
         let probe = loop {
             if visits > budget {
                 break Probe::Undecided;
             }
-            if pulls {
-                visits += TURN as u64;
-                match self.sooner.run(&self.rules.awaited, TURN) {
-                    Progress::Under => {}
-                    // There is a way; that of the later starts keeps the schedule an early one.
-                    Progress::Settled | Progress::Lost => pulls = false,
-                    Progress::Cycle(mut cycle) => {
-                        cycle.reverse();
-                        break Probe::TooShort(cycle);
-                    }
+            let both = if pulls { 2 } else { 1 };
+            visits += both * turn as u64;
+            let (sooner, later) = (&mut self.sooner, &mut self.later);
+            let mut pulled = || pull.run(sooner, &self.rules.awaited, &self.near, turn);
+            let mut pushed = || push.run(later, &self.rules.waiting, &self.near, turn);
+            let (pulled, pushed) = match pulls {
+                true if turn == LONG_TURN => rayon::join(pulled, pushed),
+                true => (pulled(), pushed()),
+                false => (Progress::Under, pushed()),
+            };
+            turn = (2 * turn).min(LONG_TURN);
+            match (pulled, pushed) {
+                (Progress::Cycle(mut cycle), _) => {
+                    cycle.reverse();
+                    break Probe::TooShort(cycle);
                 }
-            }
-            visits += TURN as u64;
-            match self.later.run(&self.rules.waiting, TURN) {
-                Progress::Under => {}
-                Progress::Settled => break Probe::Enough,
-                Progress::Cycle(cycle) => break Probe::TooShort(cycle),
-                Progress::Lost => break Probe::Undecided,
+                (_, Progress::Cycle(cycle)) => break Probe::TooShort(cycle),
+                // There is a way; that of the later starts keeps the schedule an early one.
+                (_, Progress::Settled) => break Probe::Enough,
+                (_, Progress::Lost) => break Probe::Undecided,
+                (Progress::Settled | Progress::Lost, Progress::Under) => pulls = false,
+                (Progress::Under, Progress::Under) => {}
             }
         };
         if probe == Probe::Enough {
@@ -133,8 +145,67 @@ impl<'a> Periodic<'a> {
         }
         self.later.forget();
         self.sooner.forget();
+        broken.clear();
+        self.broken = broken;
         self.visited += visits;
         probe
+    }
+}
+
+/// A broken rule: who frees, who gives, the clocks between them.
+type Broken = (u32, u32, i32);
+
+/// Which broken rules a spread has been asked to mend.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Nothing,
+    /// The one that is missed by most clocks: mostly a cycle can be reached from any.
+    Worst,
+    All,
+}
+
+/// The mending of broken rules in one of the two ways.
+struct Mending<'a> {
+    broken: &'a [Broken],
+    /// Whether freeing events start sooner (else giving ones later).
+    backwards: bool,
+    asked: Asked,
+}
+
+impl Mending<'_> {
+    /// Visits about so many events.
+    fn run(&mut self, spread: &mut Spread, side: &Side, near: &Near<'_>, visits: usize) -> Progress {
+        loop {
+            match spread.run(side, near, visits) {
+                Progress::Settled if self.asked != Asked::All => self.ask_more(spread, near),
+                progress => return progress,
+            }
+        }
+    }
+
+    fn ask_more(&mut self, spread: &mut Spread, near: &Near<'_>) {
+        let backwards = self.backwards;
+        let turned = |&(freeing, giving, clocks): &Broken| match backwards {
+            true => (giving, freeing, clocks),
+            false => (freeing, giving, clocks),
+        };
+        let ask = |rule: &Broken, spread: &mut Spread| {
+            let (mover, event, clocks) = turned(rule);
+            spread.ask(event, mover, spread.moved(mover) + clocks, near);
+        };
+        if self.asked == Asked::Nothing && self.broken.len() > FEW {
+            self.asked = Asked::Worst;
+            let missed = |rule: &&Broken| {
+                let (mover, event, clocks) = turned(rule);
+                spread.at(mover) + clocks - spread.at(event)
+            };
+            if let Some(worst) = self.broken.iter().max_by_key(missed) {
+                ask(worst, spread);
+            }
+        } else {
+            self.asked = Asked::All;
+            self.broken.iter().for_each(|rule| ask(rule, spread));
+        }
     }
 }
 
@@ -163,7 +234,7 @@ fn earliest(timed: &Timed, interval: i64, actor: usize, start: &mut [i64]) {
             if k > 0 || pass == 0 {
                 at += i64::from(event.gap);
             }
-            for (_, by, clocks) in timed.needs(id) {
+            for (_, by, clocks) in timed.needs_of(a, id) {
                 at = at.max(start[by as usize] + clocks);
             }
             if spread {

@@ -71,7 +71,7 @@ pub(super) struct Rules<'a> {
 impl<'a> Rules<'a> {
     pub(super) fn new(timed: &'a Timed, interval: i64, depth: &[u64]) -> Self {
         let places = |c: &TimedChannel| Places {
-            freeing: c.readers.iter().flat_map(|r| &r.runs).map(|run| (*run, 0)).collect(),
+            freeing: c.readers.iter().flat_map(|r| r.runs()).map(|run| (run, 0)).collect(),
             giving: vec![0; c.beats as usize * c.readers.len()],
         };
         let (waiting, awaited) = count(timed);
@@ -103,7 +103,7 @@ impl<'a> Rules<'a> {
                     true => both(event, event - 1, i64::from(timed.events[event as usize].gap)),
                     false => both(event, a.end - 1, i64::from(a.wrap) - self.interval),
                 }
-                timed.needs(event).for_each(|(_, by, clocks)| both(event, by, clocks));
+                timed.needs_of(a, event).for_each(|(_, by, clocks)| both(event, by, clocks));
             }
         }
         for (c, places) in timed.channels.iter().zip(&mut self.places) {
@@ -159,14 +159,16 @@ impl<'a> Rules<'a> {
 fn count(timed: &Timed) -> (Vec<u32>, Vec<u32>) {
     let mut waiting = vec![1; timed.events.len()];
     let mut awaited = waiting.clone();
-    for event in 0..timed.events.len() as u32 {
-        for (_, by, _) in timed.needs(event) {
-            waiting[by as usize] += 1;
-            awaited[event as usize] += 1;
+    for a in &timed.actors {
+        for event in a.first..a.end {
+            for (_, by, _) in timed.needs_of(a, event) {
+                waiting[by as usize] += 1;
+                awaited[event as usize] += 1;
+            }
         }
     }
     for c in &timed.channels {
-        c.readers.iter().flat_map(|r| &r.runs).for_each(|run| waiting[run.by as usize] += 1);
+        c.readers.iter().flat_map(|r| r.runs()).for_each(|run| waiting[run.by as usize] += 1);
         c.given_by.iter().for_each(|&by| awaited[by as usize] += c.readers.len() as u32);
     }
     (waiting, awaited)

@@ -5,7 +5,7 @@
 //! What must come before an event is found backwards along the rules, with a schedule that keeps them as a guide:
 //! what is no later in it than a beat that is known to be needed cannot need a later beat.
 
-use super::timed::{NONE, Timed};
+use super::timed::{PORTS, Timed, TimedActor};
 
 /// The least depth of a channel with which the stream runs at all, all other depths given. `start` are times that
 /// repeat every `interval` clocks and keep all rules with these depths.
@@ -76,7 +76,7 @@ impl<'a, S: Fn(u32) -> i64> Needed<'a, S> {
     fn expand(&mut self, last: Instance) {
         self.stack.push(last);
         while let Some(last) = self.stack.pop() {
-            let actor = self.timed.events[last.event as usize].actor as usize;
+            let actor = self.timed.actor_index(last.event);
             if actor == self.timed.channels[self.channel].writer {
                 self.give(last);
             } else {
@@ -107,27 +107,45 @@ impl<'a, S: Fn(u32) -> i64> Needed<'a, S> {
             return;
         }
         self.known[actor] = number(last);
+        let mut given = self.given_until(a, i.event);
         while number(i) > known && self.at(i) > self.at {
-            self.push_awaited(i);
+            self.push_awaited(a, i, &mut given);
             i = match i.event > a.first {
                 true => Instance { event: i.event - 1, ..i },
-                false => Instance { event: a.end - 1, frame: i.frame - 1 },
+                false => {
+                    given = self.given_until(a, a.end - 1);
+                    Instance { event: a.end - 1, frame: i.frame - 1 }
+                }
             };
         }
     }
 
-    /// Notes what an event of another actor waits for.
-    fn push_awaited(&mut self, i: Instance) {
+    /// For each output of an actor, the beats that are given in a frame by the end of an event.
+    fn given_until(&self, a: &TimedActor, event: u32) -> [usize; PORTS] {
+        let mut given = [0; PORTS];
+        for (given, channels) in given.iter_mut().zip(&a.outputs) {
+            let by = channels.first().map(|&channel| &self.timed.channels[channel].given_by);
+            *given = by.map_or(0, |by| by.partition_point(|&by| by <= event));
+        }
+        given
+    }
+
+    /// Notes what an event of another actor waits for. `given` are the beats given by its end, and behind it those
+    /// given before it.
+    fn push_awaited(&mut self, a: &TimedActor, i: Instance, given: &mut [usize; PORTS]) {
         let timed = self.timed;
-        let event = &timed.events[i.event as usize];
-        let a = &timed.actors[event.actor as usize];
-        for (_, by, _) in timed.needs(i.event) {
+        for (_, by, _) in timed.needs_of(a, i.event) {
             self.push(by, i.frame);
         }
-        for (channels, beat) in a.outputs.iter().zip(event.give).filter(|(_, beat)| *beat != NONE) {
+        for (channels, given) in a.outputs.iter().zip(given) {
+            let Some(beat) = given.checked_sub(1).filter(|&beat| timed.gives(channels, beat as u32, i.event))
+            else {
+                continue;
+            };
+            *given = beat;
             for &channel in channels {
                 let c = &timed.channels[channel];
-                let place = i64::from(beat) - self.depth[channel] as i64;
+                let place = beat as i64 - self.depth[channel] as i64;
                 let (frame, place) = (place.div_euclid(c.beats.into()), place.rem_euclid(c.beats.into()));
                 for r in &c.readers {
                     let ahead = i64::from(place < i64::from(r.head));
@@ -139,7 +157,7 @@ impl<'a, S: Fn(u32) -> i64> Needed<'a, S> {
 
     fn push(&mut self, event: u32, frame: i64) {
         let i = Instance { event, frame };
-        if self.inside[self.timed.events[event as usize].actor as usize] && self.at(i) > self.at {
+        if self.inside[self.timed.actor_index(event)] && self.at(i) > self.at {
             self.stack.push(i);
         }
     }
@@ -151,13 +169,9 @@ fn inside(timed: &Timed, from: usize, to: usize) -> Vec<bool> {
     (inside[from], inside[to]) = (true, true);
     let mut stack = vec![from];
     while let Some(actor) = stack.pop() {
-        let a = &timed.actors[actor];
-        let channels = a.inputs.iter().map(|input| input.0).chain(a.outputs.iter().flatten().copied());
-        for c in channels.map(|channel| &timed.channels[channel]) {
-            for near in std::iter::once(c.writer).chain(c.readers.iter().map(|r| r.actor)) {
-                if !std::mem::replace(&mut inside[near], true) {
-                    stack.push(near);
-                }
+        for near in timed.neighbours(actor) {
+            if !std::mem::replace(&mut inside[near], true) {
+                stack.push(near);
             }
         }
     }

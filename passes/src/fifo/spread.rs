@@ -5,11 +5,13 @@
 //! in two ways: the giving events start later, and push those that wait for them; or the freeing events start
 //! sooner, and pull those that they wait for. Slack takes up what it can on the way. Events are visited in the order
 //! of how far they move, the farthest first, so that seldom one is visited twice (after Cotton and Maler, Fast and
-//! Flexible Difference Constraint Propagation for DPLL(T), SAT 2006). An event that moves because it moved lies on a
-//! cycle of rules that nothing can keep. Pushing mostly ends soon where there is a way, pulling where there is none.
+//! Flexible Difference Constraint Propagation for DPLL(T), SAT 2006), those [near by](super::queue) before others.
+//! An event that moves because it moved lies on a cycle of rules that nothing can keep. Pushing mostly ends soon
+//! where there is a way, pulling where there is none.
 //!
 //! Times here run in the spread's own way, so that both ways are one algorithm: later is more.
 
+use super::queue::{Near, Queue};
 use super::rules::{LATEST, Side};
 
 /// How far a spread has come.
@@ -32,9 +34,6 @@ struct Moving {
     by: i32,
 }
 
-/// Queues; events that move farther than this share the last.
-const QUEUES: usize = 1 << 12;
-
 /// Events that are moved again before their movers are looked at, at the least.
 const PATIENCE: usize = 64;
 
@@ -45,10 +44,8 @@ pub(super) struct Spread {
     mover: Vec<u32>,
     /// Events that move.
     touched: Vec<u32>,
-    /// Events to visit, by how far they move.
-    queues: Vec<Vec<u32>>,
-    /// No queue above this one holds anything.
-    top: usize,
+    /// Events to visit.
+    queue: Queue,
     /// For each event the last walk along movers that passed it.
     walked: Vec<u32>,
     walk: u32,
@@ -64,8 +61,7 @@ impl Spread {
         Spread {
             mover: vec![0; events.len()],
             touched: Vec::new(),
-            queues: vec![Vec::new(); QUEUES],
-            top: 0,
+            queue: Queue::new(),
             walked: vec![0; events.len()],
             walk: 0,
             patience: PATIENCE,
@@ -80,9 +76,16 @@ impl Spread {
         self.events[event as usize].at
     }
 
+    /// The time of an event as it is moved so far.
+    #[inline]
+    pub(super) fn moved(&self, event: u32) -> i32 {
+        let moving = self.events[event as usize];
+        moving.at + moving.by
+    }
+
     /// Asks that `event` be at `at` at the earliest, for the sake of `mover`.
     #[inline]
-    pub(super) fn ask(&mut self, event: u32, mover: u32, at: i32) {
+    pub(super) fn ask(&mut self, event: u32, mover: u32, at: i32, near: &Near<'_>) {
         let moving = &mut self.events[event as usize];
         let by = at - moving.at;
         if by <= moving.by {
@@ -96,21 +99,22 @@ impl Spread {
         self.lost |= i64::from(at) > LATEST;
         moving.by = by;
         self.mover[event as usize] = mover;
-        let queue = queue(by);
-        self.queues[queue].push(event);
-        self.top = self.top.max(queue);
+        self.queue.push(event, by, near);
     }
 
     /// Visits so many events at the most; `side` has the rules that lead on from them.
-    pub(super) fn run(&mut self, side: &Side, visits: usize) -> Progress {
+    pub(super) fn run(&mut self, side: &Side, near: &Near<'_>, visits: usize) -> Progress {
         for _ in 0..visits {
-            let Some(event) = self.next() else { return Progress::Settled };
+            let events = &self.events;
+            let Some(event) = self.queue.pop(|event| events[event as usize].by) else {
+                return Progress::Settled;
+            };
             let Moving { at, by } = self.events[event as usize];
             if self.lost {
                 return Progress::Lost;
             }
             for &(next, clocks) in side.of(event) {
-                self.ask(next, event, at + by + clocks);
+                self.ask(next, event, at + by + clocks, near);
             }
             if self.patience == 0
                 && let Some(cycle) = self.cycle(event)
@@ -119,19 +123,6 @@ impl Spread {
             }
         }
         Progress::Under
-    }
-
-    fn next(&mut self) -> Option<u32> {
-        loop {
-            while self.queues[self.top].is_empty() {
-                self.top = self.top.checked_sub(1)?;
-            }
-            let event = self.queues[self.top].pop()?;
-            // Where it has been moved farther since, it has been visited.
-            if queue(self.events[event as usize].by) == self.top {
-                return Some(event);
-            }
-        }
     }
 
     /// Follows movers back until an event comes again.
@@ -177,13 +168,7 @@ impl Spread {
         for event in self.touched.drain(..) {
             self.events[event as usize].by = 0;
         }
-        for queue in &mut self.queues[..=self.top] {
-            queue.clear();
-        }
-        (self.top, self.patience, self.lost) = (0, PATIENCE, false);
+        self.queue.clear();
+        (self.patience, self.lost) = (PATIENCE, false);
     }
-}
-
-fn queue(by: i32) -> usize {
-    (by as usize).min(QUEUES - 1)
 }

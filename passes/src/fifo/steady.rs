@@ -1,13 +1,15 @@
 //! What a stream with given depths does from reset on: its interval, its latency, how full its channels get.
 
 use super::forward::{Forward, Hang, reach};
-use super::timed::{RELEASE, Timed, TimedActor};
+use super::timed::{RELEASE, Timed, TimedActor, TimedChannel};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 /// Longest period in frames that is looked for; rates that are no whole number of clocks have such.
 const LONGEST_PERIOD: usize = 16;
 
-/// Events beyond which only a period of one frame is looked for, to save memory.
-const LARGE: usize = 1_000_000;
+/// Events beyond which only a period of one frame is looked for, to save memory, and only one frame is run to see how
+/// full channels get.
+pub(super) const LARGE: usize = 1_000_000;
 
 /// What the recurrence finds.
 #[derive(Clone, Debug)]
@@ -28,7 +30,7 @@ pub(super) struct Steady {
 pub(super) fn steady(timed: &Timed, depth: &[u64], most_frames: u64) -> Result<Steady, Hang> {
     let span = reach(timed, depth) as usize;
     let longest = if timed.events.len() > LARGE { 1 } else { LONGEST_PERIOD };
-    let mut forward = Forward::from_reset(timed, depth, span + longest);
+    let mut forward = Forward::from_reset(timed, depth, (span + longest).min(most_frames as usize));
     let mut peak = vec![0; timed.channels.len()];
     let mut first_frame = Vec::new();
     for frame in 0..most_frames {
@@ -67,31 +69,37 @@ fn growth(forward: &Forward<'_>, period: usize, span: usize) -> Option<i64> {
 /// Raises `peak` to the most places of each channel that are held as a beat of the newest frame is given.
 fn peaks(timed: &Timed, forward: &Forward<'_>, frame: u64, span: usize, peak: &mut [u64]) {
     let frame = frame as i64;
-    for (channel, c) in timed.channels.iter().enumerate() {
+    let of = |c: &TimedChannel| {
+        let mut most = 0;
         let beats = i64::from(c.beats);
         for r in &c.readers {
-            // Places are counted from the newest frame's first; those before the frames looked back are free.
-            let free_at = |place: i64| {
-                let (in_frame, of) = (place.rem_euclid(beats), place.div_euclid(beats));
-                let of = of - i64::from(in_frame < i64::from(r.head));
+            // When a place is free, its frame counted back from the newest one; those before all frames are free.
+            let free_at = |of: i64, place: usize| {
+                let of = of - i64::from(place < r.head as usize);
                 match of {
                     _ if of + frame < 0 => i64::MIN,
                     ..=0 => {
-                        let by = r.freed_by[in_frame as usize] as usize;
-                        let after = i64::from(r.freed_after[in_frame as usize]);
-                        forward.starts(-of as usize)[by] + after + RELEASE
+                        let after = i64::from(r.freed_after[place]);
+                        forward.starts(-of as usize)[r.freed_by[place] as usize] + after + RELEASE
                     }
                     _ => i64::MAX,
                 }
             };
-            let mut freed = -(span as i64).min(frame) * beats;
-            for (beat, &by) in c.given_by.iter().enumerate() {
+            // The first place that is not known to be free.
+            let (mut of, mut place) = (-(span as i64).min(frame), 0);
+            for (beat, &by) in (0..).zip(&c.given_by) {
                 let given = forward.starts(0)[by as usize];
-                while freed <= beat as i64 && free_at(freed) <= given {
-                    freed += 1;
+                while of * beats + place as i64 <= beat && free_at(of, place) <= given {
+                    place += 1;
+                    if place == c.beats as usize {
+                        (of, place) = (of + 1, 0);
+                    }
                 }
-                peak[channel] = peak[channel].max((beat as i64 + 1 - freed) as u64);
+                most = most.max((beat + 1 - (of * beats + place as i64)) as u64);
             }
         }
-    }
+        most
+    };
+    let now: Vec<u64> = timed.channels.par_iter().map(of).collect();
+    peak.iter_mut().zip(now).for_each(|(peak, now)| *peak = (*peak).max(now));
 }

@@ -4,13 +4,15 @@
 //! on (see [`events`](super::events)); the events of all actors have one numbering, each actor's in order. No depth
 //! and no start time is known here.
 
+use std::collections::BTreeSet;
+
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::stream::{PhaseList, Stream, phases, stages};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
-use super::events::{self, Freed, Need};
+use super::events::{self, Frame, Freed, Need, Places, Reading};
 
-/// No beat, no event.
+/// No event.
 pub(super) const NONE: u32 = u32::MAX;
 
 /// Inputs and outputs that an actor may have.
@@ -19,14 +21,10 @@ pub(super) const PORTS: usize = 2;
 /// A phase that time depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Event {
-    /// The actor, as an index.
-    pub(super) actor: u32,
     /// Clocks from the event before it, at the least; of the first event: from the frame's first phase.
     pub(super) gap: u32,
     /// The first of its needs; they end where those of the next event begin.
     pub(super) needs: u32,
-    /// For each output, the beat of the frame that is given.
-    pub(super) give: [u32; PORTS],
 }
 
 /// An actor's events and channels.
@@ -58,8 +56,6 @@ pub(super) struct TimedReader {
     /// For each place, the event that frees it, and how many clocks after its start.
     pub(super) freed_by: Vec<u32>,
     pub(super) freed_after: Vec<u32>,
-    /// Places that are freed at once, in the order of events.
-    pub(super) runs: Vec<Freed>,
     /// Places that are freed in the frame before their own.
     pub(super) head: u32,
     /// Least depth with which the reader cannot hang by itself.
@@ -98,7 +94,12 @@ pub(super) struct Timed {
     pub(super) channels: Vec<TimedChannel>,
     /// Actors, writers before readers, as indices.
     pub(super) order: Vec<usize>,
+    /// For each block of event numbers, the actor of its first.
+    blocks: Vec<u32>,
 }
+
+/// Event numbers of a block.
+const BLOCK: u32 = 1 << 12;
 
 impl Timed {
     /// Lays a verified stream out.
@@ -106,50 +107,82 @@ impl Timed {
         let ids: Vec<ActorId> = stream.actors().collect();
         let index_of = |id: ActorId| ids.binary_search(&id).expect("ids of a stream ascend");
         let lists: Vec<PhaseList> = ids.par_iter().map(|&id| phases(stream, id)).collect();
-        let (mut events, mut needs, mut phases) = (Vec::new(), Vec::new(), Vec::new());
+        let mut reading = Reading::with_room(lists.iter().map(PhaseList::events).sum());
         let mut actors = Vec::with_capacity(ids.len());
-        let mut reads = Vec::with_capacity(ids.len());
+        let mut frames = Vec::with_capacity(ids.len());
         for (&id, list) in ids.iter().zip(&lists) {
-            let first = events.len() as u32;
-            let frame = events::read(actors.len() as u32, list, &mut events, &mut needs, &mut phases);
+            let first = reading.events.len() as u32;
+            let frame = reading.read(list);
             let kind = &stream.actor(id).kind;
             actors.push(TimedActor {
                 id,
                 first,
-                end: events.len() as u32,
+                end: reading.events.len() as u32,
                 wrap: (list.len() - frame.span) as u32,
                 last_after: frame.last_after,
                 phases: list.len(),
                 inputs: vec![(usize::MAX, 0); usize::from(kind.inputs())],
                 outputs: vec![Vec::new(); usize::from(kind.outputs())],
             });
-            reads.push((frame.freed, frame.least_depth));
+            frames.push(frame);
         }
-        let mut timed = Timed { events, needs, actors, channels: Vec::new(), order: Vec::new() };
+        let Reading { events, needs, phases, .. } = reading;
+        let blocks = blocks(&actors, events.len());
+        let mut timed = Timed { events, needs, actors, channels: Vec::new(), order: Vec::new(), blocks };
         for id in stream.channels() {
-            timed.push_channel(stream, id, &index_of, &lists, &mut reads);
+            timed.push_channel(stream, id, &index_of, &lists, &mut frames);
         }
-        let Timed { events, needs, actors, channels, .. } = &mut timed;
-        events::drop_implied(events, needs, |event, need| {
-            let channel = actors[event.actor as usize].inputs[need.input as usize].0;
-            phases[channels[channel].given_by[need.beat as usize] as usize]
-        });
+        timed.drop_implied(&phases);
         timed.order =
             stream.topological().map(|order| order.into_iter().map(index_of).collect()).unwrap_or_default();
         timed
     }
 
-    /// What an event needs: the channel, the event that gives the beat, and clocks between the two at the least.
+    /// Drops the needs of events for which later beats of the same channel are enough. `phases` tells for each event
+    /// its phase in the frame.
+    fn drop_implied(&mut self, phases: &[u32]) {
+        let mut kept = 0;
+        let mut begin = 0;
+        let mut fewer = Vec::new();
+        for actor in 0..self.actors.len() {
+            let a = &self.actors[actor];
+            for event in a.first..a.end {
+                let end = self.needs_end(event);
+                for need in &mut self.needs[begin..end] {
+                    need.by = self.channels[a.inputs[need.input()].0].given_by[need.by as usize];
+                }
+                events::implied(&self.needs[begin..end], |by| phases[by as usize], &mut fewer);
+                self.events[event as usize].needs = kept as u32;
+                for &need in fewer.iter().rev() {
+                    self.needs[kept] = need;
+                    kept += 1;
+                }
+                begin = end;
+            }
+        }
+        self.needs.truncate(kept);
+    }
+
+    /// Where the needs of an event end.
     #[inline]
-    pub(super) fn needs(&self, event: u32) -> impl Iterator<Item = (usize, u32, i64)> {
-        let e = &self.events[event as usize];
-        let end = self.events.get(event as usize + 1).map_or(self.needs.len(), |next| next.needs as usize);
-        let inputs = &self.actors[e.actor as usize].inputs;
-        self.needs[e.needs as usize..end].iter().map(|need| {
-            let channel = inputs[need.input as usize].0;
-            let c = &self.channels[channel];
-            (channel, c.given_by[need.beat as usize], c.latency + i64::from(need.lead))
+    fn needs_end(&self, event: u32) -> usize {
+        self.events.get(event as usize + 1).map_or(self.needs.len(), |next| next.needs as usize)
+    }
+
+    /// What an event of an actor needs: the channel, the event that gives the beat, and clocks between the two at the
+    /// least.
+    #[inline]
+    pub(super) fn needs_of(&self, a: &TimedActor, event: u32) -> impl Iterator<Item = (usize, u32, i64)> {
+        let needs = self.events[event as usize].needs as usize..self.needs_end(event);
+        self.needs[needs].iter().map(|need| {
+            let channel = a.inputs[need.input()].0;
+            (channel, need.by, self.channels[channel].latency + i64::from(need.lead()))
         })
+    }
+
+    /// The same of an event whose actor is not at hand.
+    pub(super) fn needs(&self, event: u32) -> impl Iterator<Item = (usize, u32, i64)> {
+        self.needs_of(self.actor_of(event), event)
     }
 
     fn push_channel(
@@ -158,7 +191,7 @@ impl Timed {
         id: ChannelId,
         index_of: &impl Fn(ActorId) -> usize,
         lists: &[PhaseList],
-        reads: &mut [([Vec<Freed>; PORTS], [u64; PORTS])],
+        frames: &mut [Frame],
     ) {
         let channel = stream.channel(id);
         let index = self.channels.len();
@@ -166,21 +199,20 @@ impl Timed {
         let output = usize::from(channel.output);
         self.actors[writer].outputs[output].push(index);
         let beats = channel.beats() as u32;
-        let mut given_by = Vec::with_capacity(beats as usize);
-        for event in self.actors[writer].first..self.actors[writer].end {
-            if self.events[event as usize].give[output] != NONE {
-                given_by.push(event);
-            }
-        }
+        let given_by = match self.actors[writer].outputs[output][..] {
+            // One phase gives to all channels of an output.
+            [first, _, ..] => self.channels[first].given_by.clone(),
+            _ => std::mem::take(&mut frames[writer].given_by[output]),
+        };
         let mut readers = Vec::with_capacity(channel.readers.len());
         for (at, reader) in channel.readers.iter().enumerate() {
             let actor = index_of(reader.actor);
             let input = usize::from(reader.input);
             self.actors[actor].inputs[input] = (index, at);
-            let (freed, least_depth) = &mut reads[actor];
-            let (runs, least_depth) = (std::mem::take(&mut freed[input]), least_depth[input]);
+            let frame = &mut frames[actor];
             let head = lists[actor].preset(reader.input).unread_head as u32;
-            readers.push(TimedReader::new(actor, beats, head, least_depth, runs));
+            let places = std::mem::take(&mut frame.freed[input]);
+            readers.push(TimedReader::new(actor, head, frame.least_depth[input], places));
         }
         self.channels.push(TimedChannel {
             id,
@@ -193,9 +225,49 @@ impl Timed {
         });
     }
 
+    /// Whether an event gives beat `beat` to the channels of an output, where it has given those before.
+    #[inline]
+    pub(super) fn gives(&self, channels: &[usize], beat: u32, event: u32) -> bool {
+        let by = channels.first().and_then(|&channel| self.channels[channel].given_by.get(beat as usize));
+        by == Some(&event)
+    }
+
     /// The actor of an event.
     pub(super) fn actor_of(&self, event: u32) -> &TimedActor {
-        &self.actors[self.events[event as usize].actor as usize]
+        &self.actors[self.actor_index(event)]
+    }
+
+    /// The actor of an event, as an index.
+    #[inline]
+    pub(super) fn actor_index(&self, event: u32) -> usize {
+        let mut actor = self.blocks[(event / BLOCK) as usize] as usize;
+        while self.actors[actor].end <= event {
+            actor += 1;
+        }
+        actor
+    }
+
+    /// The events of each channel's ends and of the actors next to them, summed over all channels.
+    pub(super) fn events_near_channels(&self) -> u64 {
+        let events = |&actor: &usize| u64::from(self.actors[actor].end - self.actors[actor].first);
+        let near = |channel| {
+            let near: BTreeSet<usize> = self.ends(channel).flat_map(|end| self.neighbours(end)).collect();
+            near.iter().map(events).sum::<u64>()
+        };
+        (0..self.channels.len()).map(near).sum()
+    }
+
+    /// The actors that write and read a channel.
+    pub(super) fn ends(&self, channel: usize) -> impl Iterator<Item = usize> + '_ {
+        let c = &self.channels[channel];
+        std::iter::once(c.writer).chain(c.readers.iter().map(|r| r.actor))
+    }
+
+    /// The actors at the channels of an actor, itself among them.
+    pub(super) fn neighbours(&self, actor: usize) -> impl Iterator<Item = usize> + '_ {
+        let a = &self.actors[actor];
+        let channels = a.inputs.iter().map(|input| input.0).chain(a.outputs.iter().flatten().copied());
+        channels.flat_map(|channel| self.ends(channel))
     }
 
     /// The least interval that any actor allows.
@@ -210,18 +282,43 @@ impl Timed {
 }
 
 impl TimedReader {
-    fn new(actor: usize, beats: u32, head: u32, least_depth: u64, runs: Vec<Freed>) -> Self {
-        let mut freed_by = vec![NONE; beats as usize];
-        let mut freed_after = vec![0; beats as usize];
-        let mut fill = |from: u32, to: u32, run: &Freed| {
-            freed_by[from as usize..to as usize].fill(run.by);
-            freed_after[from as usize..to as usize].fill(run.after);
-        };
-        for (i, run) in runs.iter().enumerate() {
-            let end = runs.get(i + 1).map_or(beats + head, |next| next.place);
-            fill(run.place.min(beats), end.min(beats), run);
-            fill(run.place.max(beats) - beats, end.max(beats) - beats, run);
-        }
-        TimedReader { actor, freed_by, freed_after, runs, head, least_depth }
+    /// `places` are those that the reader frees in a frame, in order, with the event and the clocks behind it; the
+    /// frame's first that it frees is place `head`.
+    fn new(actor: usize, head: u32, least_depth: u64, places: Places) -> Self {
+        let Places { mut by, mut after } = places;
+        by.rotate_right(head as usize);
+        after.rotate_right(head as usize);
+        TimedReader { actor, freed_by: by, freed_after: after, head, least_depth }
     }
+
+    /// Places that are freed at once, in the order of events, by their first, counted from the frame's first place;
+    /// beyond the frame's beats where it belongs to the next frame.
+    pub(super) fn runs(&self) -> impl Iterator<Item = Freed> + '_ {
+        let head = self.head as usize;
+        let places = (head..self.freed_by.len()).chain(0..head);
+        let freed = (self.head..).zip(places.map(|place| (self.freed_by[place], self.freed_after[place])));
+        let mut before = None;
+        freed.filter_map(move |(place, (by, after))| {
+            let first = before.replace((by, after)) != Some((by, after));
+            first.then_some(Freed { place, by, after })
+        })
+    }
+
+    /// Whether an event frees places.
+    pub(super) fn is_freed_by(&self, event: u32) -> bool {
+        let (next, own) = self.freed_by.split_at(self.head as usize);
+        own.binary_search(&event).is_ok() || next.binary_search(&event).is_ok()
+    }
+}
+
+/// For each block of event numbers, the actor of its first.
+fn blocks(actors: &[TimedActor], events: usize) -> Vec<u32> {
+    let mut actor = 0;
+    let of = |event: usize| {
+        while actors[actor].end as usize <= event {
+            actor += 1;
+        }
+        actor as u32
+    };
+    (0..events).step_by(BLOCK as usize).map(of).collect()
 }

@@ -30,6 +30,7 @@ pub(crate) const PASS: Pass =
 
 fn run(design: &mut StreamDesign, options: &Options) -> Result<(), Diagnostics> {
     design.folding = Some(fold(&mut design.stream, &options.target)?);
+    design.laid_out = None;
     Ok(())
 }
 

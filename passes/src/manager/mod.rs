@@ -139,7 +139,8 @@ fn step(pass: &'static Pass, design: Design, options: &Options) -> Result<Design
         }
         (Run::Lowering(run), Design::Network(source)) => {
             let stream = run(&source, options)?;
-            Design::Stream(StreamDesign { source, stream, folding: None, sizing: None, binding: None })
+            let (folding, sizing, binding, laid_out) = (None, None, None, None);
+            Design::Stream(StreamDesign { source, stream, folding, sizing, binding, laid_out })
         }
         (Run::Stream(run), Design::Stream(mut design)) => {
             run(&mut design, options)?;
