@@ -21,7 +21,11 @@ pub(super) fn least_running(
     for r in &c.readers {
         let mut needed = Needed::new(timed, interval as i64, &start, depth, (channel, r.actor));
         for (place, &by) in (0..).zip(&r.freed_by) {
-            needed.expand(Instance { event: by, frame: -i64::from(place < i64::from(r.head)) });
+            needed.expand(Instance {
+                actor: r.actor,
+                event: by,
+                frame: -i64::from(place < i64::from(r.head)),
+            });
             least = least.max(needed.beats - place);
         }
     }
@@ -31,6 +35,7 @@ pub(super) fn least_running(
 /// An event of one frame.
 #[derive(Clone, Copy, Debug)]
 struct Instance {
+    actor: usize,
     event: u32,
     frame: i64,
 }
@@ -51,6 +56,8 @@ struct Needed<'a, S> {
     inside: Vec<bool>,
     /// For each actor, the last event that is known to come before, as frames and events in one count.
     known: Vec<i64>,
+    /// For each actor, the frame of that event, and the beats of each output that are given in it by then.
+    given: Vec<(i64, [usize; PORTS])>,
     stack: Vec<Instance>,
 }
 
@@ -65,7 +72,9 @@ impl<'a, S: Fn(u32) -> i64> Needed<'a, S> {
         let at = start(timed.channels[channel].given_by[0]);
         let known = vec![i64::MIN; timed.actors.len()];
         let inside = inside(timed, timed.channels[channel].writer, reader);
-        Needed { timed, interval, start, depth, channel, beats: 1, at, inside, known, stack: Vec::new() }
+        let given = vec![(i64::MIN, [0; PORTS]); timed.actors.len()];
+        let stack = Vec::new();
+        Needed { timed, interval, start, depth, channel, beats: 1, at, inside, known, given, stack }
     }
 
     fn at(&self, i: Instance) -> i64 {
@@ -76,11 +85,10 @@ impl<'a, S: Fn(u32) -> i64> Needed<'a, S> {
     fn expand(&mut self, last: Instance) {
         self.stack.push(last);
         while let Some(last) = self.stack.pop() {
-            let actor = self.timed.actor_index(last.event);
-            if actor == self.timed.channels[self.channel].writer {
+            if last.actor == self.timed.channels[self.channel].writer {
                 self.give(last);
             } else {
-                self.expand_actor(actor, last);
+                self.expand_actor(last);
             }
         }
     }
@@ -93,39 +101,51 @@ impl<'a, S: Fn(u32) -> i64> Needed<'a, S> {
         if given > self.beats {
             let (frame, beat) = ((given - 1).div_euclid(beats), (given - 1).rem_euclid(beats));
             self.beats = given;
-            self.at = self.at(Instance { event: c.given_by[beat as usize], frame });
+            self.at = self.at(Instance { event: c.given_by[beat as usize], frame, ..last });
         }
     }
 
     /// Takes in an actor's events up to `last`, the latest first: their own order is implied.
-    fn expand_actor(&mut self, actor: usize, last: Instance) {
-        let a = &self.timed.actors[actor];
-        let count = i64::from(a.end - a.first);
-        let number = |i: Instance| i.frame * count + i64::from(i.event - a.first);
-        let (known, mut i) = (self.known[actor], last);
-        if number(last) <= known {
+    fn expand_actor(&mut self, last: Instance) {
+        let a = &self.timed.actors[last.actor];
+        let (known, mut i) = (self.known[last.actor], last);
+        if number(a, last) <= known {
             return;
         }
-        self.known[actor] = number(last);
-        let mut given = self.given_until(a, i.event);
-        while number(i) > known && self.at(i) > self.at {
+        self.known[last.actor] = number(a, last);
+        let mut given = self.given_until(last);
+        while number(a, i) > known && self.at(i) > self.at {
             self.push_awaited(a, i, &mut given);
             i = match i.event > a.first {
                 true => Instance { event: i.event - 1, ..i },
                 false => {
-                    given = self.given_until(a, a.end - 1);
-                    Instance { event: a.end - 1, frame: i.frame - 1 }
+                    given = self.given_in_frame(a);
+                    Instance { event: a.end - 1, frame: i.frame - 1, ..i }
                 }
             };
         }
     }
 
-    /// For each output of an actor, the beats that are given in a frame by the end of an event.
-    fn given_until(&self, a: &TimedActor, event: u32) -> [usize; PORTS] {
+    /// For each output of an event's actor, the beats that are given in the frame by the end of the event. Counts on
+    /// from the last event that was asked for.
+    fn given_until(&mut self, last: Instance) -> [usize; PORTS] {
+        let (frame, given) = &mut self.given[last.actor];
+        if std::mem::replace(frame, last.frame) != last.frame {
+            *given = [0; PORTS];
+        }
+        for (given, channels) in given.iter_mut().zip(&self.timed.actors[last.actor].outputs) {
+            let Some(&channel) = channels.first() else { continue };
+            let later = &self.timed.channels[channel].given_by[*given..];
+            *given += later.iter().take_while(|&&by| by <= last.event).count();
+        }
+        *given
+    }
+
+    /// For each output of an actor, the beats of a frame.
+    fn given_in_frame(&self, a: &TimedActor) -> [usize; PORTS] {
         let mut given = [0; PORTS];
         for (given, channels) in given.iter_mut().zip(&a.outputs) {
-            let by = channels.first().map(|&channel| &self.timed.channels[channel].given_by);
-            *given = by.map_or(0, |by| by.partition_point(|&by| by <= event));
+            *given = channels.first().map_or(0, |&channel| self.timed.channels[channel].beats as usize);
         }
         given
     }
@@ -134,8 +154,8 @@ impl<'a, S: Fn(u32) -> i64> Needed<'a, S> {
     /// given before it.
     fn push_awaited(&mut self, a: &TimedActor, i: Instance, given: &mut [usize; PORTS]) {
         let timed = self.timed;
-        for (_, by, _) in timed.needs_of(a, i.event) {
-            self.push(by, i.frame);
+        for (channel, event, _) in timed.needs_of(a, i.event) {
+            self.push(Instance { actor: timed.channels[channel].writer, event, ..i });
         }
         for (channels, given) in a.outputs.iter().zip(given) {
             let Some(beat) = given.checked_sub(1).filter(|&beat| timed.gives(channels, beat as u32, i.event))
@@ -145,22 +165,32 @@ impl<'a, S: Fn(u32) -> i64> Needed<'a, S> {
             *given = beat;
             for &channel in channels {
                 let c = &timed.channels[channel];
-                let place = beat as i64 - self.depth[channel] as i64;
-                let (frame, place) = (place.div_euclid(c.beats.into()), place.rem_euclid(c.beats.into()));
+                let (beats, mut place, mut frame) = (i64::from(c.beats), beat as i64, i.frame);
+                place -= self.depth[channel] as i64;
+                if place < 0 {
+                    frame += place.div_euclid(beats);
+                    place = place.rem_euclid(beats);
+                }
                 for r in &c.readers {
-                    let ahead = i64::from(place < i64::from(r.head));
-                    self.push(r.freed_by[place as usize], i.frame + frame - ahead);
+                    let frame = frame - i64::from(place < i64::from(r.head));
+                    self.push(Instance { actor: r.actor, event: r.freed_by[place as usize], frame });
                 }
             }
         }
     }
 
-    fn push(&mut self, event: u32, frame: i64) {
-        let i = Instance { event, frame };
-        if self.inside[self.timed.actor_index(event)] && self.at(i) > self.at {
+    #[inline]
+    fn push(&mut self, i: Instance) {
+        let is_new = || number(&self.timed.actors[i.actor], i) > self.known[i.actor];
+        if self.inside[i.actor] && is_new() && self.at(i) > self.at {
             self.stack.push(i);
         }
     }
+}
+
+/// An event's number among all of its actor, frame by frame.
+fn number(a: &TimedActor, i: Instance) -> i64 {
+    i.frame * i64::from(a.end - a.first) + i64::from(i.event - a.first)
 }
 
 /// Actors that channels join to `from` other than through `to`; with both.
