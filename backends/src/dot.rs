@@ -33,7 +33,7 @@ pub fn stream(stream: &Stream) -> String {
     let mut out = String::from("digraph stream {\n  rankdir=LR;\n  node [shape=box, fontname=monospace];\n");
     for id in stream.actors() {
         let actor = stream.actor(id);
-        let map = actor.kind.output_map();
+        let map = actor.kind.output_map(0);
         let shape = format!("{}x{}x{}", map.channels, map.height, map.width);
         let label = match &actor.kind {
             Kind::MatVec(m) => {

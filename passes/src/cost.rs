@@ -1,18 +1,18 @@
-//! What skips cost: the network with its skips and without, under each way to size FIFOs, and each skip's depths.
+//! What skips cost: the network with its skips kept and with each rewrite of all of them, under each way to size FIFOs,
+//! and each skip's depths.
 //!
 //! Every figure comes from a whole design made by a trial. All designs are folded for the same cycles a frame, so
 //! that what is compared is the cost of one rate. Which rewrite is best is not decided here.
 
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::id::ChannelId;
-
-use rayon::iter::{IntoParallelIterator, ParallelExtend, ParallelIterator};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::bind::{self, Usage};
 use crate::design::{NetworkDesign, Options, StreamDesign};
 use crate::fifo::{Depth, Effort, FifoOptions, Mode};
 use crate::manager::{Checks, Failed};
-use crate::plan::Request;
+use crate::plan::{Plan, Request, Rewrite, Wanted, Wish, fits};
 use crate::residual::Skip;
 use crate::target::{Rate, Target};
 use crate::trial;
@@ -20,23 +20,46 @@ use crate::trial;
 /// What becomes of the skips in a row of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variant {
-    /// All of them stay.
-    Kept,
-    /// As the user's plan says, where that is neither of the others.
+    /// Each of them gets this rewrite, as far as it fits; the others stay.
+    All(Rewrite),
+    /// As the user's plan says, where that is none of the others.
     Planned,
-    /// All of them go.
-    Removed,
+    /// The skip with this number alone gets a rewrite.
+    One(usize, Rewrite),
 }
 
 impl Variant {
-    /// The word for it.
+    /// The word for what becomes of them.
     pub fn name(self) -> &'static str {
         match self {
-            Variant::Kept => "kept",
             Variant::Planned => "planned",
-            Variant::Removed => "removed",
+            Variant::All(rewrite) | Variant::One(_, rewrite) => match rewrite {
+                Rewrite::Keep => "kept",
+                Rewrite::Tap => "tapped",
+                Rewrite::Share => "shared",
+                Rewrite::Fuse => "fused",
+                Rewrite::Exact => "exact",
+                Rewrite::Shorten => "shortened",
+                Rewrite::ShortenBehind => "shortened behind",
+                Rewrite::Remove => "removed",
+            },
         }
     }
+
+    /// All skips kept.
+    pub const KEPT: Variant = Variant::All(Rewrite::Keep);
+    /// All skips removed.
+    pub const REMOVED: Variant = Variant::All(Rewrite::Remove);
+}
+
+/// How much a report holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// Kept and removed under the baselines, other rewrites of all skips with exact FIFOs.
+    #[default]
+    Fast,
+    /// Every rewrite of all skips under the baselines, and of each skip alone with exact FIFOs.
+    Full,
 }
 
 /// What a whole design takes, and how fast it is.
@@ -48,6 +71,8 @@ pub struct Figures {
     pub skip_bits: u64,
     /// Bits of channels that windows are read from.
     pub line_buffer_bits: u64,
+    /// Bits that the primitives of all channels hold, copies included.
+    pub allocated_bits: u64,
     /// Bits of windows and their staging, held in registers.
     pub register_bits: u64,
     /// What is taken of the device; LUTs and flip-flops are estimates.
@@ -71,6 +96,8 @@ pub struct Row {
     pub variant: Variant,
     /// How FIFOs are sized.
     pub mode: Mode,
+    /// How many skips are not kept.
+    pub rewritten: usize,
     /// The whole design's figures.
     pub figures: Result<Figures, Diagnostics>,
 }
@@ -97,7 +124,7 @@ pub struct SkipDepth {
 /// The skips and what they cost.
 #[derive(Clone, Debug)]
 pub struct SkipReport {
-    /// Kept, planned and removed, each under its baselines.
+    /// Kept, planned, and the rewrites of all skips, each under its baselines; then the rewrites of each skip alone.
     pub rows: Vec<Row>,
     /// All skips of the network as given.
     pub skips: Vec<Skip>,
@@ -108,88 +135,168 @@ pub struct SkipReport {
 /// The skip report of a design that was made of `analysed` under `options`.
 ///
 /// Other designs are folded for the cycles a frame that `design` has. Where one of them cannot be made, its row says
-/// why; where it does not fit the device, its row says so and gives its figures all the same.
-pub fn skip_report(analysed: &NetworkDesign, design: &mut StreamDesign, options: &Options) -> SkipReport {
-    let own = variant_of_plan(design);
-    let mut variants = vec![Variant::Kept];
-    variants.extend((own == Variant::Planned).then_some(Variant::Planned));
-    variants.extend((!analysed.skips.is_empty()).then_some(Variant::Removed));
-    let order = variants.clone();
-    // The user's own comes first, since it is laid out already: two at once take twice the memory.
-    variants.sort_by_key(|&variant| variant != own);
-    let (mut rows, mut depths) = (Vec::new(), Vec::new());
-    for variant in variants {
-        let report = Reporter { analysed, design, options };
-        let exact = report.variant(variant, &mut rows);
-        if let Some(exact) = exact.filter(|_| variant == Variant::Kept) {
-            depths = skip_depths(&exact);
+/// why; where it does not fit the device, its row says so and gives its figures all the same. A rewrite that fits no
+/// skip has no row.
+pub fn skip_report(
+    analysed: &NetworkDesign,
+    design: &mut StreamDesign,
+    options: &Options,
+    extent: Extent,
+) -> SkipReport {
+    let large = is_large(design);
+    let own: Option<Plan> = design.source.planned.as_ref().map(|planned| planned.plan.clone());
+    let is_own = |plan: &Plan| own.as_ref().is_some_and(|own| own.skips == plan.skips);
+    let variants = Reporter { analysed, design, options, extent }.variants(large);
+    let made: Vec<Made> = if large {
+        // One after the other, since each takes much memory; the user's own first, which is laid out already.
+        let mut made: Vec<Option<Made>> = variants.iter().map(|_| None).collect();
+        let mut order: Vec<usize> = (0..variants.len()).collect();
+        order.sort_by_key(|&i| !is_own(&variants[i].1));
+        for i in order {
+            let report = Reporter { analysed, design, options, extent };
+            made[i] = Some(report.variant(variants[i].0, variants[i].1.clone()));
+            design.laid_out = None;
         }
-        design.laid_out = None;
-    }
-    rows.sort_by_key(|row: &Row| order.iter().position(|&variant| variant == row.variant));
+        made.into_iter().flatten().collect()
+    } else {
+        let report = Reporter { analysed, design, options, extent };
+        variants.into_par_iter().map(|(variant, plan)| report.variant(variant, plan)).collect()
+    };
+    let kept = made.iter().find(|made| made.rows.iter().all(|row| row.variant == Variant::KEPT));
+    let depths = kept.and_then(|made| made.exact.as_ref()).map_or_else(Vec::new, skip_depths);
+    let rows = made.into_iter().flat_map(|made| made.rows).collect();
     SkipReport { rows, skips: analysed.skips.iter().cloned().collect(), depths }
 }
 
-/// Which variant a design is.
-fn variant_of_plan(design: &StreamDesign) -> Variant {
-    match &design.source.planned {
-        Some(planned) if planned.removed.is_empty() => Variant::Kept,
-        Some(planned) if planned.skips.is_empty() => Variant::Removed,
-        _ => Variant::Planned,
-    }
+/// Phases of all actors beyond which a design is large.
+const LARGE: u64 = 50_000_000;
+
+/// Whether designs like this one are made one after the other, and in a fast report only where nothing else would do.
+fn is_large(design: &StreamDesign) -> bool {
+    design.folding.as_ref().is_some_and(|folding| folding.actors.iter().map(|a| a.phases).sum::<u64>() > LARGE)
+}
+
+/// What each rewrite of `skip` alone makes of the design; or why it does not fit.
+pub fn rewrites_of(
+    analysed: &NetworkDesign,
+    design: &StreamDesign,
+    options: &Options,
+    skip: &Skip,
+) -> Vec<(Rewrite, Result<Row, String>)> {
+    let report = Reporter { analysed, design, options, extent: Extent::Fast };
+    let one = |rewrite: Rewrite| {
+        let wish = Wish { skip: skip.label.clone(), wanted: Wanted::This(rewrite) };
+        if let Err(why) = fits(&analysed.network, skip, rewrite) {
+            return (rewrite, Err(why));
+        }
+        let made = match report.plan(&Request::List(vec![wish])) {
+            Ok(plan) => report.variant(Variant::One(skip.number, rewrite), plan).rows.pop(),
+            Err(faults) => return (rewrite, Err(reason(&faults))),
+        };
+        (rewrite, made.ok_or_else(|| "no design was made".to_string()))
+    };
+    Rewrite::ALL.into_par_iter().map(one).collect()
+}
+
+/// The rows of a variant, and its design with exact FIFOs.
+struct Made {
+    rows: Vec<Row>,
+    exact: Option<StreamDesign>,
 }
 
 struct Reporter<'a> {
     analysed: &'a NetworkDesign,
     design: &'a StreamDesign,
     options: &'a Options,
+    extent: Extent,
 }
 
 impl Reporter<'_> {
-    /// Adds the rows of a variant, and gives its design with exact FIFOs.
-    fn variant(&self, variant: Variant, rows: &mut Vec<Row>) -> Option<StreamDesign> {
-        let exact = self.folded(variant);
-        let has_skips = variant != Variant::Removed && !self.analysed.skips.is_empty();
-        let exact = match exact {
-            Ok(exact) => exact,
-            Err(failed) => {
-                rows.push(Row { variant, mode: Mode::Exact, figures: Err(failed.faults) });
-                return None;
+    /// What is reported, and the plan of each; plans that are equal once.
+    fn variants(&self, large: bool) -> Vec<(Variant, Plan)> {
+        let own = self.design.source.planned.as_ref().map(|planned| &planned.plan);
+        let mut all: Vec<(Variant, Plan)> = Vec::new();
+        let mut push = |variant: Variant, plan: Plan| {
+            let rewrites = |plan: &Plan| plan.skips.iter().map(|e| e.rewrite).collect::<Vec<Rewrite>>();
+            if all.iter().all(|(_, other)| rewrites(other) != rewrites(&plan)) {
+                all.push((variant, plan));
             }
         };
+        for rewrite in Rewrite::ALL {
+            let told = match rewrite {
+                Rewrite::Keep | Rewrite::Remove => true,
+                Rewrite::Tap | Rewrite::Fuse | Rewrite::Exact => !large || self.extent == Extent::Full,
+                Rewrite::Share | Rewrite::Shorten | Rewrite::ShortenBehind => self.extent == Extent::Full,
+            };
+            if !told {
+                continue;
+            }
+            if let Ok(plan) = self.plan(&Request::All(Wanted::This(rewrite))) {
+                push(Variant::All(rewrite), plan);
+            }
+        }
+        if let Some(own) = own {
+            push(Variant::Planned, own.clone());
+        }
+        if self.extent == Extent::Full {
+            for skip in self.analysed.skips.iter() {
+                for rewrite in Rewrite::ALL.into_iter().skip(1) {
+                    let text = format!("{}:{rewrite}", skip.label);
+                    if let Ok(plan) = Request::parse(&text).map_err(Into::into).and_then(|r| self.plan(&r)) {
+                        push(Variant::One(skip.number, rewrite), plan);
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    fn plan(&self, request: &Request) -> Result<Plan, Diagnostics> {
+        request.resolve(&self.analysed.network, &self.analysed.skips)
+    }
+
+    /// Makes a variant's designs.
+    fn variant(&self, variant: Variant, plan: Plan) -> Made {
+        let rewritten = plan.skips.iter().filter(|entry| entry.rewrite != Rewrite::Keep).count();
+        let row = |mode: Mode, figures| Row { variant, mode, rewritten, figures };
+        let exact = match self.folded(&plan) {
+            Ok(exact) => exact,
+            Err(failed) => return Made { rows: vec![row(Mode::Exact, Err(failed.faults))], exact: None },
+        };
+        let has_skips = exact.stream.channels().any(|c| exact.stream.channel(c).skip.is_some());
+        let compared = match variant {
+            Variant::One(..) => false,
+            Variant::Planned | Variant::KEPT | Variant::REMOVED => true,
+            Variant::All(_) => self.extent == Extent::Full,
+        };
         let mut modes = vec![Mode::AllWholeFrame, Mode::WholeFrame, Mode::Exact];
-        // Without skips nothing tells this baseline from exact sizing.
-        modes.retain(|&mode| mode != Mode::WholeFrame || has_skips);
-        let row = |mode| {
+        // Without skips nothing tells a baseline from exact sizing.
+        modes.retain(|&mode| mode == Mode::Exact || compared && (mode == Mode::AllWholeFrame || has_skips));
+        let made = |mode: Mode| {
             let figures = match mode {
                 Mode::Exact => Ok(self.figures(&exact)),
                 Mode::WholeFrame | Mode::AllWholeFrame => {
                     self.resized(&exact, mode).map(|d| self.figures(&d)).map_err(|f| f.faults)
                 }
             };
-            Row { variant, mode, figures }
+            row(mode, figures)
         };
-        rows.par_extend(modes.into_par_iter().map(row));
-        Some(exact)
+        let rows = modes.into_par_iter().map(made).collect();
+        Made { rows, exact: Some(exact) }
     }
 
-    /// The variant's design with exact FIFOs, folded for the same cycles a frame.
-    fn folded(&self, variant: Variant) -> Result<StreamDesign, Failed> {
-        let own = variant_of_plan(self.design) == variant;
-        if own && self.options.fifo.mode == Mode::Exact {
-            return Ok(self.design.clone());
-        }
-        if own {
+    /// The design of a plan with exact FIFOs, folded for the same cycles a frame.
+    fn folded(&self, plan: &Plan) -> Result<StreamDesign, Failed> {
+        let own = self.design.source.planned.as_ref().map(|planned| &planned.plan.skips);
+        if own == Some(&plan.skips) {
+            if self.options.fifo.mode == Mode::Exact {
+                return Ok(self.design.clone());
+            }
             return self.resized(self.design, Mode::Exact);
         }
         let cycles = self.design.folding.as_ref().map_or(u64::MAX, |folding| folding.interval);
-        let skips = match variant {
-            Variant::Kept => Request::Keep,
-            Variant::Removed => Request::Remove,
-            Variant::Planned => self.options.skips.clone(),
-        };
         let options = Options {
-            skips,
+            skips: Request::from(plan.clone()),
             target: Target { rate: Rate::Cycles(cycles), ..self.options.target.clone() },
             fifo: self.fifo(Mode::Exact),
         };
@@ -205,9 +312,11 @@ impl Reporter<'_> {
         also_too_large(options, |options| trial::resized(design, options, &Checks::default()))
     }
 
-    /// Designs beside the user's own are proven only where that takes little, so that they do not multiply its time.
+    /// Designs beside the user's own are proven only where that takes little, so that they do not multiply its time; in
+    /// a full report as the user's own is.
     fn fifo(&self, mode: Mode) -> FifoOptions {
         let effort = match self.options.fifo.effort {
+            effort if self.extent == Extent::Full => effort,
             Effort::Fast => Effort::Fast,
             Effort::Full | Effort::Within(_) => Effort::COMPARED,
         };
@@ -228,6 +337,7 @@ impl Reporter<'_> {
             fifo_bits: binding.bits.fifo,
             skip_bits: binding.bits.skip,
             line_buffer_bits: binding.bits.line_buffer,
+            allocated_bits: binding.allocated_bits(),
             register_bits: binding.bits.window + binding.bits.staging,
             usage: binding.total,
             interval_clocks,

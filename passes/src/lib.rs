@@ -1,7 +1,8 @@
 //! The passes: from an imported network to a sized and bound stream.
 //!
 //! - [`design`]: what flows through them; [`pass`]: what a pass is; [`table`]: all of them, in order.
-//! - [`manager`]: runs them; [`trial`]: runs them on a copy; [`cost`]: what skips cost, by trials.
+//! - [`manager`]: runs them; [`trial`]: runs them on a copy; [`cost`]: what skips cost, [`choose`]:
+//!   which rewrite they get, both by trials.
 //! - on networks: [`normalise`], [`residual`], [`plan`]; between the levels: [`lower`];
 //!   on streams: [`fold`], [`fifo`], [`bind`].
 //! - [`engine`]: fast evaluation; [`data`]: labelled images; [`accuracy`]: how often a network is right on them;
@@ -12,6 +13,7 @@
 pub mod accuracy;
 pub mod area;
 pub mod bind;
+pub mod choose;
 pub mod cost;
 pub mod data;
 pub mod design;
@@ -24,6 +26,7 @@ pub mod manager;
 pub mod normalise;
 pub mod pass;
 pub mod plan;
+mod range;
 pub mod residual;
 pub mod table;
 pub mod target;

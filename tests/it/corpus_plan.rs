@@ -42,7 +42,7 @@ fn every_skip_can_be_removed() {
     for (name, network) in normal_networks() {
         let found = skips(&network);
         files += 1;
-        let all = Request::Remove.resolve(&network, &found).unwrap();
+        let all = Request::REMOVE.resolve(&network, &found).unwrap();
         let mut tried = vec![(String::from("all"), all.clone())];
         if found.len() <= ONE_BY_ONE {
             for skip in found.iter() {

@@ -4,6 +4,7 @@
 //! The seeds are dealt out to several tests, so that they run side by side.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use nonresc_ir::id::ActorId;
 use nonresc_ir::names::Names;
@@ -11,7 +12,8 @@ use nonresc_ir::network::{Network, Sides};
 use nonresc_ir::stream::{Actor, Form, Kind, Reader, Stream, verify};
 use nonresc_passes::fifo::{Depth, FifoOptions, Sizing, measure, size};
 use nonresc_passes::fold::fold;
-use nonresc_passes::lower::lower;
+use nonresc_passes::lower::{Skipped, lower};
+use nonresc_passes::plan::{Request, Rewrite, Wanted, apply};
 use nonresc_passes::residual::skips;
 use nonresc_passes::target::Rate;
 use nonresc_tests::random;
@@ -37,13 +39,31 @@ struct Counts {
 }
 
 fn folded(network: &Network, cycles: u32) -> Result<Stream, String> {
+    lowered(network, &Skipped::kept(&skips(network)), cycles)
+}
+
+fn lowered(network: &Network, skipped: &Skipped<'_>, cycles: u32) -> Result<Stream, String> {
     let target = unlimited(Rate::Cycles(cycles.into()));
-    let mut stream = lower(network, &skips(network), &target).map_err(|e| e.to_string())?;
+    let mut stream = lower(network, skipped, &target).map_err(|e| e.to_string())?;
     verify(&stream).map_err(|e| format!("lowered: {e}"))?;
     if fold(&mut stream, &target).is_err() {
-        return if cycles < 1 << 24 { folded(network, cycles * 4) } else { Err("no folding".into()) };
+        let slower = || lowered(network, skipped, cycles * 4);
+        return if cycles < 1 << 24 { slower() } else { Err("no folding".into()) };
     }
     Ok(stream)
+}
+
+/// The stream with a rewrite of all skips that it fits, and how many these are.
+fn rewritten(network: &Network, rewrite: Rewrite, cycles: u32) -> Result<Option<(Stream, usize)>, String> {
+    let found = skips(network);
+    let plan = Request::All(Wanted::This(rewrite)).resolve(network, &found).map_err(|e| e.to_string())?;
+    let n = plan.skips.iter().filter(|entry| entry.rewrite == rewrite).count();
+    if n == 0 {
+        return Ok(None);
+    }
+    let mut changed = network.clone();
+    let planned = apply(&mut changed, &found, plan).map_err(|e| e.to_string())?;
+    lowered(&changed, &Skipped::from(&planned), cycles).map(|stream| Some((stream, n)))
 }
 
 fn sized(mut stream: Stream) -> Result<(Stream, Sizing), String> {
@@ -90,18 +110,21 @@ fn too_short(stream: &mut Stream, depth: &Depth, counts: &mut Counts) -> Result<
     let runs = simulate(stream, MOST_FRAMES).is_ok();
     stream.channel_mut(id).depth = Some(least - 1);
     let (hang, said) = (simulate(stream, MOST_FRAMES), measure(stream).map_err(|e| e.to_string()));
-    let (writer, reader) = (stream.channel(id).writer, stream.channel(id).readers[0].actor);
-    let waits = match &hang {
-        Err(Stop::Hangs(waits)) => {
-            waits.iter().any(|w| w.full && (w.actor, w.channel, w.waits_for) == (writer, id, reader))
-        }
-        _ => false,
-    };
-    let names = format!("{id} from \"{}\" to \"{}\"", stream.actor(writer).names, stream.actor(reader).names);
-    let named = matches!(&said, Err(text) if text.contains("error[fifo/hang]") && text.contains(&names));
+    let writer = stream.channel(id).writer;
+    let named = stream.channel(id).readers.iter().any(|&Reader { actor: reader, .. }| {
+        let waits = match &hang {
+            Err(Stop::Hangs(waits)) => {
+                waits.iter().any(|w| w.full && (w.actor, w.channel, w.waits_for) == (writer, id, reader))
+            }
+            _ => false,
+        };
+        let (from, to) = (&stream.actor(writer).names, &stream.actor(reader).names);
+        let names = format!("{id} from \"{from}\" to \"{to}\"");
+        waits && matches!(&said, Err(text) if text.contains("error[fifo/hang]") && text.contains(&names))
+    });
     stream.channel_mut(id).depth = Some(depth.words);
     counts.skips_made_too_short += 1;
-    if runs && waits && named { Ok(()) } else { Err(format!("{depth:?}: {hang:?}, {said:?}\n{stream}")) }
+    if runs && named { Ok(()) } else { Err(format!("{depth:?}: {hang:?}, {said:?}\n{stream}")) }
 }
 
 /// Everything of one network that is folded.
@@ -147,6 +170,45 @@ fn every_fourth_network_from_2() {
 #[test]
 fn every_fourth_network_from_3() {
     seeds_from(3);
+}
+
+/// Each rewrite that keeps the function, of all skips that it fits.
+fn rewritten_from(first: u64) {
+    let counts = RefCell::new(Counts::default());
+    let skips = RefCell::new(BTreeMap::<&str, usize>::new());
+    for seed in (first..SEEDS).step_by(TESTS as usize) {
+        let cycles = [250, 1_000, 4_000][(seed / TESTS % 3) as usize];
+        for rewrite in [Rewrite::Tap, Rewrite::Share, Rewrite::Fuse, Rewrite::Exact] {
+            random::for_each(seed..seed + 1, |network| {
+                let Some((stream, n)) = rewritten(network, rewrite, cycles)? else { return Ok(()) };
+                *skips.borrow_mut().entry(rewrite.name()).or_default() += n;
+                check(stream, &mut counts.borrow_mut())
+            });
+        }
+    }
+    let (counts, skips) = (counts.into_inner(), skips.into_inner());
+    println!("{counts:?} {skips:?}");
+    assert!(skips.len() == 4 && skips.values().all(|&n| n >= 5), "{skips:?}");
+}
+
+#[test]
+fn rewrites_of_every_fourth_network() {
+    rewritten_from(0);
+}
+
+#[test]
+fn rewrites_of_every_fourth_network_from_1() {
+    rewritten_from(1);
+}
+
+#[test]
+fn rewrites_of_every_fourth_network_from_2() {
+    rewritten_from(2);
+}
+
+#[test]
+fn rewrites_of_every_fourth_network_from_3() {
+    rewritten_from(3);
 }
 
 /// Other lanes in front of some matrix-vectors, and folds that no search would choose: any PE and SIMD, every form.

@@ -135,7 +135,7 @@ fn random_folds_and_lanes_have_the_counted_phases() {
                 a.fold.ports = if random(2) == 0 { 1 } else { a.window.kernel.h };
             }
             let w = nonresc_passes::area::Widths::of(&stream, id);
-            let counted = Counter::new(&stream.actor(id).kind).phases(w.lanes_in, w.lanes_out);
+            let counted = Counter::new(&stream.actor(id).kind).phases(w.into());
             let list = phases(&stream, id);
             assert_eq!(counted, list.len(), "{:?} {w:?}", stream.actor(id).kind);
         }

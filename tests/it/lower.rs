@@ -8,7 +8,7 @@ use nonresc_ir::network::{
 };
 use nonresc_ir::stream::{Stream, phases};
 use nonresc_ir::tensor::Tensor;
-use nonresc_passes::lower::lower;
+use nonresc_passes::lower::{Skipped, lower};
 use nonresc_passes::residual::{Skip, SkipShape, Skips};
 use nonresc_passes::target::Rate;
 use nonresc_tests::target::unlimited;
@@ -78,7 +78,8 @@ impl Net {
 
     fn lower(self) -> Result<Stream, String> {
         let target = unlimited(Rate::Fastest);
-        let stream = lower(&self.network, &Skips(self.skips), &target).map_err(|e| e.to_string())?;
+        let stream =
+            lower(&self.network, &Skipped::kept(&Skips(self.skips)), &target).map_err(|e| e.to_string())?;
         balanced(&stream);
         Ok(stream)
     }

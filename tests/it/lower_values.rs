@@ -1,11 +1,12 @@
 //! Lowering keeps the function: streams of random networks compute what the networks do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nonresc_ir::eval::trace;
-use nonresc_ir::id::Value;
+use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Network, Op};
-use nonresc_passes::lower::lower;
+use nonresc_ir::stream::Stream;
+use nonresc_passes::lower::{Skipped, lower};
 use nonresc_passes::residual::skips;
 use nonresc_passes::target::Rate;
 use nonresc_tests::random;
@@ -23,10 +24,23 @@ fn given(network: &Network, mut value: Value) -> Value {
 fn same(network: &Network, seed: u64) -> Result<(), String> {
     let target = unlimited(Rate::Fastest);
     let skips = skips(network);
-    let stream = lower(network, &skips, &target).map_err(|faults| faults.to_string())?;
+    let stream = lower(network, &Skipped::kept(&skips), &target).map_err(|faults| faults.to_string())?;
+    computes(&stream, network, &BTreeMap::new(), seed)?;
+    let carried: BTreeSet<usize> = stream.channels().filter_map(|c| stream.channel(c).skip).collect();
+    let numbers: BTreeSet<usize> = skips.iter().map(|skip| skip.number).collect();
+    if carried == numbers { Ok(()) } else { Err(format!("channels carry skips {carried:?}\n{stream}")) }
+}
+
+/// Whether a stream of `network` computes what that does; `fused` are convolutions and those computed beside them.
+pub(crate) fn computes(
+    stream: &Stream,
+    network: &Network,
+    fused: &BTreeMap<NodeId, NodeId>,
+    seed: u64,
+) -> Result<(), String> {
     let inputs = random::input(network, seed);
     let numbers: Vec<Vec<f64>> = inputs.iter().map(|input| input.to_f64()).collect();
-    let sinks = values::run(&stream, network, &numbers);
+    let sinks = values::run_fused(stream, network, fused, &numbers);
     let trace = trace::<f64>(network, &inputs).map_err(|fault| fault.to_string())?;
     for output in network.outputs() {
         let (wanted, got) = (trace[&given(network, output.value)].to_f64(), &sinks[&output.name]);
@@ -36,9 +50,7 @@ fn same(network: &Network, seed: u64) -> Result<(), String> {
             return Err(format!("\"{}\" is {got:?} instead of {wanted:?}\n{stream}", output.name));
         }
     }
-    let carried: BTreeSet<usize> = stream.channels().filter_map(|c| stream.channel(c).skip).collect();
-    let numbers: BTreeSet<usize> = skips.iter().map(|skip| skip.number).collect();
-    if carried == numbers { Ok(()) } else { Err(format!("channels carry skips {carried:?}\n{stream}")) }
+    Ok(())
 }
 
 #[test]

@@ -37,6 +37,7 @@ mod plan;
 mod program;
 mod random;
 mod residual;
+mod rewrites;
 mod rtl;
 mod run_eval;
 mod simulator;

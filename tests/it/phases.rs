@@ -2,12 +2,14 @@
 //! frees and gives, on random geometries, folds and lanes, with shrinking.
 
 use nonresc_ir::id::ActorId;
+use nonresc_ir::names::Names;
 use nonresc_ir::network::{Pair, Sides};
 use nonresc_ir::stream::{
-    Activation, Fold, Form, GlobalPool, Kind, Map, MatVec, MergedAdd, Multiplier, PhaseList, Pool, PoolKind,
-    Select, Stream, Sum, Window, phases, stages, verify,
+    Activation, Actor, Carry, Channel, Fold, Form, GlobalPool, Kind, Map, MatVec, MergedAdd, Multiplier,
+    PhaseList, Pool, PoolKind, Projection, Reader, Second, Select, Stream, Sum, Window, phases, stages,
+    verify,
 };
-use nonresc_passes::fold::Counter;
+use nonresc_passes::fold::{Counter, Lanes};
 use nonresc_tests::reference::program::{Program, registers};
 use nonresc_tests::streams::Builder;
 use proptest::prelude::*;
@@ -19,6 +21,7 @@ struct Case {
     kind: Kind,
     input_lanes: usize,
     output_lanes: usize,
+    second_lanes: usize,
 }
 
 impl Case {
@@ -36,6 +39,13 @@ impl Case {
         for channel in stream.outputs(actor, 0) {
             stream.channel_mut(channel).lanes = self.output_lanes;
         }
+        if self.kind.outputs() == 2 {
+            let map = self.kind.output_map(1);
+            let sink = stream.add(Actor { names: Names::one("second"), kind: Kind::Sink(map) });
+            let first = stream.channel(stream.outputs(actor, 0)[0]).clone();
+            let (readers, lanes) = (vec![Reader { actor: sink, input: 0 }], self.second_lanes);
+            stream.connect(Channel { output: 1, readers, map, lanes, ..first });
+        }
         (stream, actor)
     }
 }
@@ -48,7 +58,7 @@ fn check<S: Strategy>(cases: u32, strategy: &S, property: impl Fn(S::Value) -> R
 }
 
 /// Cumulative counts of an input behind each clock of the list, counted from the frame's first beat, and gives.
-fn written_out(list: &PhaseList, input: u16) -> (Vec<u64>, Vec<u64>, Vec<bool>) {
+fn written_out(list: &PhaseList, input: u16) -> (Vec<u64>, Vec<u64>, Vec<[bool; 2]>) {
     let preset = list.preset(input);
     let (mut need, mut free) = (-(preset.unread_tail as i64), preset.unread_head);
     let (mut needs, mut frees, mut gives) = (Vec::new(), Vec::new(), Vec::new());
@@ -62,13 +72,13 @@ fn written_out(list: &PhaseList, input: u16) -> (Vec<u64>, Vec<u64>, Vec<bool>) 
             }
             needs.push(need.max(0) as u64);
             frees.push(free);
-            gives.push(idle == 0 && phase.gives == 1);
+            gives.push([0, 1].map(|output| idle == 0 && phase.gives >> output & 1 == 1));
         }
     }
     for _ in 0..list.tail() {
         needs.push(need as u64);
         frees.push(free);
-        gives.push(false);
+        gives.push([false; 2]);
     }
     (needs, frees, gives)
 }
@@ -84,7 +94,9 @@ fn agrees(case: &Case) -> Result<(), TestCaseError> {
     let (stream, actor) = case.stream();
     let list = phases(&stream, actor);
     let program = Program::of(&stream, actor);
-    prop_assert_eq!(u64::from(stages(&stream, actor)), registers(&case.kind));
+    for output in 0..case.kind.outputs() {
+        prop_assert_eq!(u64::from(stages(&stream, actor, output)), registers(&case.kind, output));
+    }
     prop_assert_eq!(list.len(), program.steps.len() as u64, "phases of a frame\n{}", stream);
     for input in 0..case.kind.inputs() {
         let (needs, frees, gives) = written_out(&list, input);
@@ -92,11 +104,12 @@ fn agrees(case: &Case) -> Result<(), TestCaseError> {
         prop_assert_eq!(frees, program.frees(input), "places freed of input {}\n{}", input, stream);
         let least = least_depth(&program, input);
         prop_assert_eq!(list.least_depth(input), least, "least depth of input {}\n{}", input, stream);
-        let given: Vec<bool> = program.steps.iter().map(|s| s.gives).collect();
+        let given: Vec<[bool; 2]> = program.steps.iter().map(|s| s.gives).collect();
         prop_assert_eq!(gives, given, "beats given\n{}", stream);
     }
     if !matches!(case.kind, Kind::MatVec(MatVec { fold: Fold { form: Form::Held { slots: 2.. }, .. }, .. })) {
-        let counted = Counter::new(&case.kind).phases(case.input_lanes, case.output_lanes);
+        let lanes = Lanes { input: case.input_lanes, output: case.output_lanes, second: case.second_lanes };
+        let counted = Counter::new(&case.kind).phases(lanes);
         prop_assert_eq!(counted, list.len(), "phases in closed form\n{}", stream);
     }
     let verdict = verify(&stream).map_err(|faults| faults.to_string());
@@ -199,10 +212,13 @@ fn convolution(reading: Reading) -> impl Strategy<Value = Case> {
                 weight_bits: 8,
                 add: merged(outputs, output_lanes, lanes.2),
                 activation: Activation::Relu,
+                second: None,
+                carry: Carry::NONE,
                 fold: Fold { pe: fold.0.min(outputs), simd, form, ports, multiplier },
             }),
             input_lanes,
             output_lanes,
+            second_lanes: 1,
         }
     })
 }
@@ -210,6 +226,47 @@ fn convolution(reading: Reading) -> impl Strategy<Value = Case> {
 #[test]
 fn held_convolutions() {
     check(3_000, &convolution(Reading::Held), |case| agrees(&case));
+}
+
+/// Held convolutions with a second output, as far as their windows can have it.
+fn with_second() -> impl Strategy<Value = Case> {
+    let beside = (1usize..=5, 1usize..=5, 1usize..=5, 1usize..=5, 0usize..=3);
+    (convolution(Reading::Held), beside).prop_filter_map("a second output", |(mut case, beside)| {
+        let (channels, pe, simd, lanes, row) = beside;
+        let Kind::MatVec(a) = &mut case.kind else { return None };
+        (a.second, case.second_lanes) = if row == 3 {
+            let (pe, simd) = (pe.min(channels), simd.min(a.input.channels));
+            let projection = Projection {
+                channels,
+                bias: true,
+                weights: String::new(),
+                weight_bits: 8,
+                activation: Activation::Identity,
+                pe,
+                simd,
+            };
+            (Some(Second::Projection(projection)), lanes.min(channels))
+        } else {
+            (Some(Second::Tap { row }), case.input_lanes)
+        };
+        verify(&case.stream().0).is_ok().then_some(case)
+    })
+}
+
+#[test]
+fn second_outputs_of_held_convolutions() {
+    let seen = std::cell::RefCell::new([0; 3]);
+    check(2_000, &with_second(), |case| {
+        let Kind::MatVec(a) = &case.kind else { unreachable!("only convolutions are made") };
+        let which = match &a.second {
+            Some(Second::Tap { row }) => usize::from(a.tap_lag(*row) > Some(0)),
+            _ => 2,
+        };
+        seen.borrow_mut()[which] += 1;
+        agrees(&case)
+    });
+    let seen = seen.into_inner();
+    assert!(seen.iter().all(|&n| n >= 100), "taps without lag, with lag, projections: {seen:?}");
 }
 
 #[test]
@@ -239,9 +296,11 @@ fn stationary_dense_layers() {
             weight_bits: 8,
             add: merged(outputs, output_lanes, add),
             activation: Activation::Identity,
+            second: None,
+            carry: Carry::NONE,
             fold: Fold { pe, simd: input_lanes, form, ports: 1, multiplier: Multiplier::Dsp },
         });
-        Case { kind, input_lanes, output_lanes }
+        Case { kind, input_lanes, output_lanes, second_lanes: 1 }
     });
     check(1_000, &cases, |case| agrees(&case));
 }
@@ -254,7 +313,7 @@ fn pools_with_a_window() {
         let kind = if mean { PoolKind::Average { include_pad: true } } else { PoolKind::Max };
         let (input, output) = (map(channels, input), map(channels, output));
         let kind = Kind::Pool(Pool { input, output, window, kind, activation: Activation::Identity });
-        Case { kind, input_lanes: i.min(channels), output_lanes: o.min(channels) }
+        Case { kind, input_lanes: i.min(channels), output_lanes: o.min(channels), second_lanes: 1 }
     });
     check(3_000, &cases, |case| agrees(&case));
 }
@@ -272,7 +331,7 @@ fn pools_over_the_whole_map_and_changes_of_lanes() {
             2 => Kind::Activate { map, activation },
             _ => Kind::Convert(map),
         };
-        Case { kind, input_lanes, output_lanes }
+        Case { kind, input_lanes, output_lanes, second_lanes: 1 }
     });
     check(2_000, &cases, |case| agrees(&case));
 }
@@ -294,6 +353,7 @@ fn selections() {
             kind: Kind::Select(Select { input, output, start, stride, first_channel, zeros_before }),
             input_lanes: lanes.0.min(input.channels),
             output_lanes: lanes.1.min(output.channels),
+            second_lanes: 1,
         }
     });
     check(3_000, &cases, |case| agrees(&case));
@@ -309,7 +369,7 @@ fn sums_and_edges() {
                 Kind::Sum(Sum { output: map, channels, offset, activation })
             }
         };
-        Case { kind, input_lanes: lanes, output_lanes: lanes }
+        Case { kind, input_lanes: lanes, output_lanes: lanes, second_lanes: 1 }
     });
     check(500, &cases, |case| {
         if let Kind::Sink(map) = case.kind { edges(map, case.input_lanes) } else { agrees(&case) }
@@ -326,7 +386,7 @@ fn edges(map: Map, lanes: usize) -> Result<(), TestCaseError> {
         let (list, program) = (phases(&stream, actor), Program::of(&stream, actor));
         prop_assert_eq!(list.len(), program.steps.len() as u64);
         let (needs, frees, gives) = written_out(&list, 0);
-        let given: Vec<bool> = program.steps.iter().map(|s| s.gives).collect();
+        let given: Vec<[bool; 2]> = program.steps.iter().map(|s| s.gives).collect();
         prop_assert_eq!(gives, given);
         if !program.beats.is_empty() {
             prop_assert_eq!((needs, frees), (program.needs(0), program.frees(0)));

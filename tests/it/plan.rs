@@ -62,7 +62,7 @@ fn keep_changes_nothing() {
     let (network, planned) = planned(two_blocks(), "keep").unwrap();
     assert_eq!(digest(&network), digest(&two_blocks()));
     assert_eq!((labels(&planned.skips), planned.removed.len()), (vec!["1", "2"], 0));
-    assert!(planned.note().is_none());
+    assert!(planned.notes().is_empty());
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn remove_takes_sums_and_projections() {
     assert!(network.node_ids().all(|n| !matches!(network.op(n), Op::Add(_))));
     assert!(planned.skips.is_empty() && skips(&network).is_empty());
     assert_eq!(planned.removed.len(), 2);
-    snapshot("note", &planned.note().unwrap().to_string());
+    snapshot("note", &planned.notes()[0].to_string());
 
     let (mut make, x) = Maker::new(3, 8);
     let x = make.conv("stem", x, 4, 3, 1);
@@ -170,7 +170,7 @@ fn what_cannot_stand_alone_is_refused_by_name() {
     let before = digest(&network);
     snapshot("cannot_stand_alone", &refused(&network, "remove"));
     let found = skips(&network);
-    let plan = Request::Remove.resolve(&network, &found).unwrap();
+    let plan = Request::REMOVE.resolve(&network, &found).unwrap();
     apply(&mut network, &found, plan).unwrap_err();
     assert_eq!(digest(&network), before, "a refused plan leaves the network as it was");
 }
@@ -240,7 +240,7 @@ fn a_plan_is_written_and_read_back() {
     let text = plan.to_json();
     snapshot("plan", &text);
     let read = Request::from_json(&text).unwrap();
-    assert_eq!(read, Request::Plan(plan.clone()));
+    assert_eq!(read, Request::from(plan.clone()));
     assert_eq!(read.resolve(&network, &found).unwrap(), plan);
     // The same structure with other weights is another network.
     let other = nested();
@@ -252,7 +252,7 @@ fn a_plan_is_written_and_read_back() {
 fn damaged_plans_are_refused() {
     let network = two_blocks();
     let found = skips(&network);
-    let text = Request::Remove.resolve(&network, &found).unwrap().to_json();
+    let text = Request::REMOVE.resolve(&network, &found).unwrap().to_json();
     let damaged = [
         text.replace("\"version\": 1", "\"version\": 2"),
         text.replace("\"version\": 1,", ""),

@@ -5,7 +5,7 @@ use nonresc_ir::network::{Network, Op, canonicalise, digest, verify, verify_live
 use nonresc_ir::onnx::export::export;
 use nonresc_ir::onnx::import::{ImportOptions, import_bytes};
 use nonresc_ir::text;
-use nonresc_passes::lower::lower;
+use nonresc_passes::lower::{Skipped, lower};
 use nonresc_passes::normalise::normalise;
 use nonresc_passes::residual::skips;
 use nonresc_passes::target::Rate;
@@ -82,7 +82,7 @@ fn networks_are_in_normal_form() {
 #[test]
 fn networks_become_streams() {
     let target = unlimited(Rate::Fastest);
-    random::for_each(SEEDS, |network| match lower(network, &skips(network), &target) {
+    random::for_each(SEEDS, |network| match lower(network, &Skipped::kept(&skips(network)), &target) {
         Ok(_) => Ok(()),
         Err(faults) => Err(faults.to_string()),
     });

@@ -4,8 +4,8 @@ use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::names::Names;
 use nonresc_ir::network::{Pair, Sides};
 use nonresc_ir::stream::{
-    Activation, Actor, Channel, Fold, Form, GlobalPool, Kind, Map, MatVec, MergedAdd, Multiplier, PoolKind,
-    Reader, Select, Stream, Window,
+    Activation, Actor, Carry, Channel, Fold, Form, GlobalPool, Kind, Map, MatVec, MergedAdd, Multiplier,
+    PoolKind, Reader, Select, Stream, Window,
 };
 
 /// Builds a stream actor by actor; a value is the actor that gives it.
@@ -46,7 +46,7 @@ impl Builder {
 
     /// What an actor gives.
     pub fn map(&self, id: ActorId) -> Map {
-        self.stream.actor(id).kind.output_map()
+        self.stream.actor(id).kind.output_map(0)
     }
 
     /// A square convolution padded to the size that its stride gives; `skip` is added to its result.
@@ -81,6 +81,8 @@ impl Builder {
                 activation: Activation::Identity,
             }),
             activation: Activation::Relu,
+            second: None,
+            carry: Carry::NONE,
             fold: UNFOLDED,
         };
         let inputs: Vec<ActorId> = std::iter::once(x).chain(skip).collect();
@@ -112,6 +114,8 @@ impl Builder {
             weight_bits: 8,
             add: None,
             activation: Activation::Identity,
+            second: None,
+            carry: Carry::NONE,
             fold: UNFOLDED,
         };
         self.add(name, Kind::MatVec(a), &[x])

@@ -8,7 +8,7 @@ use super::Amount;
 /// What the skips cost: whole designs for the same cycles a frame, and each skip's depths.
 #[derive(Clone, Debug, Serialize)]
 pub struct SkipReport {
-    /// Skips kept, as planned, removed, each under the baselines.
+    /// Skips kept, with each rewrite, as planned, under the baselines; then the rewrites of each skip alone.
     pub rows: Vec<Row>,
     /// All skips of the network as given.
     pub skips: Vec<Skip>,
@@ -17,8 +17,12 @@ pub struct SkipReport {
 /// One design.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
-    /// `kept`, `planned` or `removed`.
+    /// What becomes of them: `kept`, `tapped`, `shared`, `fused`, `exact`, `shortened`, `removed`, or `planned`.
     pub skips: &'static str,
+    /// The number of the skip that this is said of, where it is said of one alone.
+    pub only: Option<usize>,
+    /// How many skips are not kept.
+    pub rewritten: usize,
     /// `exact`, `whole-frame` or `all-whole-frame`.
     pub fifos: &'static str,
     /// Its figures, where there is such a design.
@@ -36,6 +40,8 @@ pub struct Figures {
     pub skip_bits: u64,
     /// Bits of channels that windows are read from.
     pub line_buffer_bits: u64,
+    /// Bits that the primitives of all channels hold, copies included.
+    pub allocated_bits: u64,
     /// Bits of windows and their staging.
     pub register_bits: u64,
     /// What is taken; `luts` and `ffs` are estimates.
@@ -95,6 +101,11 @@ pub struct SkipChannel {
 pub(super) fn skip_report(report: &cost::SkipReport) -> SkipReport {
     let row = |row: &cost::Row| Row {
         skips: row.variant.name(),
+        only: match row.variant {
+            cost::Variant::One(number, _) => Some(number),
+            cost::Variant::All(_) | cost::Variant::Planned => None,
+        },
+        rewritten: row.rewritten,
         fifos: row.mode.name(),
         figures: row.figures.as_ref().ok().map(figures),
         refused: row.figures.as_ref().err().map(cost::reason),
@@ -116,6 +127,7 @@ fn figures(f: &cost::Figures) -> Figures {
         fifo_bits: f.fifo_bits,
         skip_bits: f.skip_bits,
         line_buffer_bits: f.line_buffer_bits,
+        allocated_bits: f.allocated_bits,
         register_bits: f.register_bits,
         taken: f.usage.into(),
         interval_clocks: f.interval_clocks,

@@ -49,6 +49,10 @@ pub enum Command {
     Run(Run),
     /// Measure the network's accuracy on a labelled data set
     Eval(Eval),
+    /// Say why a skip costs what it costs, and what each rewrite would do with it
+    Explain(Explain),
+    /// Hold designs against each other: of several models, or of one under several plans
+    Compare(Compare),
     /// List the known devices and what each has
     Devices(Devices),
     /// Print shell completions
@@ -82,6 +86,40 @@ pub struct Reading {
     pub std: Option<Numbers>,
 }
 
+/// What a design is made for.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Design")]
+pub struct Design {
+    /// The part: a name that `nonresc devices` lists, `none` for no limits, or a .toml file of your own
+    #[arg(long, value_name = "NAME|none|FILE", default_value = "xck26")]
+    pub device: String,
+
+    /// Clock in MHz (default: the device's usual one)
+    #[arg(long, value_name = "MHZ", value_parser = clock)]
+    pub clock: Option<f64>,
+
+    /// Frames a second that are enough; the cheapest such design is made (default: the fastest that fits)
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub fps: Option<f64>,
+
+    /// Bits of weights and of activations, 1 to 16 each
+    #[arg(long, value_name = "wNaM", value_parser = bits, default_value = "w8a8")]
+    pub bits: Bits,
+
+    /// How deep FIFOs are: exact, whole-frame (skips hold a frame), all-whole-frame (every FIFO does)
+    #[arg(long, value_enum, default_value_t = Fifos::Exact)]
+    pub fifos: Fifos,
+
+    /// How much is spent on proofs that no FIFO can be shorter [default: full where the events near each channel
+    /// are at most 20 million in sum, else fast]
+    #[arg(long, value_enum)]
+    pub effort: Option<Effort>,
+
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
 /// `nonresc MODEL`.
 #[derive(Debug, Args)]
 pub struct Compile {
@@ -102,39 +140,14 @@ pub struct Compile {
     #[arg(long, value_enum, default_value_t = TargetKind::Fpga)]
     pub target: TargetKind,
 
-    /// The part: a name that `nonresc devices` lists, `none` for no limits, or a .toml file of your own
-    #[arg(long, value_name = "NAME|none|FILE", default_value = "xck26", help_heading = "Design")]
-    pub device: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub design: Design,
 
-    /// Clock in MHz (default: the device's usual one)
-    #[arg(long, value_name = "MHZ", value_parser = clock, help_heading = "Design")]
-    pub clock: Option<f64>,
-
-    /// Frames a second that are enough; the cheapest such design is made (default: the fastest that fits)
-    #[arg(long, value_name = "N", value_parser = rate, help_heading = "Design")]
-    pub fps: Option<f64>,
-
-    /// Bits of weights and of activations, 1 to 16 each
-    #[arg(long, value_name = "wNaM", value_parser = bits, default_value = "w8a8", help_heading = "Design")]
-    pub bits: Bits,
-
-    /// What becomes of the skips: keep, remove, a list such as 1-3:remove,4:keep (numbers or ONNX names),
-    /// or a plan.json
+    /// What becomes of the skips: keep, reuse, tap, share, fuse, exact, shorten, shorten-behind,
+    /// remove or auto for all of them, a list such as 1-3:remove,4:reuse (numbers or ONNX names), or a plan.json
     #[arg(long, value_name = "PLAN", default_value = "keep", help_heading = "Design")]
     pub skips: String,
-
-    /// How deep FIFOs are: exact, whole-frame (skips hold a frame), all-whole-frame (every FIFO does)
-    #[arg(long, value_enum, default_value_t = Fifos::Exact, help_heading = "Design")]
-    pub fifos: Fifos,
-
-    /// How much is spent on proofs that no FIFO can be shorter [default: full where the events near each channel
-    /// are at most 20 million in sum, else fast]
-    #[arg(long, value_enum, help_heading = "Design")]
-    pub effort: Option<Effort>,
-
-    /// Seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Design")]
-    pub seed: u64,
 
     /// Write the outputs to this folder, whole or not at all
     #[arg(long, value_name = "DIR", help_heading = "Output")]
@@ -154,6 +167,10 @@ pub struct Compile {
     /// Form of what is printed
     #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Output")]
     pub format: Format,
+
+    /// How much the report says of skips: each rewrite of all of them, or of each one alone as well
+    #[arg(long, value_enum, default_value_t = Report::Fast, help_heading = "Output")]
+    pub report: Report,
 
     /// Print the intermediate representation instead of the report: as read from the file (with --stop-after:
     /// as that pass leaves it), after one pass, or after every pass
@@ -266,6 +283,60 @@ DATA is a CIFAR-10 or CIFAR-100 binary file or the folder of them (its test file
 x and y, a .npy with --labels, or a folder with one folder of PNG or JPEG images a class, whose sorted names
 are the classes unless --labels gives their order. Images are RGB and count from 0 to 255 before --scale.";
 
+/// `nonresc explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  nonresc explain resnet8.onnx 1
+
+All other skips are kept.")]
+pub struct Explain {
+    /// The network: an ONNX or .nir file
+    pub model: PathBuf,
+
+    /// The skip: its number, or the ONNX name of its sum
+    pub skip: String,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub reading: Reading,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub design: Design,
+}
+
+/// `nonresc compare`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  nonresc compare resnet8.onnx --skips keep --skips tap --skips remove
+  nonresc compare resnet8.onnx resnet20.onnx --device none --fps 5000
+  nonresc compare build/kept build/removed
+
+A folder is one that --out wrote; its schedule.json is read as it is, and the flags say nothing of it.")]
+pub struct Compare {
+    /// ONNX or .nir files, schedule.json files, or folders that hold one
+    #[arg(required = true)]
+    pub designs: Vec<PathBuf>,
+
+    /// A plan for the skips, as for compiling; each makes a design of each model
+    #[arg(long, value_name = "PLAN", default_value = "keep")]
+    pub skips: Vec<String>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub reading: Reading,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub design: Design,
+
+    /// Form of what is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
 /// `nonresc devices`.
 #[derive(Debug, Args)]
 pub struct Devices {
@@ -312,6 +383,24 @@ pub enum Emit {
     Nir,
     /// design.dot: actors and channels as a drawing
     Dot,
+}
+
+/// How much the report says of skips.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Report {
+    /// Kept and removed beside the baselines, other rewrites of all skips with exact FIFOs
+    Fast,
+    /// Every rewrite of all skips beside the baselines, and of each skip alone
+    Full,
+}
+
+impl From<Report> for nonresc_passes::cost::Extent {
+    fn from(report: Report) -> Self {
+        match report {
+            Report::Fast => Self::Fast,
+            Report::Full => Self::Full,
+        }
+    }
 }
 
 /// Form of what is printed.

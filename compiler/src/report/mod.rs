@@ -2,6 +2,7 @@
 //!
 //! Figures are those of the passes; what is computed here are shares and units alone.
 
+pub mod explain;
 mod skips;
 
 use std::fmt::Write as _;

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use nonresc_passes::cost::{self, Figures, SkipReport, Variant};
+use nonresc_passes::cost::{self, Figures, Row, SkipReport, Variant};
 use nonresc_passes::fifo::Mode;
+use nonresc_passes::plan::Rewrite;
 
 use super::WIDTH;
 use crate::columns::{Columns, grouped, kbit, wrapped};
@@ -25,18 +26,20 @@ fn designs(out: &mut String, report: &SkipReport) {
         "<FIFOs",
         "FIFO kbit",
         "line kbit",
+        "alloc kbit",
         "reg kbit",
         "BRAM18",
+        "mem LUT",
         "LUT~",
         "DSP",
         "cycles",
         "latency",
-        "frames/s",
     ];
     let mut table = Columns::new(header);
     let mut remarks = Vec::new();
     for row in &report.rows {
-        let (skips, fifos) = (row.variant.name(), row.mode.name());
+        let skips = word(report, row);
+        let (skips, fifos) = (skips.as_str(), row.mode.name());
         match &row.figures {
             Ok(f) => {
                 let mut mark = "";
@@ -60,19 +63,36 @@ fn designs(out: &mut String, report: &SkipReport) {
     }
 }
 
-fn figures(skips: &str, fifos: &str, f: &Figures) -> [String; 11] {
+/// What becomes of the skips in a row, and of how many of them.
+fn word(report: &SkipReport, row: &Row) -> String {
+    let name = row.variant.name();
+    match row.variant {
+        Variant::One(number, _) => {
+            let skip = report.skips.iter().find(|skip| skip.number == number);
+            format!("{} {name}", skip.map_or("", |skip| skip.label.as_str()))
+        }
+        Variant::All(Rewrite::Keep) | Variant::Planned => name.to_string(),
+        Variant::All(_) if row.rewritten < report.skips.len() => {
+            format!("{} of {} {name}", row.rewritten, report.skips.len())
+        }
+        Variant::All(_) => name.to_string(),
+    }
+}
+
+fn figures(skips: &str, fifos: &str, f: &Figures) -> [String; 12] {
     [
         skips.to_string(),
         fifos.to_string(),
         kbit(f.fifo_bits),
         kbit(f.line_buffer_bits),
+        kbit(f.allocated_bits),
         kbit(f.register_bits),
         grouped(f.usage.bram18),
+        grouped(f.usage.memory_luts),
         grouped(f.usage.luts),
         grouped(f.usage.dsps),
         grouped(f.interval_clocks.round() as u64),
         grouped(f.latency_clocks),
-        grouped(f.fps as u64),
     ]
 }
 
@@ -83,9 +103,9 @@ fn savings(out: &mut String, report: &SkipReport) {
         row.figures.as_ref().ok().map(|f| f.fifo_bits + f.line_buffer_bits)
     };
     let (Some(whole), Some(exact), Some(removed)) = (
-        buffers(Variant::Kept, Mode::WholeFrame),
-        buffers(Variant::Kept, Mode::Exact),
-        buffers(Variant::Removed, Mode::Exact),
+        buffers(Variant::KEPT, Mode::WholeFrame),
+        buffers(Variant::KEPT, Mode::Exact),
+        buffers(Variant::REMOVED, Mode::Exact),
     ) else {
         return;
     };
@@ -98,6 +118,27 @@ fn savings(out: &mut String, report: &SkipReport) {
         change(whole, exact)
     );
     out.push_str(&wrapped(&by_size, WIDTH, 2));
+    // The cheapest of those that keep the function and need no whole frame.
+    let same =
+        |row: &&Row| matches!(row.variant, Variant::All(r) if r != Rewrite::Keep && r.keeps_function());
+    let cheapest = report.rows.iter().filter(same).filter(|row| row.mode == Mode::Exact).filter_map(|row| {
+        let figures = row.figures.as_ref().ok()?;
+        Some((figures.fifo_bits + figures.line_buffer_bits, row))
+    });
+    if let Some((bits, row)) = cheapest.min_by_key(|(bits, _)| *bits).filter(|(bits, _)| *bits < exact) {
+        let of_removal = match exact.checked_sub(removed).filter(|&saved| saved > 0) {
+            Some(saved) => {
+                format!(" ({:.0} % of what removal saves)", 100.0 * (exact - bits) as f64 / saved as f64)
+            }
+            None => String::new(),
+        };
+        let by_rewrite = format!(
+            "With skips {}: {} more{of_removal}, the function unchanged as well.",
+            row.variant.name(),
+            change(exact, bits)
+        );
+        out.push_str(&wrapped(&by_rewrite, WIDTH, 2));
+    }
     let rest = if removed < exact && whole > removed {
         let share = 100.0 * whole.saturating_sub(exact) as f64 / (whole - removed) as f64;
         format!(" Exact sizing alone gives {share:.0} % of both.")

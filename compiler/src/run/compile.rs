@@ -1,7 +1,6 @@
 //! `nonresc MODEL`: the passes over one model, then what was asked for: a report, a dump, files.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -11,16 +10,12 @@ use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::{onnx, text};
 use nonresc_passes::cost::{SkipReport, skip_report};
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
-use nonresc_passes::device::Device;
-use nonresc_passes::fifo::{self, FifoOptions, Mode};
 use nonresc_passes::manager::{self, Checks};
 use nonresc_passes::pass::{Pass, Property};
-use nonresc_passes::plan::Request;
 use nonresc_passes::table;
-use nonresc_passes::target::{Rate, Target};
 
-use super::model;
-use crate::args::{Compile, Dump, Effort, Emit, Fifos, Format};
+use super::{model, options};
+use crate::args::{Compile, Dump, Emit, Format};
 use crate::exit::Failure;
 use crate::report;
 
@@ -30,7 +25,7 @@ use crate::report;
 /// Refused models, plans and devices; flags that make no sense together.
 pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     let passes = passes(args)?;
-    let options = options(args)?;
+    let options = options::options(&args.design, &args.skips)?;
     if let Some(dir) = &args.out {
         out::check(dir)?;
     }
@@ -39,6 +34,7 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     let mut dumps = Dumps::new(args.dump_ir.as_ref());
     let design = Design::Network(NetworkDesign::new(loaded.network));
     dumps.before(&design, args.stop_after.is_none());
+    let options = options::chosen(&design, passes, options)?;
     let mut analysed = None;
     let mut finished = manager::run(design, passes, &options, &Checks::default(), &mut |pass, design| {
         dumps.after(pass, design);
@@ -56,7 +52,7 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     }
     let report = match (&mut finished.design, &analysed) {
         (Design::Stream(design), Some(analysed)) if design.binding.is_some() && args.dump_ir.is_none() => {
-            Some(skip_report(analysed, design, &options))
+            Some(skip_report(analysed, design, &options, args.report.into()))
         }
         _ => None,
     };
@@ -97,55 +93,6 @@ fn passes(args: &Compile) -> Result<&'static [&'static Pass], Failure> {
         }
     }
     faults.or(passes).map_err(Failure::Usage)
-}
-
-fn options(args: &Compile) -> Result<Options, Failure> {
-    let device = device(&args.device)?;
-    let skips = request(&args.skips)?;
-    let mode = match args.fifos {
-        Fifos::Exact => Mode::Exact,
-        Fifos::WholeFrame => Mode::WholeFrame,
-        Fifos::AllWholeFrame => Mode::AllWholeFrame,
-    };
-    let effort = match args.effort {
-        Some(Effort::Fast) => fifo::Effort::Fast,
-        Some(Effort::Full) => fifo::Effort::Full,
-        None => fifo::Effort::DESIGN,
-    };
-    Ok(Options {
-        target: Target {
-            clock_mhz: args.clock.unwrap_or(device.clock_mhz),
-            device,
-            rate: args.fps.map_or(Rate::Fastest, Rate::Fps),
-            bits: args.bits,
-            seed: args.seed,
-        },
-        skips,
-        fifo: FifoOptions { mode, effort },
-    })
-}
-
-/// A known part, or the user's own file where the name ends like one.
-fn device(name: &str) -> Result<Device, Failure> {
-    if !model::ends_in(name, "toml") {
-        return Device::find(name).map_err(Failure::Usage);
-    }
-    let text = file_text(name, "device/file", "device file", "give a file that can be read")?;
-    Ok(Device::parse(&text, name)?)
-}
-
-/// `keep`, `remove`, a list, or a plan where the name ends like one.
-fn request(skips: &str) -> Result<Request, Failure> {
-    if !model::ends_in(skips, "json") {
-        return Request::parse(skips).map_err(Failure::usage);
-    }
-    let text = file_text(skips, "plan/file", "plan", "give a plan.json that can be read")?;
-    Ok(Request::from_json(&text)?)
-}
-
-fn file_text(name: &str, code: &'static str, what: &str, remedy: &str) -> Result<String, Diagnostic> {
-    fs::read_to_string(name)
-        .map_err(|e| Diagnostic::new(code, format!("{what} {name}"), e.to_string(), remedy))
 }
 
 /// What `--dump-ir` asks for, gathered as the passes run.

@@ -2,11 +2,14 @@
 //!
 //! Flags become the passes' options here and nowhere else; nothing is computed here.
 
+mod compare;
 mod compile;
 mod devices;
 mod eval;
+mod explain;
 mod frames;
 mod model;
+mod options;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -23,6 +26,7 @@ pub fn entry() -> ExitCode {
         None => cli.compile.format,
         Some(Command::Eval(eval)) => eval.format,
         Some(Command::Devices(devices)) => devices.format,
+        Some(Command::Compare(compare)) => compare.format,
         Some(_) => Format::Text,
     };
     exit::end(dispatch(&cli), format)
@@ -42,6 +46,8 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         }
         Some(Command::Run(args)) => frames::run(args),
         Some(Command::Eval(args)) => eval::eval(args),
+        Some(Command::Explain(args)) => explain::explain(args),
+        Some(Command::Compare(args)) => compare::compare(args),
         Some(Command::Devices(args)) => devices::devices(args),
         None if cli.compile.list_passes => {
             Ok(io::stdout().lock().write_all(nonresc_passes::table::listing().as_bytes())?)

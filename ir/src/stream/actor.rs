@@ -113,7 +113,8 @@ pub struct Fold {
 
 /// A convolution, grouped or depthwise convolution, or dense layer.
 ///
-/// Inputs: 0 the map; 1, where `add` is there, the skip that is summed in the giving phase. Output: 0.
+/// Inputs: 0 the map; 1, where `add` is there, the skip that is summed in the giving phase. Outputs: 0 the result; 1,
+/// where there is a `second`, what that gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MatVec {
     /// What is read.
@@ -134,14 +135,118 @@ pub struct MatVec {
     pub add: Option<MergedAdd>,
     /// Applied last.
     pub activation: Activation,
+    /// What is given on output 1, where a skip is served from here.
+    pub second: Option<Second>,
+    /// Channels that are carried through and not multiplied.
+    pub carry: Carry,
     /// How it is folded.
     pub fold: Fold,
 }
 
+/// Channels that a matrix-vector actor in held form carries through, from the pixel of its window that lies at
+/// `stride x` the output's place. They are wires: no product is spent on them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Carry {
+    /// The last channels of the output, which are the last ones of the input.
+    pub passed: usize,
+    /// The last channels of the input, which are not multiplied.
+    pub taken: usize,
+    /// Where nothing is passed: the first output channel that those are added to, in front of the activation.
+    pub offset: usize,
+}
+
+impl Carry {
+    /// Nothing is carried.
+    pub const NONE: Carry = Carry { passed: 0, taken: 0, offset: 0 };
+
+    /// Whether what is taken is added to the actor's own results.
+    pub fn adds(self) -> bool {
+        self.taken > 0 && self.passed == 0
+    }
+}
+
+/// What a matrix-vector actor in held form gives on output 1: one pixel for each pixel of output 0, the one at
+/// `stride x` its place, from the input that the actor has read anyway.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Second {
+    /// The beats of the input as they pass the fetch port for kernel row `row`; what no window has in that row is
+    /// fetched once more behind the frame's last window.
+    Tap {
+        /// Kernel row.
+        row: usize,
+    },
+    /// A convolution of one pixel, computed from the held window beside the actor's own.
+    Projection(Projection),
+}
+
+/// A convolution of one pixel beside another convolution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projection {
+    /// Numbers a pixel that are given.
+    pub channels: usize,
+    /// Whether there is a bias.
+    pub bias: bool,
+    /// Digest of weights and bias.
+    pub weights: String,
+    /// Bits of a weight.
+    pub weight_bits: u32,
+    /// Applied last.
+    pub activation: Activation,
+    /// Output channels computed side by side.
+    pub pe: usize,
+    /// Channels of the pixel multiplied side by side.
+    pub simd: usize,
+}
+
+impl Projection {
+    /// Phases over the input channels, of which there are `channels`.
+    pub fn input_folds(&self, channels: usize) -> usize {
+        channels.div_ceil(self.simd.max(1))
+    }
+
+    /// Phases over the outputs.
+    pub fn output_folds(&self) -> usize {
+        self.channels.div_ceil(self.pe.max(1))
+    }
+}
+
 impl MatVec {
-    /// Inputs of one output number: kernel taps times channels of a group.
+    /// What output 1 gives, where there is a second.
+    pub fn second_map(&self) -> Option<Map> {
+        let channels = match self.second.as_ref()? {
+            Second::Tap { .. } => self.input.channels,
+            Second::Projection(p) => p.channels,
+        };
+        Some(Map { channels, ..self.output })
+    }
+
+    /// The projection that is computed beside, where there is one.
+    pub fn projection(&self) -> Option<&Projection> {
+        match &self.second {
+            Some(Second::Projection(p)) => Some(p),
+            _ => None,
+        }
+    }
+
+    /// Rows of output that the pixels of a tap at kernel row `row` lag behind those of output 0; nothing where no
+    /// pixel of the tap lies in that row of every window behind those rows.
+    pub fn tap_lag(&self, row: usize) -> Option<usize> {
+        let w = &self.window;
+        let above = w.pad.top.checked_sub(row.checked_mul(w.dilation.h)?)?;
+        let reaches = (w.kernel.w - 1) * w.dilation.w >= w.pad.left;
+        (row < w.kernel.h && above.is_multiple_of(w.stride.h.max(1)) && reaches)
+            .then(|| above / w.stride.h.max(1))
+            .filter(|&lag| lag < self.output.height)
+    }
+
+    /// Inputs of one output number: kernel taps times channels of a group, those that are carried left out.
     pub fn flat(&self) -> usize {
-        self.window.kernel.h * self.window.kernel.w * self.input.channels / self.groups
+        self.window.kernel.h * self.window.kernel.w * (self.input.channels - self.carry.taken) / self.groups
+    }
+
+    /// Channels of the output that are computed and not passed through.
+    pub fn computed(&self) -> usize {
+        self.output.channels - self.carry.passed
     }
 
     /// Phases over the inputs: SF. In the direct form SIMD is taps x lanes of one group, in the stationary form
@@ -161,12 +266,19 @@ impl MatVec {
 
     /// Phases over the outputs: NF.
     pub fn output_folds(&self) -> usize {
-        self.output.channels.div_ceil(self.fold.pe)
+        self.computed().div_ceil(self.fold.pe)
     }
 
-    /// Products a frame, padding included.
+    /// Products a frame, padding and the projection beside included.
     pub fn products(&self) -> u64 {
-        (self.output.pixels() * self.output.channels) as u64 * self.flat() as u64
+        let beside = self.projection().map_or(0, |p| p.channels * self.input.channels);
+        self.output.pixels() as u64 * (self.computed() * self.flat() + beside) as u64
+    }
+
+    /// Multipliers: SIMD x PE, those of the projection beside included.
+    pub fn multipliers(&self) -> u64 {
+        let beside = self.projection().map_or(0, |p| p.pe * p.simd);
+        (self.fold.pe * self.fold.simd + beside) as u64
     }
 }
 
@@ -294,9 +406,10 @@ impl Kind {
         }
     }
 
-    /// The map that output 0 gives.
-    pub fn output_map(&self) -> Map {
+    /// The map that output `i` gives.
+    pub fn output_map(&self, i: u16) -> Map {
         match self {
+            Kind::MatVec(a) if i == 1 => a.second_map().unwrap_or(a.output),
             Kind::Source(map) | Kind::Sink(map) | Kind::Convert(map) | Kind::Activate { map, .. } => *map,
             Kind::MatVec(a) => a.output,
             Kind::Pool(a) => a.output,
@@ -319,6 +432,7 @@ impl Kind {
     pub fn outputs(&self) -> u16 {
         match self {
             Kind::Sink(_) => 0,
+            Kind::MatVec(MatVec { second: Some(_), .. }) => 2,
             _ => 1,
         }
     }

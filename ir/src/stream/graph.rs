@@ -91,7 +91,7 @@ impl Stream {
     /// Puts `actor` (one input, one output) between a channel and some of its readers; `lanes` is what it gives in.
     pub fn insert(&mut self, channel: ChannelId, readers: &[Reader], actor: Actor, lanes: usize) -> ActorId {
         let old = self.channels[channel.index()].clone();
-        let map = actor.kind.output_map();
+        let map = actor.kind.output_map(0);
         let new = self.add(actor);
         for reader in readers {
             let edge = self
@@ -109,6 +109,24 @@ impl Stream {
         self.graph.add_edge(index(old.writer), index(new), channel);
         self.connect(Channel { writer: new, output: 0, readers: readers.to_vec(), map, lanes, ..old });
         new
+    }
+
+    /// The stream without actors that no channel leads to or from; the ids of others may change.
+    pub fn without(&self, gone: &[ActorId]) -> Stream {
+        if gone.is_empty() {
+            return self.clone();
+        }
+        let mut left = Stream { notes: self.notes.clone(), ..Stream::new() };
+        let mut ids = vec![None; self.graph.node_count()];
+        for id in self.actors().filter(|id| !gone.contains(id)) {
+            ids[id.index()] = Some(left.add(self.actor(id).clone()));
+        }
+        let new = |id: ActorId| ids[id.index()].unwrap_or(id);
+        for channel in &self.channels {
+            let readers = channel.readers.iter().map(|r| Reader { actor: new(r.actor), ..*r }).collect();
+            left.connect(Channel { writer: new(channel.writer), readers, ..channel.clone() });
+        }
+        left
     }
 
     /// Adds a remark for the user.

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::actor::{Activation, Fold, Form, Kind, Map, MatVec, Multiplier, PoolKind, Window};
+use super::actor::{Activation, Carry, Fold, Form, Kind, Map, MatVec, Multiplier, PoolKind, Second, Window};
 use super::graph::{Channel, Stream};
 use crate::network::{Pair, Sides};
 
@@ -87,6 +87,28 @@ impl Display for MatVec {
             write!(f, " add {} at {}", add.channels, add.offset)?;
         }
         activation(f, self.activation)?;
+        let Carry { passed, taken, offset } = self.carry;
+        if passed > 0 {
+            write!(f, " passes {passed}")?;
+        }
+        if taken > 0 {
+            write!(f, " takes {taken}")?;
+        }
+        if self.carry.adds() {
+            write!(f, " at {offset}")?;
+        }
+        match &self.second {
+            None => {}
+            Some(Second::Tap { row }) => write!(f, " tap row {row}")?,
+            Some(Second::Projection(p)) => {
+                write!(f, " beside {} weights {} x {} bit", p.channels, p.weights, p.weight_bits)?;
+                if p.bias {
+                    f.write_str(" bias")?;
+                }
+                activation(f, p.activation)?;
+                write!(f, " pe {} simd {}", p.pe, p.simd)?;
+            }
+        }
         write!(f, " fold {}", self.fold)
     }
 }

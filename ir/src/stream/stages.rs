@@ -17,19 +17,26 @@
 //! | matrix-vector, held | 8 + tree: channel read, staging, multiplexer, product, tree, accumulator, beat, scale, rounding |
 //! | matrix-vector, direct and stationary | 7 + tree: the same without staging |
 //! | two products a DSP block | 1 more: the two sums are parted, inside of the tree |
-//! | merged add | 1 more: the sum, between scale and rounding |
+//! | merged add, or what is carried added | 1 more: the sum, between scale and rounding |
+//! | tap of a matrix-vector | 1: channel read |
+//! | projection beside | as the held form with its own SIMD |
 //!
 //! *Beat* is the register in which the channels of an output beat meet, those of earlier folds included; *scale*
 //! multiplies by the channel's scale, and is there for powers of two as well.
 //! The tree that adds SIMD products has `ceil(log2 SIMD)` stages, one a level.
 
-use super::actor::{Activation, Form, Kind, MatVec, Multiplier, PoolKind};
+use super::actor::{Activation, Fold, Form, Kind, MatVec, Multiplier, PoolKind, Second};
 use super::graph::Stream;
 use crate::id::ActorId;
 
-/// Register stages from the start of a giving phase to the storage's write port: p of the timing contract.
-pub fn stages(stream: &Stream, actor: ActorId) -> u32 {
+/// Register stages from the start of a phase that gives on `output` to the storage's write port: p of the timing
+/// contract.
+pub fn stages(stream: &Stream, actor: ActorId, output: u16) -> u32 {
     match &stream.actor(actor).kind {
+        Kind::MatVec(MatVec { second: Some(second), fold, .. }) if output == 1 => match second {
+            Second::Tap { .. } => 1,
+            Second::Projection(p) => data_path(&Fold { pe: p.pe, simd: p.simd, ..*fold }),
+        },
         Kind::Source(_) | Kind::Sink(_) => 0,
         Kind::Select(_) => 1,
         Kind::Activate { activation: Activation::LeakyRelu { .. }, .. } => 3,
@@ -42,16 +49,15 @@ pub fn stages(stream: &Stream, actor: ActorId) -> u32 {
             PoolKind::Max => 2,
             PoolKind::Average { .. } => 4,
         },
-        Kind::MatVec(a) => matrix_vector(a),
+        Kind::MatVec(a) => data_path(&a.fold) + u32::from(a.add.is_some() || a.carry.adds()),
     }
 }
 
-fn matrix_vector(a: &MatVec) -> u32 {
-    let data_path = match a.fold.form {
+fn data_path(fold: &Fold) -> u32 {
+    let registers = match fold.form {
         Form::Held { .. } => 8,
         Form::Direct { .. } | Form::Stationary => 7,
     };
-    let tree = a.fold.simd.max(1).next_power_of_two().trailing_zeros();
-    let parting = u32::from(a.fold.multiplier == Multiplier::DspPair);
-    data_path + tree + parting + u32::from(a.add.is_some())
+    let tree = fold.simd.max(1).next_power_of_two().trailing_zeros();
+    registers + tree + u32::from(fold.multiplier == Multiplier::DspPair)
 }

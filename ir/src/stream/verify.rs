@@ -14,10 +14,14 @@
 //! - **S10** the beats of a channel's frame and the phases of a pixel fit 32 bits, a map at most [`MAX_PIXELS`].
 //! - **S11** every beat is written once a frame, and every reader frees every place once a frame.
 //! - **S12** a depth, where there is one, is at least 1.
+//! - **S13** a second output is given by the held form alone: a tap where every pixel passes its kernel row once, in
+//!   the lanes that are read; a projection whose fold lies within it.
+//! - **S14** channels are carried by the held form alone, without groups, from a pixel within its window; what is added
+//!   lies within the output, and what is passed is what is taken, or as many of the input's.
 //!
 //! S11 is asked of the phase lists, and only where all others hold.
 
-use super::actor::{Fold, Form, Kind, Map, MatVec, Select, Window};
+use super::actor::{Carry, Fold, Form, Kind, Map, MatVec, Second, Select, Window};
 use super::graph::{Channel, Stream};
 use super::phases::phases;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -79,8 +83,9 @@ impl Check<'_> {
         let writer = &self.stream.actor(channel.writer).kind;
         if channel.output >= writer.outputs() {
             self.channel_fault("stream/S02", id, format!("its writer has no output {}", channel.output));
-        } else if writer.output_map() != channel.map {
-            let why = format!("it carries {}, its writer gives {}", channel.map, writer.output_map());
+        } else if writer.output_map(channel.output) != channel.map {
+            let given = writer.output_map(channel.output);
+            let why = format!("it carries {}, its writer gives {given}", channel.map);
             self.channel_fault("stream/S03", id, why);
         }
         for reader in &channel.readers {
@@ -122,7 +127,9 @@ impl Check<'_> {
 
     fn actor(&mut self, id: ActorId) {
         let kind = &self.stream.actor(id).kind;
-        let maps = (0..kind.inputs()).map(|i| kind.input_map(i)).chain([kind.output_map()]);
+        let maps = (0..kind.inputs())
+            .map(|i| kind.input_map(i))
+            .chain((0..kind.outputs()).map(|i| kind.output_map(i)));
         for map in maps {
             if map.channels == 0 || map.height == 0 || map.width == 0 {
                 self.actor_fault("stream/S04", id, format!("a map of {map} is empty"));
@@ -149,6 +156,9 @@ impl Check<'_> {
     }
 
     fn matrix_vector(&mut self, id: ActorId, a: &MatVec) {
+        if a.carry.passed >= a.output.channels || a.carry.taken >= a.input.channels {
+            return self.actor_fault("stream/S14", id, "it carries all of its channels");
+        }
         self.window(id, a.input, a.output, &a.window, Last::Ends);
         let divides = |channels: usize| a.groups > 0 && channels.is_multiple_of(a.groups);
         if !divides(a.input.channels) || !divides(a.output.channels) {
@@ -162,6 +172,16 @@ impl Check<'_> {
         }
         if let Some(add) = a.add {
             self.summand(id, a.output, add.channels, add.offset, &[1]);
+        }
+        if a.carry != Carry::NONE
+            && let Err(why) = carried(a)
+        {
+            self.actor_fault("stream/S14", id, why);
+        }
+        if let Some(second) = &a.second
+            && let Err(why) = served(a, second)
+        {
+            self.actor_fault("stream/S13", id, why);
         }
     }
 
@@ -230,6 +250,13 @@ impl Check<'_> {
     fn lanes(&mut self) {
         for id in self.stream.actors() {
             let kind = &self.stream.actor(id).kind;
+            if let Kind::MatVec(MatVec { second: Some(Second::Tap { .. }), .. }) = kind {
+                let [given, read] = [self.stream.outputs(id, 1).first().copied(), self.stream.input(id, 0)]
+                    .map(|c| c.map(|c| self.stream.channel(c).lanes));
+                if given != read {
+                    self.actor_fault("stream/S13", id, "its tap is given in other lanes than it reads");
+                }
+            }
             for output in 0..kind.outputs() {
                 let lanes: Vec<usize> =
                     self.stream.outputs(id, output).iter().map(|&c| self.stream.channel(c).lanes).collect();
@@ -283,6 +310,54 @@ fn beats(channel: &Channel) -> Option<usize> {
     pixels.checked_mul(channel.map.beats(channel.lanes))
 }
 
+/// Whether the window holds the pixel at `stride x` the output's place.
+fn holds_own_pixel(a: &MatVec) -> bool {
+    let w = &a.window;
+    let reached =
+        |pad: usize, taps: usize, dilation: usize| pad.is_multiple_of(dilation) && pad / dilation < taps;
+    reached(w.pad.top, w.kernel.h, w.dilation.h) && reached(w.pad.left, w.kernel.w, w.dilation.w)
+}
+
+fn carried(a: &MatVec) -> Result<(), String> {
+    let Carry { passed, taken, offset } = a.carry;
+    if !matches!(a.fold.form, Form::Held { .. }) || a.groups != 1 || !holds_own_pixel(a) {
+        return Err("it carries channels without holding their pixel".into());
+    }
+    let source = if taken == 0 { a.input.channels } else { taken };
+    let passes = passed == 0 || passed == source;
+    let adds = passed > 0 || offset.checked_add(taken).is_some_and(|end| end <= a.output.channels);
+    if passes && adds { Ok(()) } else { Err(format!("it passes {passed} and adds {taken} at {offset}")) }
+}
+
+fn served(a: &MatVec, second: &Second) -> Result<(), String> {
+    if !matches!(a.fold.form, Form::Held { .. }) {
+        return Err("a second output is given by another form than the held one".into());
+    }
+    match second {
+        Second::Tap { row } => {
+            let w = &a.window;
+            let (last_row, last_column) =
+                ((a.output.height - 1) * w.stride.h, (a.output.width - 1) * w.stride.w);
+            let on_map = last_row < a.input.height && last_column < a.input.width;
+            match a.tap_lag(*row) {
+                Some(_) if on_map => Ok(()),
+                _ => Err(format!("not every pixel passes kernel row {row} of a window of {w}")),
+            }
+        }
+        Second::Projection(p) => {
+            let within = |n: usize, most: usize| (1..=most).contains(&n);
+            let input = a.input.channels;
+            if !holds_own_pixel(a) {
+                Err(format!("a window of {} does not hold the pixel that is projected", a.window))
+            } else if a.groups == 0 || !within(p.pe, p.channels) || !within(p.simd, input) {
+                Err(format!("PE {} or SIMD {} of its projection is not within it", p.pe, p.simd))
+            } else {
+                Ok(())
+            }
+        }
+    }
+}
+
 fn fold(a: &MatVec) -> Result<(), String> {
     let Fold { pe, simd, form, ports, multiplier: _ } = a.fold;
     let Pair { h, w } = a.window.kernel;
@@ -290,8 +365,8 @@ fn fold(a: &MatVec) -> Result<(), String> {
     let within = |what: &str, n: usize, most: usize| {
         if (1..=most).contains(&n) { Ok(()) } else { Err(format!("{what} {n} is not within 1 to {most}")) }
     };
-    within("PE", pe, a.output.channels)?;
-    within("SIMD", simd, taps_of_kernel.saturating_mul(a.input.channels / a.groups))?;
+    within("PE", pe, a.computed())?;
+    within("SIMD", simd, taps_of_kernel.saturating_mul((a.input.channels - a.carry.taken) / a.groups))?;
     if ports != 1 && ports != h {
         return Err(format!("{ports} ports are neither one nor one for each of {h} kernel rows"));
     }

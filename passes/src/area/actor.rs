@@ -6,7 +6,9 @@
 //! (1,152 + 384 flip-flops and 464 LUTs for 3x3x16 of 8 bits at SIMD 29).
 
 use nonresc_ir::id::ActorId;
-use nonresc_ir::stream::{Form, GlobalPool, Kind, MatVec, Multiplier, Pool, PoolKind, Stream};
+use nonresc_ir::stream::{
+    Form, GlobalPool, Kind, MatVec, Multiplier, Pool, PoolKind, Projection, Second, Stream,
+};
 
 use super::ceil_log2;
 use crate::device::Family;
@@ -36,13 +38,15 @@ impl std::ops::AddAssign for Area {
     }
 }
 
-/// Lanes and bits of an actor's first input and first output.
+/// Lanes of an actor's channels, and bits of its first input and first output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Widths {
     /// Numbers a beat read.
     pub lanes_in: usize,
     /// Numbers a beat given.
     pub lanes_out: usize,
+    /// Numbers a beat given on output 1.
+    pub lanes_second: usize,
     /// Bits of a number read.
     pub bits_in: u64,
     /// Bits of a number given.
@@ -58,6 +62,7 @@ impl Widths {
         Widths {
             lanes_in: input.map_or(1, |c| c.lanes.max(1)),
             lanes_out: output.map_or(1, |c| c.lanes.max(1)),
+            lanes_second: stream.outputs(actor, 1).first().map_or(1, |&c| stream.channel(c).lanes.max(1)),
             bits_in: either.map_or(8, |c| u64::from(c.bits)),
             bits_out: output.or(input).map_or(8, |c| u64::from(c.bits)),
         }
@@ -185,7 +190,49 @@ pub fn output_registers(channels: usize, pe: usize, lanes: usize) -> usize {
 
 /// Bits of a matrix-vector's sum in the worst case, bias included.
 pub(super) fn accumulator_bits(a: &MatVec, bits_in: u64) -> u64 {
-    u64::from(a.weight_bits) + bits_in + ceil_log2(a.flat() as u64) + 1
+    sum_bits(a.weight_bits, bits_in, a.flat())
+}
+
+/// Bits of a sum of `terms` products and a bias in the worst case.
+pub(super) fn sum_bits(weight_bits: u32, bits_in: u64, terms: usize) -> u64 {
+    u64::from(weight_bits) + bits_in + ceil_log2(terms as u64) + 1
+}
+
+/// Products of `simd` inputs for each of `pe` outputs, `blocks` where two products share a block, and the adder trees
+/// behind them.
+fn dot_products(
+    multiplier: Multiplier,
+    (pe, simd, blocks): (u64, u64, u64),
+    (weight_bits, bits): (u64, u64),
+    family: Family,
+) -> Area {
+    let (mut total, products) = (Area::default(), simd * pe);
+    match multiplier {
+        Multiplier::Dsp => total.dsps = products,
+        Multiplier::DspPair => total.dsps = blocks,
+        Multiplier::Lut => {
+            total.luts += products * lut_multiplier(weight_bits, bits, family);
+            total.ffs += products * (weight_bits + bits);
+        }
+    }
+    let adder = weight_bits + bits + ceil_log2(simd).div_ceil(2);
+    total.luts += pe * (simd - 1) * adder;
+    total.ffs += pe * (simd - 1) * adder;
+    total
+}
+
+/// A projection beside: what it has of its own, the window apart.
+fn projection(a: &MatVec, p: &Projection, w: Widths, family: Family) -> Area {
+    let (pe, simd, weight_bits) = (p.pe as u64, p.simd as u64, u64::from(p.weight_bits));
+    let blocks = simd * pe.div_ceil(2);
+    let mut total = dot_products(a.fold.multiplier, (pe, simd, blocks), (weight_bits, w.bits_in), family);
+    total.luts += simd * w.bits_in * family.mux_luts(p.input_folds(a.input.channels) as u64);
+    total.ffs += simd * w.bits_in;
+    let sum = sum_bits(p.weight_bits, w.bits_in, a.input.channels);
+    total.luts += pe * (sum + w.bits_out);
+    total.ffs += pe * (sum + w.bits_out);
+    total.ffs += output_registers(p.channels, p.pe, w.lanes_second) as u64 * w.bits_out;
+    total
 }
 
 fn matrix_vector(a: &MatVec, w: Widths, family: Family) -> Area {
@@ -222,25 +269,18 @@ fn matrix_vector(a: &MatVec, w: Widths, family: Family) -> Area {
     }
     total.ffs += total.window_ffs + total.staging_ffs + inputs * bits;
 
-    let products = simd * pe;
-    match a.fold.multiplier {
-        Multiplier::Dsp => total.dsps = products,
-        Multiplier::DspPair => total.dsps = simd * pairs(a, a.fold.pe) as u64,
-        Multiplier::Lut => {
-            total.luts += products * lut_multiplier(weight_bits, bits, family);
-            total.ffs += products * (weight_bits + bits);
-        }
-    }
-    let levels = ceil_log2(simd);
-    let adder = weight_bits + bits + levels.div_ceil(2);
-    total.luts += pe * (simd - 1) * adder;
-    total.ffs += pe * (simd - 1) * adder;
-
+    let block = simd * pairs(a, a.fold.pe) as u64;
+    total += dot_products(a.fold.multiplier, (pe, simd, block), (weight_bits, bits), family);
     let sum = accumulator_bits(a, bits);
     total.luts += pe * (sum + w.bits_out);
     total.ffs += pe * (sum + w.bits_out);
+    match &a.second {
+        None => {}
+        Some(Second::Tap { .. }) => total.ffs += w.lanes_second as u64 * bits,
+        Some(Second::Projection(p)) => total += projection(a, p, w, family),
+    }
     let lanes_out = w.lanes_out as u64;
-    if a.add.is_some() {
+    if a.add.is_some() || a.carry.adds() {
         // The skip's word waits for the sum in shift registers.
         total.luts += lanes_out * (2 * w.bits_out + 2);
         total.ffs += lanes_out * (w.bits_out + 2);

@@ -9,7 +9,7 @@ use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::network::Sides;
 use nonresc_ir::stream::{Channel, Form, Kind, MatVec, Reader, Stream};
 
-use super::actor::{Widths, accumulator_bits, pool_bits};
+use super::actor::{Widths, accumulator_bits, pool_bits, sum_bits};
 
 /// What a memory is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,6 +146,21 @@ pub fn bias(actor: ActorId, a: &MatVec, bits_in: u64) -> Option<Memory> {
     a.bias.then(|| Memory::single(Role::Bias(actor), a.output_folds() as u64, width, true))
 }
 
+/// The weights of a projection beside, as [`weights`].
+pub fn weights_beside(actor: ActorId, a: &MatVec) -> Option<Memory> {
+    let p = a.projection()?;
+    let words = (p.input_folds(a.input.channels) * p.output_folds()) as u64;
+    let width = (p.simd * p.pe) as u64 * u64::from(p.weight_bits);
+    Some(Memory::single(Role::Weights(actor), words, width, true))
+}
+
+/// The biases of a projection beside, as [`bias`].
+pub fn bias_beside(actor: ActorId, a: &MatVec, bits_in: u64) -> Option<Memory> {
+    let p = a.projection().filter(|p| p.bias)?;
+    let width = p.pe as u64 * sum_bits(p.weight_bits, bits_in, a.input.channels);
+    Some(Memory::single(Role::Bias(actor), p.output_folds() as u64, width, true))
+}
+
 /// What an actor remembers between phases beside its registers.
 pub fn private(actor: ActorId, kind: &Kind, w: Widths) -> Option<Memory> {
     let (words, width) = match kind {
@@ -182,6 +197,8 @@ pub fn memories(stream: &Stream) -> Vec<Memory> {
         if let Kind::MatVec(a) = kind {
             all.push(weights(id, a));
             all.extend(bias(id, a, w.bits_in));
+            all.extend(weights_beside(id, a));
+            all.extend(bias_beside(id, a, w.bits_in));
         }
         all.extend(private(id, kind, w));
     }

@@ -10,7 +10,7 @@ mod actor;
 mod memory;
 
 pub use actor::{Area, Widths, actor_area, area, lut_multiplier, output_registers, pairs};
-pub use memory::{Memory, Role, bank_words, bias, memories, private, weights};
+pub use memory::{Memory, Role, bank_words, bias, bias_beside, memories, private, weights, weights_beside};
 
 /// Bits of the largest of `n` numbers counted from 0.
 pub(crate) fn ceil_log2(n: u64) -> u64 {

@@ -13,6 +13,7 @@ use crate::device::{Family, Limits};
 pub(crate) struct Prices {
     bram18: f64,
     uram: f64,
+    dsp: f64,
 }
 
 /// A part has about two flip-flops a LUT.
@@ -28,6 +29,7 @@ impl Prices {
         Prices {
             bram18: ratio(limits.map_or(0, |l| l.bram18), 400.0),
             uram: ratio(limits.map_or(0, |l| l.urams), 1800.0),
+            dsp: ratio(limits.map_or(0, |l| l.dsps), 94.0),
         }
     }
 
@@ -36,6 +38,7 @@ impl Prices {
             + u.ffs as f64 * LUTS_A_FLIP_FLOP
             + u.bram18 as f64 * self.bram18
             + u.urams as f64 * self.uram
+            + u.dsps as f64 * self.dsp
     }
 }
 

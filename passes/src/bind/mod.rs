@@ -43,6 +43,22 @@ pub struct Bound {
     pub made_of: Candidate,
 }
 
+impl Bound {
+    /// Bits that its primitives hold in the memory's width, copies included.
+    pub fn allocated_bits(&self) -> u64 {
+        let copies = match self.made_of.primitive {
+            Primitive::LutRam | Primitive::Block | Primitive::UltraRam => self.memory.readers,
+            Primitive::Wires | Primitive::Registers | Primitive::ShiftRegister | Primitive::LogicRom => 1,
+        };
+        self.made_of.allocated_words * self.memory.width * copies
+    }
+}
+
+/// What an amount is worth in LUTs of a device with these limits.
+pub fn worth(usage: &Usage, limits: Option<&Limits>) -> f64 {
+    Prices::of(limits).of_usage(usage)
+}
+
 /// An actor and what it takes beside memories.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoundActor {
@@ -89,6 +105,13 @@ pub struct Binding {
 }
 
 impl Binding {
+    /// Bits that the primitives of all channels hold, copies included.
+    pub fn allocated_bits(&self) -> u64 {
+        let channels =
+            self.memories.iter().filter(|b| matches!(b.memory.role, Role::Fifo(_) | Role::LineBuffer(_)));
+        channels.map(Bound::allocated_bits).sum()
+    }
+
     /// The memory of a channel.
     pub fn channel(&self, id: ChannelId) -> Option<&Bound> {
         let is_its = |b: &&Bound| matches!(b.memory.role, Role::Fifo(of) | Role::LineBuffer(of) if of == id);

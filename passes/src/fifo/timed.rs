@@ -219,7 +219,7 @@ impl Timed {
             writer,
             beats,
             given_by,
-            latency: i64::from(stages(stream, channel.writer)) + 1,
+            latency: i64::from(stages(stream, channel.writer, channel.output)) + 1,
             readers,
             word_bits: channel.word_bits(),
         });

@@ -1,10 +1,10 @@
 //! Which channels must have equal lanes, and which lanes a class of them can have.
 //!
 //! Equal lanes: the summands and the result of a sum (merged or not), all channels of one output, the two sides of
-//! an activation or a pool. All readers of a channel have its lanes by nature.
+//! an activation or a pool, what a tap reads and gives. All readers of a channel have its lanes by nature.
 
 use nonresc_ir::id::{ActorId, ChannelId};
-use nonresc_ir::stream::{Kind, Stream};
+use nonresc_ir::stream::{Kind, Second, Stream};
 
 /// Channels of equal lanes.
 #[derive(Clone, Debug)]
@@ -32,11 +32,15 @@ pub(super) fn classes(stream: &Stream) -> (Vec<Class>, Vec<usize>) {
     for actor in stream.actors() {
         let outputs = stream.outputs(actor, 0);
         let mut equal: Vec<ChannelId> = outputs;
+        let mut second: Vec<ChannelId> = stream.outputs(actor, 1);
         match &stream.actor(actor).kind {
             Kind::MatVec(a) => {
                 if let Some(add) = a.add {
                     equal.extend(stream.input(actor, 1));
                     offsets.extend(equal.first().map(|c| (c.index(), add.offset)));
+                }
+                if let Some(Second::Tap { .. }) = a.second {
+                    second.extend(stream.input(actor, 0));
                 }
             }
             Kind::Sum(a) => {
@@ -47,7 +51,7 @@ pub(super) fn classes(stream: &Stream) -> (Vec<Class>, Vec<usize>) {
             Kind::Activate { .. } | Kind::Pool(_) => equal.extend(stream.input(actor, 0)),
             Kind::Source(_) | Kind::Sink(_) | Kind::GlobalPool(_) | Kind::Select(_) | Kind::Convert(_) => {}
         }
-        for pair in equal.windows(2) {
+        for pair in equal.windows(2).chain(second.windows(2)) {
             let (a, b) = (root(&parent, pair[0].index()), root(&parent, pair[1].index()));
             parent[a.max(b)] = a.min(b);
         }

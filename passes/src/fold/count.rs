@@ -8,9 +8,12 @@
 //! max(1, F_0) + sum over u >= 1 of max(F_u, period or 1) + last give
 //! ```
 //!
-//! where F depends on how many rows and columns of the advance lie on the map, so the sum has few distinct terms.
+//! where F depends on how many rows and columns of the advance lie on the map, so the sum has few distinct terms. A
+//! tap's fetches behind the last load stand in place of the last give where they are more.
 
-use nonresc_ir::stream::{Form, Kind, Map, MatVec, Pool, Select};
+use nonresc_ir::stream::{Form, Kind, Map, MatVec, Pool, Second, Select};
+
+use crate::area::Widths;
 
 /// Terms of one axis: a value and how often it occurs.
 type Terms = Vec<(u64, u64)>;
@@ -19,6 +22,28 @@ fn add(terms: &mut Terms, value: u64) {
     match terms.iter_mut().find(|t| t.0 == value) {
         Some(term) => term.1 += 1,
         None => terms.push((value, 1)),
+    }
+}
+
+/// Numbers a beat of an actor's channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lanes {
+    /// Of input 0.
+    pub input: usize,
+    /// Of output 0.
+    pub output: usize,
+    /// Of output 1.
+    pub second: usize,
+}
+
+impl Lanes {
+    /// One number a beat.
+    pub const ONE: Lanes = Lanes { input: 1, output: 1, second: 1 };
+}
+
+impl From<Widths> for Lanes {
+    fn from(w: Widths) -> Self {
+        Lanes { input: w.lanes_in, output: w.lanes_out, second: w.lanes_second }
     }
 }
 
@@ -42,6 +67,8 @@ struct Held {
     early: Terms,
     /// Of the advances behind those.
     body: Terms,
+    /// Pixels that are fetched for a tap alone.
+    drain: u64,
 }
 
 /// Places of a window's axis.
@@ -96,6 +123,10 @@ impl Held {
             start: fresh(0),
             early: Vec::new(),
             body: Vec::new(),
+            drain: match a.second {
+                Some(Second::Tap { row }) => (a.tap_lag(row).unwrap_or(0) * a.output.width) as u64,
+                _ => 0,
+            },
         };
         for y in 1..a.output.height {
             add(&mut held.rows, rows.taps_on_map(y));
@@ -122,7 +153,10 @@ impl Held {
             .iter()
             .map(|&(rows, n)| n * (fetches(rows, self.start).max(period) + behind_start(rows)))
             .sum();
-        fetches(self.first_row, self.start).max(1) + behind_start(self.first_row) + other_rows + last
+        fetches(self.first_row, self.start).max(1)
+            + behind_start(self.first_row)
+            + other_rows
+            + last.max(self.drain * beats)
     }
 }
 
@@ -137,12 +171,12 @@ impl Counter {
     }
 
     /// Phases of a frame with channels of those lanes; a matrix-vector is folded as its kind says.
-    pub fn phases(&self, lanes_in: usize, lanes_out: usize) -> u64 {
-        let (i, o) = (lanes_in, lanes_out);
+    pub fn phases(&self, lanes: Lanes) -> u64 {
+        let (i, o) = (lanes.input, lanes.output);
         match &self.kind {
             Kind::Source(map) => (map.pixels() * map.beats(o)) as u64,
             Kind::Sink(map) => (map.pixels() * map.beats(i)) as u64,
-            Kind::MatVec(a) => self.matrix_vector(a, i, o),
+            Kind::MatVec(a) => self.matrix_vector(a, lanes),
             Kind::Pool(a) => pool(a, i, o),
             Kind::GlobalPool(a) => regroup(a.input, a.input.channels, 0, 0..a.input.channels, i, o),
             Kind::Sum(a) => (a.output.pixels() * a.output.beats(o)) as u64,
@@ -154,23 +188,30 @@ impl Counter {
     }
 
     /// Phases of a frame of a matrix-vector folded as `a` says.
-    pub(super) fn matrix_vector(&self, a: &MatVec, lanes_in: usize, lanes_out: usize) -> u64 {
-        let beats = a.input.beats(lanes_in) as u64;
+    pub(super) fn matrix_vector(&self, a: &MatVec, lanes: Lanes) -> u64 {
+        let beats = a.input.beats(lanes.input) as u64;
         match a.fold.form {
             Form::Held { .. } => {
                 let input_folds = a.input_folds() as u64;
-                let pixel = Pixel::new(a, lanes_out, |fold| (fold as u64 + 1) * input_folds);
+                let mut pixel = Pixel::new(a, lanes.output, |fold| (fold as u64 + 1) * input_folds);
+                if let Some(p) = a.projection() {
+                    let folds = p.input_folds(a.input.channels) as u64;
+                    let ends = |fold: usize| (fold as u64 + 1) * folds;
+                    let beside = Pixel::of((p.channels, p.channels), p.pe, lanes.second, ends);
+                    (pixel.period, pixel.last) =
+                        (pixel.period.max(beside.period), pixel.last.max(beside.last));
+                }
                 self.held(beats, a.fold.ports > 1, pixel.period, pixel.last)
             }
             Form::Direct { taps } => {
-                let ends = direct_fold_ends(a, taps, lanes_in);
-                let pixel = Pixel::new(a, lanes_out, |fold| ends[fold]);
+                let ends = direct_fold_ends(a, taps, lanes.input);
+                let pixel = Pixel::new(a, lanes.output, |fold| ends[fold]);
                 a.output.pixels() as u64 * pixel.period + pixel.last.saturating_sub(pixel.period)
             }
             Form::Stationary => {
                 let folds = a.output_folds() as u64;
                 let before = (beats - 1) * folds;
-                let pixel = Pixel::new(a, lanes_out, |fold| before + fold as u64 + 1);
+                let pixel = Pixel::new(a, lanes.output, |fold| before + fold as u64 + 1);
                 let period = beats * folds;
                 a.input.pixels() as u64 * period + pixel.last_give.saturating_sub(period)
             }
@@ -193,14 +234,23 @@ struct Pixel {
 impl Pixel {
     /// `end` is the phase, counted from 1, in which an output fold ends.
     fn new(a: &MatVec, lanes: usize, end: impl Fn(usize) -> u64) -> Pixel {
-        let (channels, pe) = (a.output.channels, a.fold.pe.max(1));
-        let beats = a.output.beats(lanes);
+        Pixel::of((a.output.channels, a.computed()), a.fold.pe, lanes, end)
+    }
+
+    /// Of `channels`, so many of which are computed and the others passed through.
+    fn of(
+        (channels, computed): (usize, usize),
+        pe: usize,
+        lanes: usize,
+        end: impl Fn(usize) -> u64,
+    ) -> Pixel {
+        let (pe, beats) = (pe.max(1), channels.div_ceil(lanes));
         let mut last_give = 0;
         for beat in 0..beats {
             let channel = ((beat + 1) * lanes).min(channels) - 1;
-            last_give = end(channel / pe).max(last_give + 1);
+            last_give = end(channel.min(computed - 1) / pe).max(last_give + 1);
         }
-        let compute = end(channels.div_ceil(pe) - 1);
+        let compute = end(computed.div_ceil(pe) - 1);
         Pixel { period: compute.max(beats as u64), last: compute.max(last_give), last_give }
     }
 }

@@ -5,9 +5,9 @@
 //! area (LUTs, half a LUT a flip-flop, the input's memory by its banks).
 
 use nonresc_ir::id::ActorId;
-use nonresc_ir::stream::{Fold, Form, Kind, MatVec, Multiplier};
+use nonresc_ir::stream::{Carry, Fold, Form, Kind, MatVec, Multiplier, Projection, Second};
 
-use super::count::{Counter, direct_fold_ends};
+use super::count::{Counter, Lanes, direct_fold_ends};
 use crate::area::{self, Memory, Role, Widths};
 use crate::bind::{Prices, Usage, cheapest};
 use crate::device::{Device, Family};
@@ -25,6 +25,8 @@ pub(super) enum Prefer {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Choice {
     pub(super) fold: Fold,
+    /// PE and SIMD of a projection beside.
+    pub(super) beside: (usize, usize),
     pub(super) phases: u64,
     pub(super) dsps: u64,
     /// LUTs without memories, weights as logic included.
@@ -57,6 +59,14 @@ pub(super) struct Layer {
     prices: Prices,
     dsp_fits: bool,
     pair_fits: bool,
+}
+
+/// The projection beside, to be folded.
+pub(super) fn projection_mut(a: &mut MatVec) -> Option<&mut Projection> {
+    match &mut a.second {
+        Some(Second::Projection(p)) => Some(p),
+        _ => None,
+    }
 }
 
 /// Numbers of `total` that give distinct quotients, rounded up: `ceil(total / n)` for every n.
@@ -93,19 +103,27 @@ impl Layer {
 
     /// The least phases of a frame with any fold in these lanes: every product of a pixel side by side, in the form
     /// that takes fewest.
-    pub(super) fn least_phases(&self, lanes_in: usize, lanes_out: usize) -> u64 {
+    pub(super) fn least_phases(&self, lanes: Lanes) -> u64 {
         let mut a = self.a.clone();
-        let taps = a.window.kernel.h * a.window.kernel.w;
+        let (taps, channels) = (a.window.kernel.h * a.window.kernel.w, a.input.channels);
+        if let Some(p) = projection_mut(&mut a) {
+            (p.pe, p.simd) = (p.channels, channels);
+        }
         let held = self.ports().into_iter().map(|ports| (Form::Held { slots: 1 }, ports, a.flat()));
-        let direct = (Form::Direct { taps }, 1, taps * lanes_in.min(a.input.channels / a.groups));
-        let stationary = (Form::Stationary, 1, lanes_in.min(a.input.channels));
-        let forms: Vec<(Form, usize, usize)> =
-            held.chain([direct]).chain(self.sees_all().then_some(stationary)).collect();
+        let direct = (Form::Direct { taps }, 1, taps * lanes.input.min(channels / a.groups));
+        let stationary = (Form::Stationary, 1, lanes.input.min(channels));
+        let others = [Some(direct), self.sees_all().then_some(stationary)].into_iter().flatten();
+        let forms: Vec<(Form, usize, usize)> = held.chain(others.filter(|_| !self.only_held())).collect();
         let mut phases = |(form, ports, simd)| {
-            a.fold = Fold { pe: a.output.channels, simd, form, ports, multiplier: Multiplier::Lut };
-            self.counter.matrix_vector(&a, lanes_in, lanes_out)
+            a.fold = Fold { pe: a.computed(), simd, form, ports, multiplier: Multiplier::Lut };
+            self.counter.matrix_vector(&a, lanes)
         };
         forms.into_iter().map(&mut phases).min().unwrap_or(u64::MAX)
+    }
+
+    /// Whether a skip is served from here, or carried: what the held form alone does.
+    fn only_held(&self) -> bool {
+        self.a.second.is_some() || self.a.carry != Carry::NONE
     }
 
     /// Whether the one window is the whole map, so that there is a stationary form.
@@ -118,11 +136,14 @@ impl Layer {
     }
 
     /// The phases of a frame with the slowest fold in these lanes.
-    pub(super) fn most_phases(&self, lanes_in: usize, lanes_out: usize) -> u64 {
+    pub(super) fn most_phases(&self, lanes: Lanes) -> u64 {
         let mut a = self.a.clone();
         a.fold =
             Fold { pe: 1, simd: 1, form: Form::Held { slots: 1 }, ports: 1, multiplier: Multiplier::Lut };
-        self.counter.matrix_vector(&a, lanes_in, lanes_out)
+        if let Some(p) = projection_mut(&mut a) {
+            (p.pe, p.simd) = (1, 1);
+        }
+        self.counter.matrix_vector(&a, lanes)
     }
 
     fn ports(&self) -> Vec<usize> {
@@ -131,19 +152,15 @@ impl Layer {
     }
 
     /// The best fold that takes at most `interval` phases a frame; none where there is none.
-    pub(super) fn best(
-        &self,
-        interval: u64,
-        lanes_in: usize,
-        lanes_out: usize,
-        prefer: Prefer,
-    ) -> Option<Choice> {
-        let mut search = Search { layer: self, interval, lanes_in, lanes_out, prefer, best: None };
+    pub(super) fn best(&self, interval: u64, lanes: Lanes, prefer: Prefer) -> Option<Choice> {
+        let mut search = Search { layer: self, interval, lanes, prefer, best: None };
         for ports in self.ports() {
             search.held(ports);
         }
-        search.direct();
-        search.stationary();
+        if !self.only_held() {
+            search.direct();
+            search.stationary();
+        }
         search.best
     }
 
@@ -185,8 +202,7 @@ impl Layer {
 struct Search<'a> {
     layer: &'a Layer,
     interval: u64,
-    lanes_in: usize,
-    lanes_out: usize,
+    lanes: Lanes,
     prefer: Prefer,
     best: Option<Choice>,
 }
@@ -196,19 +212,25 @@ impl Search<'_> {
     fn offer(&mut self, a: &mut MatVec, memory: f64) {
         let layer = self.layer;
         a.fold.multiplier = layer.multiplier(a, a.fold.pe, self.prefer);
-        let phases = layer.counter.matrix_vector(a, self.lanes_in, self.lanes_out);
+        let phases = layer.counter.matrix_vector(a, self.lanes);
         if phases > self.interval {
             return;
         }
         let w = Widths {
-            lanes_in: self.lanes_in,
-            lanes_out: self.lanes_out,
+            lanes_in: self.lanes.input,
+            lanes_out: self.lanes.output,
+            lanes_second: self.lanes.second,
             bits_in: layer.bits_in,
             bits_out: layer.bits_out,
         };
         let fold = a.fold;
-        let weights = area::weights(layer.actor, a);
-        let rom = cheapest(&weights, layer.family, &layer.prices).usage;
+        let beside = a.projection().map_or((1, 1), |p| (p.pe, p.simd));
+        let weights: Vec<Memory> =
+            [area::weights(layer.actor, a)].into_iter().chain(area::weights_beside(layer.actor, a)).collect();
+        let roms =
+            weights.iter().map(|m| layer.prices.of_usage(&cheapest(m, layer.family, &layer.prices).usage));
+        let roms: f64 = roms.sum();
+        let rom_luts: u64 = weights.iter().map(|m| layer.family.rom_luts(m.words, m.width)).sum();
         let kind = Kind::MatVec(std::mem::replace(a, layer.a.clone()));
         let own = area::area(&kind, w, layer.family);
         let private = area::private(layer.actor, &kind, w)
@@ -219,10 +241,11 @@ impl Search<'_> {
         let usage = Usage { luts: own.luts, ffs: own.ffs, ..Usage::default() };
         let choice = Choice {
             fold,
+            beside,
             phases,
             dsps: own.dsps,
-            luts: own.luts + layer.family.rom_luts(weights.words, weights.width),
-            area: layer.prices.of_usage(&usage) + layer.prices.of_usage(&rom) + private + memory,
+            luts: own.luts + rom_luts,
+            area: layer.prices.of_usage(&usage) + roms + private + memory,
         };
         if self.best.is_none_or(|best| choice.better(&best, self.prefer)) {
             self.best = Some(choice);
@@ -230,7 +253,7 @@ impl Search<'_> {
     }
 
     fn memory_worth(&self, a: &MatVec) -> f64 {
-        let memory = self.layer.least_memory(a, self.lanes_in);
+        let memory = self.layer.least_memory(a, self.lanes.input);
         let layer = self.layer;
         layer.prices.of_usage(&cheapest(&memory, layer.family, &layer.prices).usage)
     }
@@ -241,8 +264,9 @@ impl Search<'_> {
         let mut a = layer.a.clone();
         a.fold.form = Form::Held { slots: 1 };
         a.fold.ports = ports;
-        let beats = a.input.beats(self.lanes_in) as u64;
-        let give = a.output.beats(self.lanes_out) as u64;
+        let beats = a.input.beats(self.lanes.input) as u64;
+        let beside = a.projection().map_or(0, |p| p.channels.div_ceil(self.lanes.second));
+        let give = a.output.beats(self.lanes.output).max(beside) as u64;
         let phases = |compute: u64| {
             let period = compute.max(give);
             layer.counter.held(beats, ports > 1, period, compute.max(give))
@@ -251,13 +275,14 @@ impl Search<'_> {
             return;
         }
         // The largest computation that fits: phases rise with it.
-        let (mut fits, mut too_long) = (1, (a.flat() * a.output.channels) as u64 + 1);
+        let (mut fits, mut too_long) = (1, (a.flat() * a.computed()) as u64 + 1);
         while too_long - fits > 1 {
             let middle = fits + (too_long - fits) / 2;
             if phases(middle) <= self.interval { fits = middle } else { too_long = middle }
         }
+        self.beside(&mut a, fits);
         let memory = self.memory_worth(&a);
-        for output_folds in folds(a.output.channels) {
+        for output_folds in folds(a.computed()) {
             let most = fits / output_folds as u64;
             // The last beats may be given behind the computation, so the longest may just fail.
             for input_folds in [most, most.saturating_sub(1)] {
@@ -265,9 +290,28 @@ impl Search<'_> {
                 if input_folds == 0 {
                     continue;
                 }
-                a.fold.pe = a.output.channels.div_ceil(output_folds);
+                a.fold.pe = a.computed().div_ceil(output_folds);
                 a.fold.simd = a.flat().div_ceil(input_folds);
                 self.offer(&mut a, memory);
+            }
+        }
+    }
+
+    /// Folds the projection beside for at most `phases` a pixel: the fewest blocks, then the fewest multipliers.
+    fn beside(&self, a: &mut MatVec, phases: u64) {
+        let channels = a.input.channels;
+        let Some(p) = projection_mut(a) else { return };
+        let mut least = (usize::MAX, usize::MAX);
+        for output_folds in folds(p.channels) {
+            let input_folds = (phases as usize / output_folds).min(channels);
+            if input_folds == 0 {
+                continue;
+            }
+            let (pe, simd) = (p.channels.div_ceil(output_folds), channels.div_ceil(input_folds));
+            let cost = (simd * pe.div_ceil(2), simd * pe);
+            if cost < least {
+                least = cost;
+                (p.pe, p.simd) = (pe, simd);
             }
         }
     }
@@ -280,11 +324,11 @@ impl Search<'_> {
             let taps = (a.window.kernel.h * a.window.kernel.w).div_ceil(tap_groups);
             a.fold.form = Form::Direct { taps };
             a.fold.ports = 1;
-            a.fold.simd = taps * self.lanes_in.min(channels);
+            a.fold.simd = taps * self.lanes.input.min(channels);
             let memory = self.memory_worth(&a);
-            for output_folds in folds(a.output.channels) {
-                a.fold.pe = a.output.channels.div_ceil(output_folds);
-                let compute = direct_fold_ends(&a, taps, self.lanes_in).last().copied().unwrap_or(1);
+            for output_folds in folds(a.computed()) {
+                a.fold.pe = a.computed().div_ceil(output_folds);
+                let compute = direct_fold_ends(&a, taps, self.lanes.input).last().copied().unwrap_or(1);
                 if compute.saturating_mul(a.output.pixels() as u64) <= self.interval {
                     self.offer(&mut a, memory);
                 }
@@ -300,10 +344,10 @@ impl Search<'_> {
         let mut a = self.layer.a.clone();
         a.fold.form = Form::Stationary;
         a.fold.ports = 1;
-        a.fold.simd = self.lanes_in.min(a.input.channels);
+        a.fold.simd = self.lanes.input.min(a.input.channels);
         let memory = self.memory_worth(&a);
-        for output_folds in folds(a.output.channels) {
-            a.fold.pe = a.output.channels.div_ceil(output_folds);
+        for output_folds in folds(a.computed()) {
+            a.fold.pe = a.computed().div_ceil(output_folds);
             self.offer(&mut a, memory);
         }
     }

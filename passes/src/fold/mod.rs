@@ -11,7 +11,7 @@ mod layer;
 mod report;
 mod search;
 
-pub use count::Counter;
+pub use count::{Counter, Lanes};
 
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::id::ActorId;
@@ -49,7 +49,7 @@ pub struct Decision {
     pub lanes_out: usize,
     /// Products of a frame, padding included; 0 where nothing is multiplied by weights.
     pub products: u64,
-    /// Multipliers: SIMD x PE.
+    /// Multipliers: SIMD x PE, those of a projection beside included.
     pub multipliers: u64,
     /// DSP blocks.
     pub dsps: u64,

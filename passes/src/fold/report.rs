@@ -4,7 +4,7 @@ use std::fmt;
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::ActorId;
-use nonresc_ir::stream::{Form, Kind, MatVec, Multiplier, Stream};
+use nonresc_ir::stream::{Form, Kind, MatVec, Multiplier, Second, Stream};
 
 use super::count::Counter;
 use super::search::Plan;
@@ -28,7 +28,12 @@ fn fold_in_words(a: &MatVec) -> String {
         Multiplier::DspPair => " paired",
         Multiplier::Lut => " in LUTs",
     };
-    format!("{form} {}x{}{ports}{multiplier}", a.fold.simd, a.fold.pe)
+    let second = match &a.second {
+        None => String::new(),
+        Some(Second::Tap { .. }) => " tap".to_string(),
+        Some(Second::Projection(p)) => format!(" + {}x{}", p.simd, p.pe),
+    };
+    format!("{form} {}x{}{second}{ports}{multiplier}", a.fold.simd, a.fold.pe)
 }
 
 /// The evidence of a folded stream.
@@ -37,13 +42,13 @@ pub(super) fn folding(stream: &Stream, target: &Target, plan: &Plan) -> Folding 
         let kind = &stream.actor(actor).kind;
         let w = Widths::of(stream, actor);
         let (products, multipliers, fold) = match kind {
-            Kind::MatVec(a) => (a.products(), (a.fold.simd * a.fold.pe) as u64, fold_in_words(a)),
+            Kind::MatVec(a) => (a.products(), a.multipliers(), fold_in_words(a)),
             _ => (0, 0, String::new()),
         };
         Decision {
             actor,
             label: bind::actor_label(stream, actor),
-            phases: Counter::new(kind).phases(w.lanes_in, w.lanes_out),
+            phases: Counter::new(kind).phases(w.into()),
             lanes_in: w.lanes_in,
             lanes_out: w.lanes_out,
             products,

@@ -6,8 +6,8 @@ use nonresc_ir::id::ActorId;
 use nonresc_ir::stream::{Kind, MatVec, Multiplier, Stream};
 
 use super::classes::{Class, classes};
-use super::count::Counter;
-use super::layer::{Choice, Layer, Prefer};
+use super::count::{Counter, Lanes};
+use super::layer::{Choice, Layer, Prefer, projection_mut};
 use super::report;
 use crate::area::{self, Widths};
 use crate::bind;
@@ -26,8 +26,8 @@ pub(super) struct Problem<'a> {
     others: Vec<(ActorId, Counter)>,
     classes: Vec<Class>,
     class_of: Vec<usize>,
-    /// First input's and first output's class of each actor.
-    ends: Vec<(Option<usize>, Option<usize>)>,
+    /// The classes of each actor's first input, first output and second output.
+    ends: Vec<[Option<usize>; 3]>,
     /// By the index of an actor, its place among the layers or the others.
     place: Vec<usize>,
 }
@@ -49,6 +49,9 @@ impl Plan {
         for (actor, choice) in &self.choices {
             if let Kind::MatVec(a) = &mut stream.actor_mut(*actor).kind {
                 a.fold = choice.fold;
+                if let Some(p) = projection_mut(a) {
+                    (p.pe, p.simd) = choice.beside;
+                }
             }
         }
         let ids: Vec<_> = stream.channels().collect();
@@ -82,7 +85,7 @@ impl<'a> Problem<'a> {
         for id in stream.actors() {
             let kind = &stream.actor(id).kind;
             if ends.len() <= id.index() {
-                ends.resize(id.index() + 1, (None, None));
+                ends.resize(id.index() + 1, [None; 3]);
                 place.resize(id.index() + 1, 0);
             }
             place[id.index()] = if matches!(kind, Kind::MatVec(_)) { layers.len() } else { others.len() };
@@ -91,8 +94,8 @@ impl<'a> Problem<'a> {
                 _ => others.push((id, Counter::new(kind))),
             }
             let input = stream.input(id, 0).map(|c| class_of[c.index()]);
-            let output = stream.outputs(id, 0).first().map(|c| class_of[c.index()]);
-            ends[id.index()] = (input, output);
+            let output = |i| stream.outputs(id, i).first().map(|c| class_of[c.index()]);
+            ends[id.index()] = [input, output(0), output(1)];
         }
         Problem { stream, device, layers, others, classes, class_of, ends, place }
     }
@@ -101,23 +104,21 @@ impl<'a> Problem<'a> {
         self.classes.iter().map(Class::most).collect()
     }
 
-    /// Lanes at an actor's first input and output.
-    fn lanes(&self, actor: ActorId, lanes: &[usize]) -> (usize, usize) {
-        let (input, output) = self.ends[actor.index()];
-        (input.map_or(1, |c| lanes[c]), output.map_or(1, |c| lanes[c]))
+    /// Lanes at an actor's ends.
+    fn lanes(&self, actor: ActorId, lanes: &[usize]) -> Lanes {
+        let [input, output, second] = self.ends[actor.index()].map(|class| class.map_or(1, |c| lanes[c]));
+        Lanes { input, output, second }
     }
 
     /// The least interval with all lanes and multipliers that there can be, and who limits it.
     fn least_interval(&self) -> (u64, Option<ActorId>) {
         let lanes = self.widest();
-        let layers = self.layers.iter().map(|layer| {
-            let (i, o) = self.lanes(layer.actor, &lanes);
-            (layer.least_phases(i, o), layer.actor)
-        });
-        let others = self.others.iter().map(|(actor, counter)| {
-            let (i, o) = self.lanes(*actor, &lanes);
-            (counter.phases(i, o), *actor)
-        });
+        let layers = self
+            .layers
+            .iter()
+            .map(|layer| (layer.least_phases(self.lanes(layer.actor, &lanes)), layer.actor));
+        let others =
+            self.others.iter().map(|(actor, counter)| (counter.phases(self.lanes(*actor, &lanes)), *actor));
         let mut worst = (1, None);
         for (phases, actor) in layers.chain(others) {
             if phases > worst.0 {
@@ -129,24 +130,23 @@ impl<'a> Problem<'a> {
 
     /// An interval at which everything is as slow as can be.
     fn most_interval(&self) -> u64 {
-        let layers = self.layers.iter().map(|l| l.most_phases(1, 1));
-        let others = self.others.iter().map(|(_, counter)| counter.phases(1, 1));
+        let layers = self.layers.iter().map(|l| l.most_phases(Lanes::ONE));
+        let others = self.others.iter().map(|(_, counter)| counter.phases(Lanes::ONE));
         layers.chain(others).max().unwrap_or(1)
     }
 
     /// The best choice of every layer; none where one cannot keep the interval.
     fn choices(&self, interval: u64, lanes: &[usize], prefer: &[Prefer]) -> Option<Vec<Choice>> {
-        let fast = self.others.iter().all(|(actor, counter)| {
-            let (i, o) = self.lanes(*actor, lanes);
-            counter.phases(i, o) <= interval
-        });
+        let fast =
+            self.others.iter().all(|(actor, counter)| counter.phases(self.lanes(*actor, lanes)) <= interval);
         if !fast {
             return None;
         }
-        let best = self.layers.iter().zip(prefer).map(|(layer, &prefer)| {
-            let (i, o) = self.lanes(layer.actor, lanes);
-            layer.best(interval, i, o, prefer)
-        });
+        let best = self
+            .layers
+            .iter()
+            .zip(prefer)
+            .map(|(layer, &prefer)| layer.best(interval, self.lanes(layer.actor, lanes), prefer));
         best.collect()
     }
 
@@ -154,7 +154,7 @@ impl<'a> Problem<'a> {
         self.others
             .iter()
             .map(|(actor, _)| {
-                let (lanes_in, lanes_out) = self.lanes(*actor, lanes);
+                let Lanes { input: lanes_in, output: lanes_out, .. } = self.lanes(*actor, lanes);
                 let w = Widths { lanes_in, lanes_out, ..Widths::of(self.stream, *actor) };
                 area::area(&self.stream.actor(*actor).kind, w, self.device.family).dsps
             })
@@ -268,21 +268,17 @@ impl<'a> Problem<'a> {
         lanes: &[usize],
         choices: &[Choice],
     ) -> Option<Vec<(usize, Choice)>> {
-        let is_layer = |actor: &ActorId| matches!(self.stream.actor(*actor).kind, Kind::MatVec(_));
-        let (at_layers, at_others): (Vec<ActorId>, Vec<ActorId>) =
-            class.actors.iter().partition(|a| is_layer(a));
         for (actor, counter) in at_others.iter().map(|a| &self.others[self.place[a.index()]]) {
-            let (i, o) = self.lanes(*actor, lanes);
-            if counter.phases(i, o) > interval {
+            if counter.phases(self.lanes(*actor, lanes)) > interval {
                 return None;
             }
         }
         let mut changed = Vec::new();
         for (at, layer) in at_layers.iter().map(|a| self.place[a.index()]).map(|at| (at, &self.layers[at])) {
-            let (i, o) = self.lanes(layer.actor, lanes);
-            let (old, new) = (&choices[at], layer.best(interval, i, o, prefer[at])?);
+            let (old, new) =
+                (&choices[at], layer.best(interval, self.lanes(layer.actor, lanes), prefer[at])?);
             let products = |c: &Choice| match c.fold.multiplier {
-                Multiplier::Lut => c.fold.simd * c.fold.pe,
+                Multiplier::Lut => c.fold.simd * c.fold.pe + c.beside.0 * c.beside.1,
                 Multiplier::Dsp | Multiplier::DspPair => 0,
             };
             if new.dsps > old.dsps || new.fold.ports > old.fold.ports || products(&new) > products(old) {

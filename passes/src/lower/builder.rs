@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{ActorId, NodeId, Value};
 use nonresc_ir::network::{Network, Op};
-use nonresc_ir::stream::{Actor, Kind, Map, Reader, Select, Stream, Window};
+use nonresc_ir::stream::{Actor, Carry, Kind, Map, Reader, Select, Stream, Window};
 
 use super::refuse;
+use crate::plan;
 use crate::residual::Skips;
 use crate::target::{Bits, Target};
 
@@ -37,6 +38,7 @@ pub(super) struct Place {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Read {
     pub(super) from: ActorId,
+    pub(super) output: u16,
     pub(super) width: Width,
     pub(super) reader: Reader,
     pub(super) skip: Option<usize>,
@@ -46,24 +48,34 @@ pub(super) struct Read {
 pub(super) struct Builder<'a> {
     pub(super) network: &'a Network,
     pub(super) skips: &'a Skips,
+    carries: &'a [plan::Carry],
     pub(super) bits: Bits,
     pub(super) stream: Stream,
     pub(super) reads: Vec<Read>,
     pub(super) faults: Diagnostics,
+    /// Actors whose work others have taken over.
+    pub(super) gone: Vec<ActorId>,
     places: BTreeMap<Value, Place>,
     /// Matrix-vectors on the longest way to an actor, itself included.
     depths: Vec<usize>,
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(network: &'a Network, skips: &'a Skips, target: &Target) -> Self {
+    pub(super) fn new(
+        network: &'a Network,
+        skips: &'a Skips,
+        carries: &'a [plan::Carry],
+        target: &Target,
+    ) -> Self {
         Builder {
             network,
             skips,
+            carries,
             bits: target.bits,
             stream: Stream::new(),
             reads: Vec::new(),
             faults: Diagnostics::default(),
+            gone: Vec::new(),
             places: BTreeMap::new(),
             depths: Vec::new(),
         }
@@ -79,7 +91,7 @@ impl<'a> Builder<'a> {
     /// `actor` reads a place at its input `input`.
     pub(super) fn read(&mut self, actor: ActorId, input: u16, place: Place, skip: Option<usize>) {
         let reader = Reader { actor, input };
-        self.reads.push(Read { from: place.actor, width: place.width, reader, skip });
+        self.reads.push(Read { from: place.actor, output: 0, width: place.width, reader, skip });
         let own = usize::from(matches!(self.stream.actor(actor).kind, Kind::MatVec(_)));
         let depth = self.depths[place.actor.index()] + own;
         self.depths[actor.index()] = self.depths[actor.index()].max(depth);
@@ -88,6 +100,12 @@ impl<'a> Builder<'a> {
     /// Matrix-vectors on the longest way to an actor, itself included.
     pub(super) fn depth(&self, actor: ActorId) -> usize {
         self.depths[actor.index()]
+    }
+
+    /// What a convolution carries through.
+    pub(super) fn carry(&self, conv: NodeId) -> Carry {
+        let carry = self.carries.iter().find(|carry| carry.conv == conv);
+        carry.map_or(Carry::NONE, |c| Carry { passed: c.passed, taken: c.carried, offset: c.offset })
     }
 
     /// The names of `node` go to an actor that does its work too.
@@ -138,7 +156,7 @@ impl<'a> Builder<'a> {
 
     /// A value that `actor` gives whole, as wide as activations are.
     pub(super) fn give(&mut self, node: NodeId, actor: ActorId, signed: bool) -> Place {
-        let map = self.stream.actor(actor).kind.output_map();
+        let map = self.stream.actor(actor).kind.output_map(0);
         let width = self.width(signed);
         self.set(node.into(), Place { actor, map, zeros: 0, flat: false, width })
     }

@@ -76,6 +76,8 @@ fn matrix_vector(
         weight_bits,
         add: None,
         activation: Activation::Identity,
+        second: None,
+        carry: b.carry(node),
         fold: UNFOLDED,
     });
     let actor = b.actor(node, kind);

@@ -8,6 +8,7 @@
 //!   last matrix-vector among its operands' producers ([`sum`]), else it is an actor.
 //! - *Marks*: quantise and dequantise only say how wide the channels are.
 //! - *Forks*: a channel for each reader ([`channels`]).
+//! - *Skips* that the plan serves from a convolution beside them ([`serve`]).
 //! - *Flattened maps* stay maps: a dense layer behind one is a window over the whole map.
 
 mod activation;
@@ -18,6 +19,7 @@ mod matvec;
 mod pool;
 mod refuse;
 mod select;
+mod serve;
 mod shape;
 mod sum;
 
@@ -28,6 +30,7 @@ use nonresc_ir::stream::{Activation, PoolKind, Stream};
 
 use crate::design::{NetworkDesign, Options};
 use crate::pass::{Function, Pass, Property};
+use crate::plan::{Carry, Planned, Site};
 use crate::residual::Skips;
 use crate::target::Target;
 use builder::Builder;
@@ -39,30 +42,59 @@ pub(crate) const PASS: Pass = Pass::lowering("lower", "from operators to actors 
     .function(Function::Same);
 
 fn run(design: &NetworkDesign, options: &Options) -> Result<Stream, Diagnostics> {
-    lower(&design.network, design.live_skips(), &options.target)
+    let (sites, carries) = match &design.planned {
+        Some(planned) => (&planned.sites[..], &planned.carries[..]),
+        None => (&[][..], &[][..]),
+    };
+    lower(&design.network, &Skipped { skips: design.live_skips(), sites, carries }, &options.target)
+}
+
+/// What is known of a network's skips.
+#[derive(Clone, Copy, Debug)]
+pub struct Skipped<'a> {
+    /// Which operands of sums are skips, so that their channels carry the skips' numbers.
+    pub skips: &'a Skips,
+    /// Which are served by a convolution beside them.
+    pub sites: &'a [Site],
+    /// Which convolutions hand on what skips carried.
+    pub carries: &'a [Carry],
+}
+
+impl<'a> Skipped<'a> {
+    /// All of them kept.
+    pub fn kept(skips: &'a Skips) -> Self {
+        Skipped { skips, sites: &[], carries: &[] }
+    }
+}
+
+impl<'a> From<&'a Planned> for Skipped<'a> {
+    fn from(planned: &'a Planned) -> Self {
+        Skipped { skips: &planned.skips, sites: &planned.sites, carries: &planned.carries }
+    }
 }
 
 /// The stream of `network`, unfolded: one multiplier an actor, one number a beat.
 ///
 /// `skips` says which operands of sums are skips, so that their channels carry the skips' numbers. Widths come from
-/// the network's quantisation where it has one, else from `target`. Remarks, such as what the host has to do, are
-/// the stream's notes.
+/// the network's quantisation where it has one, else from `target`. `sites` says which skips are served by a convolution
+/// beside them. Remarks, such as what the host has to do, are the stream's notes.
 ///
 /// # Errors
 /// Every operator that hardware cannot take, by its ONNX name.
-pub fn lower(network: &Network, skips: &Skips, target: &Target) -> Result<Stream, Diagnostics> {
+pub fn lower(network: &Network, skipped: &Skipped<'_>, target: &Target) -> Result<Stream, Diagnostics> {
     let Some(order) = network.topological() else {
         return Err(refuse::cycle().into());
     };
     let host = edges::host_nodes(network, &order);
-    let mut builder = Builder::new(network, skips, target);
+    let mut builder = Builder::new(network, skipped.skips, skipped.carries, target);
     for &node in &order {
         if !host.contains(&node) {
             operator(&mut builder, node);
         }
     }
     edges::outputs(&mut builder, &host);
-    channels::connect(builder)
+    let shared = serve::serve(&mut builder, skipped.sites);
+    channels::connect(builder, &shared)
 }
 
 fn operator(b: &mut Builder<'_>, node: NodeId) {

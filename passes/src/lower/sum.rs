@@ -51,7 +51,7 @@ pub(super) fn add(b: &mut Builder<'_>, node: NodeId) {
         None => sum(b, node, places, skips),
     };
     let width = b.width(signed);
-    let map = b.stream.actor(actor).kind.output_map();
+    let map = b.stream.actor(actor).kind.output_map(0);
     b.set(node.into(), Place { actor, map, zeros, flat: places[input].flat, width });
 }
 

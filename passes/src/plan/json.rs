@@ -3,8 +3,8 @@
 use nonresc_ir::diagnostic::Diagnostic;
 use serde::{Deserialize, Serialize};
 
-use super::request::rewrite;
-use super::{Entry, Plan};
+use super::Plan;
+use super::request::{Request, Wish, wanted};
 
 /// Version of the file's form. A file of another version is refused.
 const VERSION: u64 = 1;
@@ -27,7 +27,7 @@ struct Item {
     skip: String,
     /// ONNX name of the sum, for the reader.
     name: String,
-    /// `keep` or `remove`.
+    /// The rewrite; in a file that is read also `reuse` and `auto`.
     rewrite: String,
 }
 
@@ -52,7 +52,7 @@ impl Plan {
     }
 }
 
-pub(super) fn read(text: &str) -> Result<Plan, Diagnostic> {
+pub(super) fn read(text: &str) -> Result<Request, Diagnostic> {
     let fault = |why: String| {
         Diagnostic::new("plan/json", "plan.json", why, "let --skips write the plan anew, and change that one")
     };
@@ -61,13 +61,17 @@ pub(super) fn read(text: &str) -> Result<Plan, Diagnostic> {
         return Err(fault(format!("its version is {version}, and this program reads version {VERSION}")));
     }
     let file: File = serde_json::from_str(text).map_err(|e| fault(e.to_string()))?;
-    let mut skips = Vec::with_capacity(file.skips.len());
+    let mut wishes = Vec::with_capacity(file.skips.len());
     let mut faults = Vec::new();
     for item in file.skips {
-        match rewrite(&item.rewrite) {
-            Ok(rewrite) => skips.push(Entry { skip: item.skip, name: item.name, rewrite }),
+        match wanted(&item.rewrite) {
+            Ok(wanted) => wishes.push(Wish { skip: item.skip, wanted }),
             Err(why) => faults.push(format!("skip {}: {why}", item.skip)),
         }
     }
-    if faults.is_empty() { Ok(Plan { network: file.network, skips }) } else { Err(fault(faults.join("; "))) }
+    if faults.is_empty() {
+        Ok(Request::Plan { network: file.network, wishes })
+    } else {
+        Err(fault(faults.join("; ")))
+    }
 }

@@ -2,20 +2,28 @@
 //!
 //! What a skip costs is not asked here; a plan says what is wanted.
 
+mod apply;
+mod chain;
+mod exact;
 mod json;
 mod remove;
 mod request;
-
-use std::fmt;
+mod rewrite;
+mod serve;
+mod shorten;
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
+use nonresc_ir::network::Network;
 
 use crate::design::{NetworkDesign, Options};
 use crate::pass::{Function, Pass, Property};
 use crate::residual::{Skip, Skips};
 
-pub use remove::apply;
-pub use request::Request;
+pub use apply::apply;
+pub use exact::Carry;
+pub use request::{Request, Want, Wish};
+pub use rewrite::{Rewrite, Wanted};
+pub use serve::{Serve, Site};
 
 /// The pass, for the table.
 pub(crate) const PASS: Pass = Pass::on_network("plan", "what becomes of each skip, and the network so", run)
@@ -26,39 +34,27 @@ pub(crate) const PASS: Pass = Pass::on_network("plan", "what becomes of each ski
 fn run(design: &mut NetworkDesign, options: &Options) -> Result<(), Diagnostics> {
     let plan = options.skips.resolve(&design.network, &design.skips)?;
     let planned = apply(&mut design.network, &design.skips, plan)?;
-    design.notes.extend(planned.note());
+    design.notes.extend(planned.notes());
     design.planned = Some(planned);
     Ok(())
-}
-
-/// What is done to a skip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rewrite {
-    /// It stays: a FIFO from fork to join. The function stays.
-    Keep,
-    /// It goes, with everything that serves it alone. The function changes.
-    Remove,
-}
-
-/// As `--skips` and `plan.json` write it.
-impl fmt::Display for Rewrite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Rewrite::Keep => "keep",
-            Rewrite::Remove => "remove",
-        })
-    }
 }
 
 /// What is done to one skip of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The skip's label; in a request also a range of labels or an ONNX name.
+    /// The skip's label.
     pub skip: String,
-    /// The ONNX name of the sum that it ends in; empty in a request, and where the sum has none.
+    /// The ONNX name of the sum that it ends in; empty where the sum has none.
     pub name: String,
     /// What is done.
     pub rewrite: Rewrite,
+}
+
+impl Entry {
+    /// That `rewrite` is done to `skip`.
+    pub fn new(skip: &Skip, rewrite: Rewrite) -> Entry {
+        Entry { skip: skip.label.clone(), name: skip.names.first().unwrap_or_default().to_string(), rewrite }
+    }
 }
 
 /// A rewrite for every skip of one network.
@@ -68,12 +64,65 @@ pub struct Plan {
     pub network: String,
     /// One entry a skip, in the order of the skips.
     pub skips: Vec<Entry>,
+    /// What was wanted and does not fit, so that the skip is kept; not part of the file.
+    pub misfits: Vec<Misfit>,
 }
 
 impl Plan {
     /// The skips whose rewrite changes what the network computes.
     pub fn changing(&self) -> impl Iterator<Item = &Entry> {
-        self.skips.iter().filter(|entry| entry.rewrite != Rewrite::Keep)
+        self.skips.iter().filter(|entry| !entry.rewrite.keeps_function())
+    }
+
+    /// The rewrite of a skip.
+    pub fn rewrite(&self, label: &str) -> Rewrite {
+        self.skips.iter().find(|entry| entry.skip == label).map_or(Rewrite::Keep, |entry| entry.rewrite)
+    }
+}
+
+/// A rewrite that does not fit a skip.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// The skip's label.
+    pub skip: String,
+    /// The rewrite.
+    pub rewrite: Rewrite,
+    /// Why not.
+    pub why: String,
+}
+
+impl Misfit {
+    /// The fault, where the rewrite was wanted of that skip by name.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let Misfit { skip, rewrite, why } = self;
+        let remedy = format!("keep it: {skip}:keep");
+        Diagnostic::new("plan/misfit", format!("\"{rewrite}\" does not fit skip {skip}"), why, remedy)
+    }
+}
+
+/// Whether a rewrite fits a skip of `network`, as far as that can be told without carrying it out; else why not.
+pub fn fits(network: &Network, skip: &Skip, rewrite: Rewrite) -> Result<(), String> {
+    fits_beside(network, skip, rewrite, &[]).map(drop)
+}
+
+/// The same beside skips that are served from `sites`; also from where this one is.
+fn fits_beside(
+    network: &Network,
+    skip: &Skip,
+    rewrite: Rewrite,
+    sites: &[Site],
+) -> Result<Option<Site>, String> {
+    match rewrite {
+        Rewrite::Keep | Rewrite::Remove => Ok(None),
+        Rewrite::Tap | Rewrite::Share | Rewrite::Fuse => {
+            let site = serve::site(network, skip, rewrite)?;
+            match sites.iter().any(|other| site.contradicts(other)) {
+                true => Err("the convolution beside it serves another skip in another way".into()),
+                false => Ok(Some(site)),
+            }
+        }
+        Rewrite::Exact => exact::way(network, skip).map(|_| None),
+        Rewrite::Shorten | Rewrite::ShortenBehind => shorten::check(network, skip).map(|_| None),
     }
 }
 
@@ -86,17 +135,49 @@ pub struct Planned {
     pub skips: Skips,
     /// The skips that went: those that the plan removes, and those on the branches that went with them.
     pub removed: Vec<Skip>,
+    /// From where the skips are served that come from a convolution beside them.
+    pub sites: Vec<Site>,
+    /// The convolutions that hand on what skips carried.
+    pub carries: Vec<Carry>,
 }
 
 impl Planned {
-    /// What the user should know of a network that is no longer the one given.
-    pub fn note(&self) -> Option<Diagnostic> {
-        let labels: Vec<&str> = self.removed.iter().map(|skip| skip.label.as_str()).collect();
-        let what = match &labels[..] {
-            [] => return None,
-            [label] => format!("skip {label} was removed"),
-            _ => format!("skips {} were removed", labels.join(", ")),
-        };
+    /// What the user should know: that the network is no longer the one given, and what was not done.
+    pub fn notes(&self) -> Vec<Diagnostic> {
+        let mut notes: Vec<Diagnostic> = self.changed().into_iter().collect();
+        let mut told: Vec<(Rewrite, &str)> = Vec::new();
+        for misfit in &self.plan.misfits {
+            let reason = (misfit.rewrite, misfit.why.as_str());
+            if !told.contains(&reason) {
+                told.push(reason);
+            }
+        }
+        for (rewrite, why) in told {
+            let alike = self.plan.misfits.iter().filter(|m| (m.rewrite, m.why.as_str()) == (rewrite, why));
+            let labels: Vec<&str> = alike.map(|m| m.skip.as_str()).collect();
+            let what = format!("\"{rewrite}\" does not fit {}", some_skips(&labels));
+            notes.push(Diagnostic::new("plan/kept", what, why, "such skips are kept"));
+        }
+        notes
+    }
+
+    fn changed(&self) -> Option<Diagnostic> {
+        let removed: Vec<&str> = self.removed.iter().map(|skip| skip.label.as_str()).collect();
+        let shortened = |entry: &&Entry| matches!(entry.rewrite, Rewrite::Shorten | Rewrite::ShortenBehind);
+        let shortened: Vec<&str> =
+            self.plan.skips.iter().filter(shortened).map(|e| e.skip.as_str()).collect();
+        let said =
+            [(removed, "removed"), (shortened, "shortened")].into_iter().filter(|(all, _)| !all.is_empty());
+        let said: Vec<String> = said
+            .map(|(labels, word)| {
+                let verb = if labels.len() == 1 { "was" } else { "were" };
+                format!("{} {verb} {word}", some_skips(&labels))
+            })
+            .collect();
+        if said.is_empty() {
+            return None;
+        }
+        let what = said.join(", ");
         Some(Diagnostic::new(
             "plan/changed",
             what,
@@ -104,4 +185,10 @@ impl Planned {
             "retrain it before its accuracy is judged",
         ))
     }
+}
+
+/// `skip 1`, `skips 1, 2`.
+fn some_skips(labels: &[&str]) -> String {
+    let word = if labels.len() == 1 { "skip" } else { "skips" };
+    format!("{word} {}", labels.join(", "))
 }

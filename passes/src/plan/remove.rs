@@ -1,71 +1,16 @@
-//! Carries a plan out: sums lose the operands that go, and what served these alone goes with them.
-//!
-//! The skips that stay are analysed anew and keep their numbers. They are all found again: a sum never loses its
-//! main operand, so the longest path to every main operand stays, and paths that go can only shorten a skip.
+//! Takes skips out: sums lose the operands that go, and what served these alone goes with them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Edit, EditError, Network, Op};
 
-use super::{Plan, Planned, Rewrite};
-use crate::residual::{Skip, Skips, skips as analyse};
-
-/// An operand of a sum.
-type Place = (NodeId, u16);
-
-/// Carries `plan` out on `network`, whose skips are `skips`. Types of values stay as they are.
-///
-/// # Errors
-/// Sums that cannot lose a skip because what stays has another type, by name; all of them. The network is then
-/// as it was.
-pub fn apply(network: &mut Network, skips: &Skips, plan: Plan) -> Result<Planned, Diagnostics> {
-    let gone: Vec<&Skip> = skips
-        .iter()
-        .zip(&plan.skips)
-        .filter(|(_, entry)| entry.rewrite == Rewrite::Remove)
-        .map(|(skip, _)| skip)
-        .collect();
-    if gone.is_empty() {
-        return Ok(Planned { plan, skips: skips.clone(), removed: Vec::new() });
-    }
-    let mut changed = network.clone();
-    let moved = remove(&mut changed, &gone)?;
-    let numbers: BTreeSet<usize> = gone.iter().map(|skip| skip.number).collect();
-    let kept: BTreeMap<Place, &Skip> = skips
-        .iter()
-        .filter(|skip| !numbers.contains(&skip.number))
-        .map(|skip| {
-            let place = (skip.join, skip.operand);
-            (moved.get(&place).copied().unwrap_or(place), skip)
-        })
-        .collect();
-    let left = relabelled(&analyse(&changed), &kept);
-    let removed = skips.iter().filter(|skip| left.number(skip.number).is_none()).cloned().collect();
-    *network = changed;
-    Ok(Planned { plan, skips: left, removed })
-}
-
-/// The skips of `found` that are known at their places, under the numbers, labels and names by which they are known.
-fn relabelled(found: &Skips, kept: &BTreeMap<Place, &Skip>) -> Skips {
-    let old = |skip: &Skip| kept.get(&(skip.join, skip.operand)).copied();
-    let number = |new: &usize| found.number(*new).and_then(old).map(|skip| skip.number);
-    let known = found.iter().filter_map(|skip| Some((skip, old(skip)?)));
-    let skips = known.map(|(skip, old)| Skip {
-        number: old.number,
-        label: old.label.clone(),
-        names: old.names.clone(),
-        encloses: skip.encloses.iter().filter_map(number).collect(),
-        ..skip.clone()
-    });
-    let mut skips: Vec<Skip> = skips.collect();
-    skips.sort_by_key(|skip| skip.number);
-    Skips(skips)
-}
+use super::apply::Place;
+use crate::residual::Skip;
 
 /// Takes the skips `gone` out; says where operands of sums went that are now elsewhere.
-fn remove(network: &mut Network, gone: &[&Skip]) -> Result<BTreeMap<Place, Place>, Diagnostics> {
+pub(super) fn remove(network: &mut Network, gone: &[&Skip]) -> Result<BTreeMap<Place, Place>, Diagnostics> {
     let cycle =
         || Diagnostic::new("plan/remove", "the network", "it has a cycle", "give a network without one");
     let order = network.topological().ok_or_else(cycle)?;

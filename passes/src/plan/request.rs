@@ -5,53 +5,90 @@ use std::collections::BTreeMap;
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::network::{Network, digest};
 
-use super::{Entry, Plan, Rewrite, json};
+use super::{Entry, Misfit, Plan, Rewrite, Site, Wanted, fits_beside, json};
 use crate::residual::{Skip, Skips};
 
-/// Rewrites that are planned and not built.
-const NOT_BUILT: [&str; 5] = ["reuse", "fuse", "exact", "shorten", "auto"];
-
 /// What the user asks for, before the network is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Keep every skip.
-    #[default]
-    Keep,
-    /// Remove every skip.
-    Remove,
+    /// The same for every skip. Where a rewrite that keeps the function does not fit, the skip is kept.
+    All(Wanted),
     /// Some skips by label (`5a`), sum (`5`), range (`1-3`) or ONNX name of the sum; the others are kept.
-    List(Vec<Entry>),
-    /// A plan that was written earlier.
-    Plan(Plan),
+    List(Vec<Wish>),
+    /// A plan that was written earlier, for the network with this digest in normal form.
+    Plan {
+        /// The digest.
+        network: String,
+        /// What is wanted of every skip.
+        wishes: Vec<Wish>,
+    },
+}
+
+/// Every skip is kept.
+impl Default for Request {
+    fn default() -> Self {
+        Request::KEEP
+    }
+}
+
+impl From<Plan> for Request {
+    fn from(plan: Plan) -> Self {
+        let wish = |entry: Entry| Wish { skip: entry.skip, wanted: Wanted::This(entry.rewrite) };
+        Request::Plan { network: plan.network, wishes: plan.skips.into_iter().map(wish).collect() }
+    }
+}
+
+/// What is wanted of one skip, or of several under one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Label, sum, range of sums, or ONNX name of the sum.
+    pub skip: String,
+    /// What is wanted.
+    pub wanted: Wanted,
+}
+
+/// What is wanted of a skip, and whether something else will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// What is wanted.
+    pub wanted: Wanted,
+    /// Whether a skip that it does not fit is a fault; else it is kept.
+    pub firm: bool,
 }
 
 impl Request {
-    /// Reads `keep`, `remove` or `1-3:remove,4:keep,5a:remove,NAME:remove`. A name may hold colons, and no comma.
+    /// Keep every skip.
+    pub const KEEP: Request = Request::All(Wanted::This(Rewrite::Keep));
+    /// Remove every skip.
+    pub const REMOVE: Request = Request::All(Wanted::This(Rewrite::Remove));
+
+    /// Reads one word for all, or `1-3:remove,4:keep,5a:tap,NAME:reuse`. A name may hold colons, and no comma.
     ///
     /// # Errors
     /// Where the text is none of these; all faults in one message.
     pub fn parse(text: &str) -> Result<Request, Diagnostic> {
-        match text.trim() {
-            "keep" => return Ok(Request::Keep),
-            "remove" => return Ok(Request::Remove),
-            _ => {}
+        if let Some(wanted) = Wanted::parse(text.trim()) {
+            return Ok(Request::All(wanted));
         }
-        let mut entries = Vec::new();
+        let mut wishes = Vec::new();
         let mut faults = Vec::new();
         for item in text.split(',').map(str::trim) {
-            match entry(item, text.contains(',')) {
-                Ok(entry) => entries.push(entry),
+            match wish(item, text.contains(',')) {
+                Ok(wish) => wishes.push(wish),
                 Err(fault) => faults.push(fault),
             }
         }
         if faults.is_empty() {
-            return Ok(Request::List(entries));
+            return Ok(Request::List(wishes));
         }
         Err(Diagnostic::new(
             "plan/syntax",
             format!("--skips {text}"),
             faults.join("; "),
-            "write keep, remove, a list such as 1-3:remove,4:keep,NAME:remove, or the name of a plan.json",
+            format!(
+                "write one of {}, a list such as 1-3:remove,4:keep,NAME:tap, or the name of a plan.json",
+                Wanted::WORDS.join(", ")
+            ),
         ))
     }
 
@@ -60,65 +97,98 @@ impl Request {
     /// # Errors
     /// Where it is none, or of another version, or asks for what there is not.
     pub fn from_json(text: &str) -> Result<Request, Diagnostic> {
-        json::read(text).map(Request::Plan)
+        json::read(text)
     }
 
-    /// The plan for `network` with `skips`.
+    /// Whether some skip may get one of several rewrites.
+    pub fn leaves_a_choice(&self) -> bool {
+        let several = |wanted: &Wanted| wanted.candidates().len() > 1;
+        match self {
+            Request::All(wanted) => several(wanted),
+            Request::List(wishes) | Request::Plan { wishes, .. } => wishes.iter().any(|w| several(&w.wanted)),
+        }
+    }
+
+    /// What is wanted of each skip, in the order of `skips`.
     ///
     /// # Errors
-    /// Skips that the network does not have, with the nearest that it has; skips that are named twice; a plan
-    /// made for another network. All faults at once.
-    pub fn resolve(&self, network: &Network, skips: &Skips) -> Result<Plan, Diagnostics> {
-        let network = digest(network);
-        let rewrites = match self {
-            Request::Keep => BTreeMap::new(),
-            Request::Remove => skips.iter().map(|skip| (skip.number, Rewrite::Remove)).collect(),
-            Request::List(entries) => listed(entries, skips)?,
-            Request::Plan(plan) => written(plan, &network, skips)?,
+    /// As [`Request::resolve`], but for what does not fit.
+    pub fn wants(&self, network: &Network, skips: &Skips) -> Result<Vec<Want>, Diagnostics> {
+        let (by_number, other) = match self {
+            Request::All(wanted) => {
+                let keeps = wanted.candidates().iter().all(|rewrite| rewrite.keeps_function());
+                (BTreeMap::new(), Want { wanted: *wanted, firm: !keeps })
+            }
+            Request::List(wishes) => (listed(wishes, skips)?, Want::KEEP),
+            Request::Plan { network: of, wishes } => {
+                (written(of, wishes, &digest(network), skips)?, Want::KEEP)
+            }
         };
-        let entries = skips.iter().map(|skip| Entry {
-            skip: skip.label.clone(),
-            name: skip.names.first().unwrap_or_default().to_string(),
-            rewrite: rewrites.get(&skip.number).copied().unwrap_or(Rewrite::Keep),
-        });
-        Ok(Plan { network, skips: entries.collect() })
+        let want = |skip: &Skip| match by_number.get(&skip.number) {
+            Some(&wanted) => Want { wanted, firm: true },
+            None => other,
+        };
+        Ok(skips.iter().map(want).collect())
+    }
+
+    /// The plan for `network` with `skips`. Where there is a choice, the first rewrite that fits is taken.
+    ///
+    /// # Errors
+    /// Skips that the network does not have, with the nearest that it has; skips that are named twice; rewrites that
+    /// do not fit a skip that they are wanted of by name; a plan made for another network. All faults at once.
+    pub fn resolve(&self, network: &Network, skips: &Skips) -> Result<Plan, Diagnostics> {
+        let wants = self.wants(network, skips)?;
+        let mut faults = Diagnostics::default();
+        let mut plan = Plan { network: digest(network), skips: Vec::new(), misfits: Vec::new() };
+        let mut sites: Vec<Site> = Vec::new();
+        for (skip, want) in skips.iter().zip(wants) {
+            let mut whys = Vec::new();
+            let fitting = want.wanted.candidates().iter().copied().find(|&rewrite| {
+                let fit = fits_beside(network, skip, rewrite, &sites);
+                let fit = fit.map_err(|why| whys.push(Misfit { skip: skip.label.clone(), rewrite, why }));
+                fit.map(|site| sites.extend(site)).is_ok()
+            });
+            if fitting.is_none() {
+                if want.firm {
+                    whys.iter().for_each(|misfit| faults.push(misfit.diagnostic()));
+                }
+                plan.misfits.extend(whys);
+            }
+            plan.skips.push(Entry::new(skip, fitting.unwrap_or(Rewrite::Keep)));
+        }
+        faults.or(plan)
     }
 }
 
+impl Want {
+    const KEEP: Want = Want { wanted: Wanted::This(Rewrite::Keep), firm: true };
+}
+
 /// `SKIP:REWRITE`.
-fn entry(item: &str, in_list: bool) -> Result<Entry, String> {
+fn wish(item: &str, in_list: bool) -> Result<Wish, String> {
     match item.rsplit_once(':') {
         _ if item.is_empty() && in_list => Err("an item of the list is empty".into()),
         Some((skip, word)) if !skip.trim().is_empty() => {
-            Ok(Entry { skip: skip.trim().to_string(), name: String::new(), rewrite: rewrite(word.trim())? })
+            Ok(Wish { skip: skip.trim().to_string(), wanted: wanted(word.trim())? })
         }
-        None if !in_list && NOT_BUILT.contains(&item) => rewrite(item).map(|_| unreachable!("it is refused")),
         _ => Err(format!("\"{item}\" does not say which skip and what to do with it, as in 1:remove")),
     }
 }
 
-/// The rewrite called `word`.
-pub(super) fn rewrite(word: &str) -> Result<Rewrite, String> {
-    match word {
-        "keep" => Ok(Rewrite::Keep),
-        "remove" => Ok(Rewrite::Remove),
-        _ if NOT_BUILT.contains(&word) => {
-            Err(format!("\"{word}\" is not built yet: this version has keep and remove"))
-        }
-        _ => {
-            let known = ["keep", "remove"];
-            let nearest = nearest(word, known.into_iter()).unwrap_or("keep");
-            Err(format!("there is no rewrite \"{word}\"; did you mean \"{nearest}\"?"))
-        }
-    }
+/// What `word` asks for, or what is wrong with it.
+pub(super) fn wanted(word: &str) -> Result<Wanted, String> {
+    Wanted::parse(word).ok_or_else(|| {
+        let nearest = nearest(word, Wanted::WORDS.into_iter()).unwrap_or("keep");
+        format!("there is no rewrite \"{word}\"; did you mean \"{nearest}\"?")
+    })
 }
 
-/// The rewrite of each skip that `entries` name, by number.
-fn listed(entries: &[Entry], skips: &Skips) -> Result<BTreeMap<usize, Rewrite>, Diagnostics> {
-    let mut rewrites = BTreeMap::new();
+/// What is wanted of each skip that `wishes` name, by number.
+fn listed(wishes: &[Wish], skips: &Skips) -> Result<BTreeMap<usize, Wanted>, Diagnostics> {
+    let mut wanted = BTreeMap::new();
     let mut faults = Diagnostics::default();
-    for entry in entries {
-        let named = match named(&entry.skip, skips) {
+    for wish in wishes {
+        let named = match named(&wish.skip, skips) {
             Ok(named) => named,
             Err(fault) => {
                 faults.push(fault);
@@ -126,42 +196,47 @@ fn listed(entries: &[Entry], skips: &Skips) -> Result<BTreeMap<usize, Rewrite>, 
             }
         };
         for skip in named {
-            match rewrites.insert(skip.number, entry.rewrite) {
-                Some(earlier) if earlier != entry.rewrite => faults.push(Diagnostic::new(
+            match wanted.insert(skip.number, wish.wanted) {
+                Some(earlier) if earlier != wish.wanted => faults.push(Diagnostic::new(
                     "plan/twice",
                     format!("skip {} is named twice", skip.label),
-                    format!("once to {earlier} and once to {} it", entry.rewrite),
+                    format!("once to {earlier} and once to {} it", wish.wanted),
                     "name it once; skips that are not named are kept",
                 )),
                 _ => {}
             }
         }
     }
-    faults.or(rewrites)
+    faults.or(wanted)
 }
 
-/// The rewrite of each skip of a plan that was made for the network whose digest is `network`.
-fn written(plan: &Plan, network: &str, skips: &Skips) -> Result<BTreeMap<usize, Rewrite>, Diagnostics> {
-    if plan.network != network {
+/// What a plan that was made for the network `of` wants of each skip of the network whose digest is `network`.
+fn written(
+    of: &str,
+    wishes: &[Wish],
+    network: &str,
+    skips: &Skips,
+) -> Result<BTreeMap<usize, Wanted>, Diagnostics> {
+    if of != network {
         return Err(Diagnostic::new(
             "plan/network",
             "the plan was made for another network",
-            format!("it is for the network {}, and this one is {network}", plan.network),
+            format!("it is for the network {of}, and this one is {network}"),
             "make a plan for this network, or give its skips as a list",
         )
         .into());
     }
     let mut faults = Diagnostics::default();
-    for skip in skips.iter().filter(|skip| plan.skips.iter().all(|entry| entry.skip != skip.label)) {
+    for skip in skips.iter().filter(|skip| wishes.iter().all(|wish| wish.skip != skip.label)) {
         faults.push(Diagnostic::new(
             "plan/missing",
             format!("the plan says nothing of skip {}", skip.label),
             "a plan has an entry for every skip of its network",
-            format!("add one for \"{}\" with keep or remove", skip.label),
+            format!("add one for \"{}\", such as keep", skip.label),
         ));
     }
-    match listed(&plan.skips, skips) {
-        Ok(rewrites) => faults.or(rewrites),
+    match listed(wishes, skips) {
+        Ok(wanted) => faults.or(wanted),
         Err(others) => {
             faults.extend(others);
             Err(faults)

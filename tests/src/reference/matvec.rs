@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use nonresc_ir::stream::MatVec;
+use nonresc_ir::stream::{MatVec, Second};
 
 use super::program::{Lanes, Step, give_times, skip_beats};
 
@@ -20,8 +20,8 @@ fn give(a: &MatVec, lanes: usize, steps: &mut Vec<Step>, base: &[usize], times: 
             if steps.len() <= at {
                 steps.resize(at + 1, Step::default());
             }
-            assert!(!steps[at].gives, "two beats are given in one clock");
-            steps[at].gives = true;
+            assert!(!steps[at].gives[0], "two beats are given in one clock");
+            steps[at].gives[0] = true;
             if let Some(beat) = skip {
                 steps[at].reads.push((1, (pixel * skip_per_pixel + beat) as u64));
             }
@@ -32,7 +32,9 @@ fn give(a: &MatVec, lanes: usize, steps: &mut Vec<Step>, base: &[usize], times: 
 /// The fold in which the last channel of each output beat is computed.
 fn fold_of_beats(a: &MatVec, lanes: usize) -> Vec<usize> {
     let beats = a.output.channels.div_ceil(lanes);
-    (0..beats).map(|beat| (((beat + 1) * lanes).min(a.output.channels) - 1) / a.fold.pe).collect()
+    // Channels that are handed on wait for the last fold.
+    let computed = a.output.channels - a.carry.passed;
+    (0..beats).map(|beat| ((beat + 1) * lanes).min(computed).div_ceil(a.fold.pe) - 1).collect()
 }
 
 fn on_map(at: i64, extent: usize) -> Option<usize> {
@@ -47,10 +49,17 @@ fn rows_under(a: &MatVec, y: usize) -> Vec<Option<usize>> {
         .collect()
 }
 
+/// What one clock fetches.
+struct Fetch {
+    beats: Vec<u64>,
+    /// The pixel that a tap gives with it (row and column of output 1), where it gives one.
+    tapped: Option<(usize, usize)>,
+}
+
 /// A step of the held window to the right.
 struct Advance {
-    /// The beats that it brings: those of one clock together.
-    fetches: Vec<Vec<u64>>,
+    /// What it brings, clock by clock.
+    fetches: Vec<Fetch>,
     /// Whether an output pixel's window is complete with it.
     completes: bool,
 }
@@ -74,18 +83,35 @@ fn advances(a: &MatVec, lanes: usize) -> Vec<Advance> {
             let fresh: Vec<usize> = fresh.filter_map(|x| on_map(x, a.input.width)).collect();
             let beat =
                 |row: usize, column: usize, k: usize| ((row * a.input.width + column) * beats + k) as u64;
+            let tap_row = match a.second {
+                Some(Second::Tap { row }) => rows_under(a, y)[row],
+                _ => None,
+            };
+            let tapped = |row: usize, column: usize| {
+                let whole = |at: usize, step: usize, places: usize| {
+                    Some(at / step).filter(|&place| at.is_multiple_of(step) && place < places)
+                };
+                let place =
+                    whole(row, w.stride.h, a.output.height).zip(whole(column, w.stride.w, a.output.width));
+                place.filter(|_| tap_row == Some(row))
+            };
             let mut fetches = Vec::new();
             if a.fold.ports > 1 {
-                for &column in &fresh {
+                for &column in fresh.iter().filter(|_| !rows.is_empty()) {
                     for k in 0..beats {
-                        fetches.push(rows.iter().map(|&row| beat(row, column, k)).collect::<Vec<u64>>());
+                        fetches.push(Fetch {
+                            beats: rows.iter().map(|&row| beat(row, column, k)).collect(),
+                            tapped: tap_row.and_then(|row| tapped(row, column)),
+                        });
                     }
                 }
-                fetches.retain(|beats| !beats.is_empty());
             } else {
                 for &row in &rows {
                     for &column in &fresh {
-                        fetches.extend((0..beats).map(|k| vec![beat(row, column, k)]));
+                        fetches.extend((0..beats).map(|k| Fetch {
+                            beats: vec![beat(row, column, k)],
+                            tapped: tapped(row, column),
+                        }));
                     }
                 }
             }
@@ -97,16 +123,18 @@ fn advances(a: &MatVec, lanes: usize) -> Vec<Advance> {
 
 /// The window is loaded as early as staging and computing allow, and fetched as late as the loads allow.
 pub(super) fn held(a: &MatVec, slots: usize, lanes: Lanes) -> Vec<Step> {
-    let taps = a.window.kernel.h * a.window.kernel.w * a.input.channels / a.groups;
+    let taps = a.window.kernel.h * a.window.kernel.w * (a.input.channels - a.carry.taken) / a.groups;
     let input_folds = taps.div_ceil(a.fold.simd);
-    let compute = input_folds * a.output.channels.div_ceil(a.fold.pe);
+    let compute = input_folds * (a.output.channels - a.carry.passed).div_ceil(a.fold.pe);
     let complete: Vec<usize> =
         fold_of_beats(a, lanes.output).iter().map(|fold| (fold + 1) * input_folds).collect();
-    let period = compute.max(complete.len());
+    let beside = beside(a, lanes.second);
+    let compute = compute.max(beside.last().copied().unwrap_or(0));
+    let period = compute.max(complete.len()).max(beside.len());
     let times = give_times(&complete, period);
 
     let advances = advances(a, lanes.input);
-    let fetches: Vec<(usize, &Vec<u64>)> = advances
+    let fetches: Vec<(usize, &Fetch)> = advances
         .iter()
         .enumerate()
         .flat_map(|(u, advance)| advance.fetches.iter().map(move |f| (u, f)))
@@ -136,14 +164,52 @@ pub(super) fn held(a: &MatVec, slots: usize, lanes: Lanes) -> Vec<Step> {
     let last = loads[loads.len() - 1];
     let mut steps = vec![Step::default(); last + 1 + compute];
     let mut clock = usize::MAX;
-    for &(u, beats) in fetches.iter().rev() {
+    let mut passed = BTreeSet::new();
+    for &(u, fetch) in fetches.iter().rev() {
         clock = if clock == usize::MAX { loads[u] } else { (clock - 1).min(loads[u]) };
-        steps[clock].reads.extend(beats.iter().map(|&beat| (0, beat)));
+        steps[clock].reads.extend(fetch.beats.iter().map(|&beat| (0, beat)));
+        steps[clock].gives[1] = fetch.tapped.is_some();
+        passed.extend(fetch.tapped);
     }
     let base: Vec<usize> =
         advances.iter().zip(&loads).filter(|(advance, _)| advance.completes).map(|(_, &load)| load).collect();
     give(a, lanes.output, &mut steps, &base, &times);
+    if let Some(Second::Tap { .. }) = a.second {
+        // The pixels that never pass the tap's row are fetched behind the last load.
+        let beats = a.input.channels.div_ceil(lanes.input);
+        let mut at = last;
+        for y in 0..a.output.height {
+            for x in (0..a.output.width).filter(|&x| !passed.contains(&(y, x))) {
+                for k in 0..beats {
+                    at += 1;
+                    if steps.len() <= at {
+                        steps.resize(at + 1, Step::default());
+                    }
+                    let pixel = y * a.window.stride.h * a.input.width + x * a.window.stride.w;
+                    steps[at].reads.push((0, (pixel * beats + k) as u64));
+                    steps[at].gives[1] = true;
+                }
+            }
+        }
+    }
+    let times = give_times(&beside, period);
+    for at in base.iter().flat_map(|base| times.iter().map(move |time| base + time)) {
+        if steps.len() <= at {
+            steps.resize(at + 1, Step::default());
+        }
+        assert!(!steps[at].gives[1], "two beats are given in one clock");
+        steps[at].gives[1] = true;
+    }
     steps
+}
+
+/// When the beats of a projection beside are complete, counted as folds from a pixel's load.
+fn beside(a: &MatVec, lanes: usize) -> Vec<usize> {
+    let Some(Second::Projection(p)) = &a.second else { return Vec::new() };
+    let folds = a.input.channels.div_ceil(p.simd);
+    (0..p.channels.div_ceil(lanes))
+        .map(|beat| ((((beat + 1) * lanes).min(p.channels) - 1) / p.pe + 1) * folds)
+        .collect()
 }
 
 /// Output fold by output fold, some taps of one beat a clock.
@@ -186,7 +252,7 @@ pub(super) fn direct(a: &MatVec, side_by_side: usize, lanes: Lanes) -> Vec<Step>
                     for beat in fold {
                         let under = taps.iter().filter_map(|&(r, c)| rows[r].zip(column(c)));
                         let reads = under.map(|(r, c)| (0, ((r * a.input.width + c) * beats + beat) as u64));
-                        steps.push(Step { reads: reads.collect(), gives: false });
+                        steps.push(Step { reads: reads.collect(), ..Step::default() });
                     }
                 }
             }
@@ -203,7 +269,7 @@ pub(super) fn stationary(a: &MatVec, lanes: Lanes) -> Vec<Step> {
     let folds = a.output.channels.div_ceil(a.fold.pe);
     let mut steps = Vec::new();
     for beat in 0..beats {
-        steps.push(Step { reads: vec![(0, beat as u64)], gives: false });
+        steps.push(Step { reads: vec![(0, beat as u64)], ..Step::default() });
         steps.resize((beat + 1) * folds, Step::default());
     }
     let base = (beats - 1) * folds;

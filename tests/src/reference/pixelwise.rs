@@ -9,11 +9,11 @@ fn beats(map: Map, lanes: usize) -> usize {
 }
 
 pub(super) fn source(map: Map, lanes: usize) -> Vec<Step> {
-    vec![Step { reads: Vec::new(), gives: true }; beats(map, lanes)]
+    vec![Step { reads: Vec::new(), gives: [true, false] }; beats(map, lanes)]
 }
 
 pub(super) fn sink(map: Map, lanes: usize) -> Vec<Step> {
-    (0..beats(map, lanes)).map(|beat| Step { reads: vec![(0, beat as u64)], gives: false }).collect()
+    (0..beats(map, lanes)).map(|beat| Step { reads: vec![(0, beat as u64)], ..Step::default() }).collect()
 }
 
 pub(super) fn sum(a: &Sum, lanes: usize) -> Vec<Step> {
@@ -27,7 +27,7 @@ pub(super) fn sum(a: &Sum, lanes: usize) -> Vec<Step> {
                 reads.push((1, skipped));
                 skipped += 1;
             }
-            steps.push(Step { reads, gives: true });
+            steps.push(Step { reads, gives: [true, false] });
         }
     }
     steps
@@ -116,8 +116,8 @@ impl Regroup {
                 if steps.len() <= at {
                     steps.resize(at + 1, Step::default());
                 }
-                assert!(!steps[at].gives, "two beats are given in one clock");
-                steps[at].gives = true;
+                assert!(!steps[at].gives[0], "two beats are given in one clock");
+                steps[at].gives[0] = true;
             }
         }
         steps

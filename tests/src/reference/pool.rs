@@ -61,7 +61,7 @@ pub(super) fn windowed(a: &Pool, lanes: Lanes) -> Vec<Step> {
             if reads.is_none() && !gives {
                 break;
             }
-            steps.push(Step { reads: reads.into_iter().collect(), gives });
+            steps.push(Step { reads: reads.into_iter().collect(), gives: [gives, false] });
         }
     }
     steps

@@ -6,7 +6,7 @@
 //! timing contract.
 
 use nonresc_ir::id::ActorId;
-use nonresc_ir::stream::{Activation, Form, Kind, Multiplier, PoolKind, Stream};
+use nonresc_ir::stream::{Activation, Fold, Form, Kind, MatVec, Multiplier, PoolKind, Second, Stream};
 
 use super::{matvec, pixelwise, pool};
 
@@ -15,8 +15,8 @@ use super::{matvec, pixelwise, pool};
 pub struct Step {
     /// Input and beat of everything that is read.
     pub reads: Vec<(u16, u64)>,
-    /// Whether output 0 gets a beat.
-    pub gives: bool,
+    /// Whether each output gets a beat.
+    pub gives: [bool; 2],
 }
 
 /// Numbers a beat on both sides of an actor.
@@ -24,8 +24,10 @@ pub struct Step {
 pub struct Lanes {
     /// Of input 0.
     pub input: usize,
-    /// Of the output.
+    /// Of output 0.
     pub output: usize,
+    /// Of output 1.
+    pub second: usize,
 }
 
 /// One frame of an actor.
@@ -46,6 +48,7 @@ impl Program {
         let lanes = Lanes {
             input: inputs.first().map_or(1, |&c| stream.channel(c).lanes),
             output: output.map_or(1, |c| stream.channel(c).lanes),
+            second: stream.outputs(actor, 1).first().map_or(1, |&c| stream.channel(c).lanes),
         };
         let beats = inputs.iter().map(|&c| {
             let (map, lanes) = (stream.channel(c).map, stream.channel(c).lanes);
@@ -104,9 +107,19 @@ fn steps(kind: &Kind, lanes: Lanes) -> Vec<Step> {
     }
 }
 
-/// Registers from a giving phase to the write port of the storage.
-pub fn registers(kind: &Kind) -> u64 {
+/// Registers from a phase that gives on `output` to the write port of the storage.
+pub fn registers(kind: &Kind, output: u16) -> u64 {
     match kind {
+        Kind::MatVec(a) if output == 1 => match &a.second {
+            // What the fetch reads is written.
+            Some(Second::Tap { .. }) => 1,
+            // As the layer itself, without a sum with a skip.
+            Some(Second::Projection(p)) => {
+                let fold = Fold { simd: p.simd, ..a.fold };
+                registers(&Kind::MatVec(MatVec { add: None, second: None, fold, ..a.clone() }), 0)
+            }
+            None => panic!("no second output"),
+        },
         Kind::Source(_) | Kind::Sink(_) => 0,
         Kind::Select(_) => 1,
         Kind::Activate { activation: Activation::LeakyRelu { .. }, .. } => 3,
@@ -124,7 +137,7 @@ pub fn registers(kind: &Kind) -> u64 {
             // there: the parting of packed sums, the sum with a skip.
             let reading = if matches!(a.fold.form, Form::Held { .. }) { 8 } else { 7 };
             let packed = u64::from(a.fold.multiplier == Multiplier::DspPair);
-            reading + tree + packed + u64::from(a.add.is_some())
+            reading + tree + packed + u64::from(a.add.is_some() || (a.carry.taken > 0 && a.carry.passed == 0))
         }
     }
 }

@@ -88,8 +88,8 @@ struct Actor {
     /// For each input, places free behind each step.
     frees: Vec<Vec<u64>>,
     inputs: Vec<usize>,
-    outputs: Vec<usize>,
-    registers: u64,
+    /// For each output, the channels that it gives to, and its registers.
+    outputs: Vec<(Vec<usize>, u64)>,
     frame: u64,
     step: usize,
     /// Clock in which the first frame's first and last step with beats started.
@@ -174,8 +174,12 @@ impl Simulator {
                 frees: (0..kind.inputs()).map(|input| program.frees(input)).collect(),
                 program,
                 inputs,
-                outputs: stream.outputs(id, 0).into_iter().map(ChannelId::index).collect(),
-                registers: registers(kind),
+                outputs: (0..kind.outputs())
+                    .map(|output| {
+                        let channels = stream.outputs(id, output).into_iter().map(ChannelId::index);
+                        (channels.collect(), registers(kind, output))
+                    })
+                    .collect(),
                 frame: 0,
                 step: 0,
                 first: u64::MAX,
@@ -201,8 +205,8 @@ impl Simulator {
     fn full(&self, actor: usize) -> Option<usize> {
         let a = &self.actors[actor];
         let full = |c: &Channel| c.given - c.freed() >= c.depth;
-        let outputs = if a.program.steps[a.step].gives { &a.outputs[..] } else { &[] };
-        outputs.iter().copied().find(|&channel| full(&self.channels[channel]))
+        let given = a.outputs.iter().zip(a.program.steps[a.step].gives).filter(|(_, gives)| *gives);
+        given.flat_map(|(output, _)| output.0.iter().copied()).find(|&channel| full(&self.channels[channel]))
     }
 
     /// One clock; whether any step started.
@@ -239,13 +243,14 @@ impl Simulator {
 
     fn give(&mut self, actor: usize, clock: u64) {
         let a = &self.actors[actor];
-        if a.program.steps[a.step].gives {
-            for &output in &a.outputs {
-                let channel = &mut self.channels[output];
+        let given = a.outputs.iter().zip(a.program.steps[a.step].gives).filter(|(_, gives)| *gives);
+        for ((channels, registers), _) in given {
+            for &channel in channels {
+                let channel = &mut self.channels[channel];
                 let place = (channel.given % channel.depth) as usize;
                 channel.places[place] = channel.given;
                 channel.given += 1;
-                channel.under_way.push_back(clock + a.registers + 1);
+                channel.under_way.push_back(clock + registers + 1);
                 channel.peak = channel.peak.max((channel.given - channel.freed()).max(0) as u64);
             }
         }
@@ -259,7 +264,7 @@ impl Simulator {
             self.channels[channel].reader(actor, input).freed = freed as i64;
         }
         let step = &a.program.steps[a.step];
-        if a.frame == 0 && (step.gives || !step.reads.is_empty()) {
+        if a.frame == 0 && (step.gives != [false; 2] || !step.reads.is_empty()) {
             (a.first, a.last) = (a.first.min(clock), clock);
         }
         a.step += 1;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use nonresc_ir::id::{ActorId, NodeId, Value};
 use nonresc_ir::network::{Network, Op};
 use nonresc_ir::stream::{
-    Activation, GlobalPool, Kind, Map, MatVec, Pool, PoolKind, Select, Stream, Sum, Window,
+    Activation, GlobalPool, Kind, Map, MatVec, Pool, PoolKind, Second, Select, Stream, Sum, Window,
 };
 
 /// Numbers of a map: channel, row, column.
@@ -16,19 +16,29 @@ type Numbers = Vec<f64>;
 
 /// What each sink gets of a frame; `inputs` are the maps of the sources, in the order of their ids.
 pub fn run(stream: &Stream, network: &Network, inputs: &[Numbers]) -> BTreeMap<String, Numbers> {
-    let mut given: BTreeMap<ActorId, Numbers> = BTreeMap::new();
+    run_fused(stream, network, &BTreeMap::new(), inputs)
+}
+
+/// The same where the convolutions that are keys of `fused` compute another convolution beside themselves.
+pub fn run_fused(
+    stream: &Stream,
+    network: &Network,
+    fused: &BTreeMap<NodeId, NodeId>,
+    inputs: &[Numbers],
+) -> BTreeMap<String, Numbers> {
+    let mut given: BTreeMap<(ActorId, u16), Numbers> = BTreeMap::new();
     let mut inputs = inputs.iter();
     let mut sinks = BTreeMap::new();
-    let layers = layers(stream, network);
+    let layers = layers(stream, network, fused);
     let sources = stream.actors().filter(|&id| matches!(stream.actor(id).kind, Kind::Source(_)));
     for id in sources {
-        given.insert(id, inputs.next().expect("an input for each source").clone());
+        given.insert((id, 0), inputs.next().expect("an input for each source").clone());
     }
     for id in stream.topological().expect("no cycle") {
         let actor = stream.actor(id);
         let read = |input: u16| {
             let channel = stream.channel(stream.input(id, input).expect("every input is read"));
-            &given[&channel.writer]
+            &given[&(channel.writer, channel.output)]
         };
         let out = match &actor.kind {
             Kind::Source(_) => continue,
@@ -38,6 +48,27 @@ pub fn run(stream: &Stream, network: &Network, inputs: &[Numbers]) -> BTreeMap<S
             }
             Kind::MatVec(a) => {
                 let products = matrix_vector(a, read(0), &weights(network, layers[&id]));
+                let second = match &a.second {
+                    None => None,
+                    Some(Second::Tap { .. }) => Some(tapped(a, read(0))),
+                    Some(Second::Projection(p)) => {
+                        let point = MatVec {
+                            output: Map { channels: p.channels, ..a.output },
+                            window: Window { stride: a.window.stride, ..Window::POINT },
+                            groups: 1,
+                            ..a.clone()
+                        };
+                        let own = matrix_vector(&point, read(0), &weights(network, fused[&layers[&id]]));
+                        Some(activate(own, p.activation))
+                    }
+                };
+                second.into_iter().for_each(|numbers| {
+                    given.insert((id, 1), numbers);
+                });
+                let read = |input: u16| {
+                    let channel = stream.channel(stream.input(id, input).expect("every input is read"));
+                    &given[&(channel.writer, channel.output)]
+                };
                 match a.add {
                     None => products,
                     Some(add) => {
@@ -54,7 +85,7 @@ pub fn run(stream: &Stream, network: &Network, inputs: &[Numbers]) -> BTreeMap<S
             Kind::Select(a) => select(a, read(0)),
             Kind::Activate { .. } | Kind::Convert(_) => read(0).clone(),
         };
-        given.insert(id, activate(out, last(&actor.kind)));
+        given.insert((id, 0), activate(out, last(&actor.kind)));
     }
     sinks
 }
@@ -82,10 +113,11 @@ fn activate(numbers: Numbers, activation: Activation) -> Numbers {
 }
 
 /// The convolution or dense layer whose weights each actor holds.
-fn layers(stream: &Stream, network: &Network) -> BTreeMap<ActorId, NodeId> {
+fn layers(stream: &Stream, network: &Network, fused: &BTreeMap<NodeId, NodeId>) -> BTreeMap<ActorId, NodeId> {
     let is_layer = |&node: &NodeId| matches!(network.op(node), Op::Conv(_) | Op::Dense(_));
     let order = network.topological().expect("a network has no cycle");
-    let nodes: Vec<NodeId> = order.into_iter().filter(is_layer).collect();
+    let alone = |node: &NodeId| !fused.values().any(|beside| beside == node);
+    let nodes: Vec<NodeId> = order.into_iter().filter(is_layer).filter(alone).collect();
     let holds_weights = |&id: &ActorId| matches!(stream.actor(id).kind, Kind::MatVec(_));
     let actors: Vec<ActorId> = stream.actors().filter(holds_weights).collect();
     assert_eq!(nodes.len(), actors.len(), "an actor for each layer");
@@ -156,6 +188,12 @@ fn matrix_vector(a: &MatVec, input: &[f64], (weights, bias): &(Numbers, Option<N
         }
         sum
     })
+}
+
+/// Every pixel that lies at the stride's steps.
+fn tapped(a: &MatVec, input: &[f64]) -> Numbers {
+    let map = Map { channels: a.input.channels, ..a.output };
+    each(map, |channel, y, x| input[at(a.input, channel, y * a.window.stride.h, x * a.window.stride.w)])
 }
 
 fn added(own: Numbers, map: Map, other: &[f64], channels: usize, offset: usize) -> Numbers {

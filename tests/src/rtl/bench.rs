@@ -227,7 +227,7 @@ fn starts(d: &Design, lists: &[Lists], depths: &[u64], frames: usize, pins: &Pin
 /// the read alone.
 fn stages(d: &Design, (part, output): (usize, usize)) -> u64 {
     match output {
-        0 => u64::from(stream::stages(&d.stream(), ActorId(part as u32))),
+        0 => u64::from(stream::stages(&d.stream(), ActorId(part as u32), 0)),
         _ => 1,
     }
 }

@@ -4,7 +4,8 @@ use nonresc_ir::id::ActorId;
 use nonresc_ir::names::Names;
 use nonresc_ir::network::{Pair, Sides};
 use nonresc_ir::stream::{
-    Activation, Actor, Channel, Fold, Form, Kind, Map, MatVec, MergedAdd, Multiplier, Reader, Stream, Window,
+    Activation, Actor, Carry, Channel, Fold, Form, Kind, Map, MatVec, MergedAdd, Multiplier, Reader, Stream,
+    Window,
 };
 
 use crate::reference::conv::{self, Conv, Skip, Tensor};
@@ -352,6 +353,8 @@ fn matvec(a: &Layer) -> MatVec {
         weight_bits: 8,
         add: a.add.map(|(channels, offset)| MergedAdd { channels, offset, activation: Activation::Identity }),
         activation: Activation::Identity,
+        second: None,
+        carry: Carry::NONE,
         fold: Fold {
             pe: a.pe,
             simd: a.simd,

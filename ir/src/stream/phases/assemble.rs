@@ -15,8 +15,8 @@ pub(super) struct Event {
     pub(super) read: Option<(i64, i64)>,
     /// Input 1 gives up one beat.
     pub(super) second: bool,
-    /// Output 0 gets a beat.
-    pub(super) give: bool,
+    /// Bit `i` is set where output `i` gets a beat.
+    pub(super) gives: u32,
 }
 
 /// A run of phases. Rows of equal key have equal events relative to their bases.
@@ -32,7 +32,8 @@ pub(super) struct Row {
     pub(super) key: Vec<i64>,
 }
 
-/// Merges events of reading and of giving, each ascending, at most one of a kind a phase.
+/// Merges events of reading (and what is given of it at once) and of giving, each ascending, at most one of a kind a
+/// phase.
 pub(super) fn merge(reads: Vec<Event>, gives: Vec<Event>) -> Vec<Event> {
     let mut all: Vec<Event> = Vec::with_capacity(reads.len() + gives.len());
     let (mut reads, mut gives) = (reads.into_iter().peekable(), gives.into_iter().peekable());
@@ -41,8 +42,13 @@ pub(super) fn merge(reads: Vec<Event>, gives: Vec<Event>) -> Vec<Event> {
         match (read, give) {
             (None, None) => return all,
             (Some(r), Some(g)) if r == g => {
-                let read = reads.next().and_then(|e| e.read);
-                all.extend(gives.next().map(|e| Event { read, ..e }));
+                let read = reads.next().unwrap_or_default();
+                all.extend(gives.next().map(|e| Event {
+                    at: e.at,
+                    read: read.read,
+                    second: e.second || read.second,
+                    gives: e.gives | read.gives,
+                }));
             }
             (Some(r), g) if g.is_none_or(|g| r < g) => all.extend(reads.next()),
             _ => all.extend(gives.next()),
@@ -121,10 +127,10 @@ fn row_phases(len: u64, events: &[Event], mut now: State, future: i64) -> (Vec<P
         if event.second {
             takes.push(Take { input: 1, need: 1, free: 1 });
         }
-        if takes.is_empty() && !event.give {
+        if takes.is_empty() && event.gives == 0 {
             continue;
         }
-        phases.push(Phase { idle: narrow(now.idle + event.at - next), takes, gives: u32::from(event.give) });
+        phases.push(Phase { idle: narrow(now.idle + event.at - next), takes, gives: event.gives });
         (now.idle, next) = (0, event.at + 1);
     }
     now.idle += len - next;

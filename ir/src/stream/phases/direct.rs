@@ -19,7 +19,7 @@ pub(super) fn phases(a: &MatVec, taps: usize, lanes: Lanes) -> PhaseList {
     let mut end = 0;
     let ends: Vec<u64> =
         direct.folds.iter().map(|beats| (end += direct.groups * beats.len() as u64, end).1).collect();
-    let pixel = Pixel::new(a, &ends, lanes.output);
+    let pixel = Pixel::new(a, &ends, lanes);
     let (height, width) = (a.output.height, a.output.width as u64);
     let row_len = width * pixel.period;
     // Beats of a row's last pixel that are given behind the row.

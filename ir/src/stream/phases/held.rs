@@ -12,6 +12,10 @@
 //! and not before the pixel in the window has had its phases. With G slots of staging the fetches of advance u
 //! lie in the phases `load(u - G) + 1 ..= load(u)`. Loads are as early as possible, and fetches then as late as
 //! possible, so that beats are needed late. No fetch crosses the frame.
+//!
+//! **Tap.** What a fetch reads for the tap's kernel row is given on output 1 in the same phase, where its column is a
+//! multiple of the stride. The rows that lie in that kernel row of no window, at the map's end, are fetched once more
+//! in the phases behind the last load, for the tap alone.
 
 use std::ops::Range;
 
@@ -20,12 +24,12 @@ use super::assemble::{Event, Row, assemble, merge};
 use super::give::Pixel;
 use super::list::PhaseList;
 use super::window::Axis;
-use crate::stream::actor::MatVec;
+use crate::stream::actor::{MatVec, Second};
 
 pub(super) fn phases(a: &MatVec, slots: usize, lanes: Lanes) -> PhaseList {
     let input_folds = a.input_folds() as u64;
     let ends: Vec<u64> = (1..=a.output_folds() as u64).map(|fold| fold * input_folds).collect();
-    let pixel = Pixel::new(a, &ends, lanes.output);
+    let pixel = Pixel::new(a, &ends, lanes);
     let window = Held::new(a, lanes.input);
     let schedule = Schedule::new(&window, slots, pixel.period);
     let cuts = schedule.cut(&window, &pixel);
@@ -50,6 +54,10 @@ struct Held {
     height: usize,
     /// Whether all rows of a column are fetched in one phase.
     banked: bool,
+    /// Output pixels a row.
+    width: usize,
+    /// Kernel row of the tap, and how many output rows its pixels lag behind.
+    tap: Option<(usize, usize)>,
 }
 
 impl Held {
@@ -65,6 +73,11 @@ impl Held {
             per_row: first + a.output.width - 1,
             height: a.output.height,
             banked: a.fold.ports > 1,
+            width: a.output.width,
+            tap: match a.second {
+                Some(Second::Tap { row }) => a.tap_lag(row).map(|lag| (row, lag)),
+                _ => None,
+            },
         }
     }
 
@@ -96,6 +109,30 @@ impl Held {
             let tap = valid.start + k / in_row;
             (beat(tap), beat(tap))
         }
+    }
+
+    /// Whether the tap gives what fetch phase `k` of an advance reads.
+    fn taps(&self, row: usize, i: usize, k: u64) -> bool {
+        let Some((tap, _)) = self.tap.filter(|&(_, lag)| row >= lag) else { return false };
+        let columns = self.fresh(i);
+        let (k, in_row) = (k as usize, columns.len() * self.beats);
+        let column = columns.start + k % in_row / self.beats;
+        let at_row = self.banked || self.rows.valid(row).start + k / in_row == tap;
+        at_row && column.is_multiple_of(self.columns.stride) && column / self.columns.stride < self.width
+    }
+
+    /// Fetches for the tap alone, behind the frame's last window.
+    fn drain(&self) -> usize {
+        self.tap.map_or(0, |(_, lag)| lag * self.width * self.beats)
+    }
+
+    /// The beat that fetch `k` of these reads.
+    fn drained(&self, k: usize) -> i64 {
+        let (pixel, beat) = (k / self.beats, k % self.beats);
+        let (row, column) =
+            (self.height - self.tap.map_or(0, |tap| tap.1) + pixel / self.width, pixel % self.width);
+        let place = row * self.rows.stride * self.columns.map + column * self.columns.stride;
+        (place * self.beats + beat) as i64
     }
 
     /// The beat where the window of an output row begins, padding included.
@@ -148,13 +185,21 @@ impl Schedule {
     /// Cuts the frame behind the load of each output row's first advance.
     fn cut(&self, window: &Held, pixel: &Pixel) -> Vec<Cut> {
         let advances = self.loads.len();
-        let end = self.loads[advances - 1] + pixel.last() as i64;
+        let drain = window.drain() as i64;
+        let end = self.loads[advances - 1] + drain.max(pixel.last() as i64);
         let mut cuts = Vec::with_capacity(window.height + 1);
-        let (mut begin, mut fetch, mut give) = (0, (0, 0), (window.first - 1, 0));
+        let (mut begin, mut fetch) = (0, (0, 0));
+        let mut gives = [&pixel.gives, &pixel.beside].map(|phases| Gives::new(window, phases));
         for row in 0..=window.height {
             let last = if row == window.height { end } else { self.loads[row * window.per_row] };
-            let mut cut =
-                Cut { row: row.saturating_sub(1), begin, end: last + 1, fetches: vec![], gives: vec![] };
+            let mut cut = Cut {
+                row: row.saturating_sub(1),
+                begin,
+                end: last + 1,
+                fetches: vec![],
+                gives: Default::default(),
+                drain: if row == window.height { drain } else { 0 },
+            };
             while fetch.0 < advances {
                 let (u, from) = fetch;
                 let to = (last + 1 - self.starts[u]).clamp(from, self.fetches[u]);
@@ -167,24 +212,47 @@ impl Schedule {
                 }
                 fetch = (u + 1, 0);
             }
-            while give.0 < advances {
-                let (u, from) = give;
-                let due = |&&at: &&u64| self.loads[u] + at as i64 <= last;
-                let to = from + pixel.gives[from..].iter().take_while(due).count();
-                if to > from {
-                    cut.gives.push((u, from..to));
-                }
-                if to < pixel.gives.len() {
-                    give = (u, to);
-                    break;
-                }
-                let next = u + 1;
-                give = (next + if next % window.per_row == 0 { window.first - 1 } else { 0 }, 0);
+            for (part, gives) in cut.gives.iter_mut().zip(&mut gives) {
+                *part = gives.until(last, window, &self.loads);
             }
             cuts.push(cut);
             begin = last + 1;
         }
         cuts
+    }
+}
+
+/// How far the beats of an output have been shared out to cuts.
+struct Gives<'a> {
+    /// Phase of each beat of a pixel, counted from its load.
+    phases: &'a [u64],
+    /// The advance that completes the next pixel, and its next beat.
+    next: (usize, usize),
+}
+
+impl<'a> Gives<'a> {
+    fn new(window: &Held, phases: &'a [u64]) -> Self {
+        Gives { phases, next: (window.first - 1, 0) }
+    }
+
+    /// The beats that are given up to phase `last`: advances, and which beats of the pixels that they complete.
+    fn until(&mut self, last: i64, window: &Held, loads: &[i64]) -> Vec<(usize, Range<usize>)> {
+        let mut parts = Vec::new();
+        while self.next.0 < loads.len() && !self.phases.is_empty() {
+            let (u, from) = self.next;
+            let due = |&&at: &&u64| loads[u] + at as i64 <= last;
+            let to = from + self.phases[from..].iter().take_while(due).count();
+            if to > from {
+                parts.push((u, from..to));
+            }
+            if to < self.phases.len() {
+                self.next = (u, to);
+                break;
+            }
+            let next = u + 1;
+            self.next = (next + if next % window.per_row == 0 { window.first - 1 } else { 0 }, 0);
+        }
+        parts
     }
 }
 
@@ -196,26 +264,36 @@ struct Cut {
     end: i64,
     /// Advances, and which of their fetch phases.
     fetches: Vec<(usize, Range<i64>)>,
-    /// Advances that complete a pixel, and which of its beats.
-    gives: Vec<(usize, Range<usize>)>,
+    /// For each output, advances that complete a pixel, and which of its beats; a tap's beats are not among them.
+    gives: [Vec<(usize, Range<usize>)>; 2],
+    /// Fetches for the tap alone, behind the last load.
+    drain: i64,
 }
 
 impl Cut {
     fn row(&self, window: &Held, schedule: &Schedule) -> Row {
-        let mut key = vec![self.end - self.begin];
+        let mut key = vec![self.end - self.begin, self.drain];
         let mut reads: Option<(i64, i64)> = None;
+        let mut read =
+            |lo: i64, hi: i64| reads = Some(reads.map_or((lo, hi), |(l, h)| (l.min(lo), h.max(hi))));
         for (u, part) in &self.fetches {
             let (row, i) = (u / window.per_row, u % window.per_row);
             let valid = window.rows.valid(row);
             key.extend([schedule.starts[*u] - self.begin, (row - self.row) as i64, i as i64]);
             key.extend([part.start, part.end, valid.start as i64, valid.end as i64]);
+            key.push(i64::from(window.tap.is_some_and(|(_, lag)| row >= lag)));
             let (lo, _) = window.fetch(row, i, part.start as u64);
             let (_, hi) = window.fetch(row, i, part.end as u64 - 1);
-            reads = Some(reads.map_or((lo, hi), |(l, h)| (l.min(lo), h.max(hi))));
+            read(lo, hi);
         }
-        key.push(-1);
-        for (u, part) in &self.gives {
-            key.extend([schedule.loads[*u] - self.begin, part.start as i64, part.end as i64]);
+        if self.drain > 0 {
+            read(window.drained(0), window.drained(self.drain as usize - 1));
+        }
+        for gives in &self.gives {
+            key.push(-1);
+            for (u, part) in gives {
+                key.extend([schedule.loads[*u] - self.begin, part.start as i64, part.end as i64]);
+            }
         }
         Row { len: (self.end - self.begin) as u64, base: window.base(self.row), reads, key }
     }
@@ -223,20 +301,35 @@ impl Cut {
     fn events(&self, window: &Held, schedule: &Schedule, pixel: &Pixel) -> Vec<Event> {
         let base = window.base(self.row);
         let mut reads = Vec::new();
+        let event = |at: i64, (lo, hi): (i64, i64), tapped: bool| Event {
+            at: (at - self.begin) as u64,
+            read: Some((lo - base, hi - base)),
+            gives: u32::from(tapped) << 1,
+            ..Event::default()
+        };
         for (u, part) in &self.fetches {
+            let (row, i) = (u / window.per_row, u % window.per_row);
             for k in part.clone() {
-                let (lo, hi) = window.fetch(u / window.per_row, u % window.per_row, k as u64);
-                let at = (schedule.starts[*u] + k - self.begin) as u64;
-                reads.push(Event { at, read: Some((lo - base, hi - base)), ..Event::default() });
+                let read = window.fetch(row, i, k as u64);
+                reads.push(event(schedule.starts[*u] + k, read, window.taps(row, i, k as u64)));
             }
         }
-        let mut gives = Vec::new();
-        for (u, part) in &self.gives {
-            for beat in part.clone() {
-                let at = schedule.loads[*u] + pixel.gives[beat] as i64 - self.begin;
-                gives.push(pixel.give(beat, at as u64));
-            }
+        let last = schedule.loads[schedule.loads.len() - 1];
+        for k in 0..self.drain {
+            let beat = window.drained(k as usize);
+            reads.push(event(last + 1 + k, (beat, beat), true));
         }
-        merge(reads, gives)
+        let [gives, beside] = &self.gives;
+        let at = |u: usize, phase: u64| (schedule.loads[u] + phase as i64 - self.begin) as u64;
+        let each = |parts: &'_ [(usize, Range<usize>)]| -> Vec<(usize, usize)> {
+            parts.iter().flat_map(|(u, part)| part.clone().map(|beat| (*u, beat))).collect()
+        };
+        let gives = each(gives).into_iter().map(|(u, beat)| pixel.give(beat, at(u, pixel.gives[beat])));
+        let beside = each(beside).into_iter().map(|(u, beat)| Event {
+            at: at(u, pixel.beside[beat]),
+            gives: 1 << 1,
+            ..Event::default()
+        });
+        merge(merge(reads, gives.collect()), beside.collect())
     }
 }

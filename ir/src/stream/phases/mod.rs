@@ -23,6 +23,8 @@ use crate::id::ActorId;
 struct Lanes {
     input: usize,
     output: usize,
+    /// Of output 1.
+    second: usize,
 }
 
 /// The phases of one frame of an actor, from its kind, its fold and the lanes of its channels.
@@ -33,6 +35,7 @@ pub fn phases(stream: &Stream, actor: ActorId) -> PhaseList {
     let lanes = Lanes {
         input: stream.input(actor, 0).map_or(1, |c| stream.channel(c).lanes.max(1)),
         output: stream.outputs(actor, 0).first().map_or(1, |&c| stream.channel(c).lanes.max(1)),
+        second: stream.outputs(actor, 1).first().map_or(1, |&c| stream.channel(c).lanes.max(1)),
     };
     match &stream.actor(actor).kind {
         Kind::Source(map) => pixelwise::source(*map, lanes.output),

@@ -76,7 +76,7 @@ impl Pixelwise {
     fn events(&self, y: usize) -> Vec<Event> {
         let (period, row_len) = (self.period, self.row_len());
         let (mut reads, mut gives) = (Vec::new(), Vec::new());
-        let give = |at: usize, second| Event { at: at as u64, read: None, second, give: true };
+        let give = |at: usize, second| Event { at: at as u64, read: None, second, gives: 1 };
         if y > 0 && !(self.at_end && y < self.height) {
             let late = self.gives.iter().filter(|(at, _)| *at >= period);
             gives.extend(late.map(|&(at, second)| give(at - period, second)));

@@ -85,7 +85,7 @@ pub(super) fn phases(a: &Pool, lanes: Lanes) -> PhaseList {
         let gives = gives(ending[i]).into_iter();
         merge(
             reads.collect(),
-            gives.map(|at| Event { at: at as u64, give: true, ..Event::default() }).collect(),
+            gives.map(|at| Event { at: at as u64, gives: 1, ..Event::default() }).collect(),
         )
     })
 }

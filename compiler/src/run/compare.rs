@@ -1,0 +1,153 @@
+//! `nonresc compare`: designs side by side, made here or read from what `--out` wrote.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use nonresc_backends::schedule;
+use nonresc_ir::diagnostic::Diagnostic;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{model, options};
+use crate::args::{Compare, Format};
+use crate::columns::{Columns, grouped, kbit};
+use crate::exit::Failure;
+
+/// One design.
+#[derive(Debug, Serialize)]
+struct Compared {
+    /// The file that it was made of or read from.
+    design: String,
+    /// The plan for its skips, where it was made here.
+    skips: Option<String>,
+    interval_clocks: f64,
+    last_output_clock: u64,
+    frames_per_second: f64,
+    fifo_bits: u64,
+    line_buffer_bits: u64,
+    register_bits: u64,
+    bram18: u64,
+    urams: u64,
+    luts: u64,
+    dsps: u64,
+}
+
+/// Prints the designs.
+///
+/// # Errors
+/// Refused models, plans and devices; files that are no schedule of this version.
+pub(super) fn compare(args: &Compare) -> Result<(), Failure> {
+    let mut all = Vec::new();
+    for path in &args.designs {
+        if let Some(file) = written(path) {
+            all.push(Compared::read(path, &file)?);
+            continue;
+        }
+        for skips in &args.skips {
+            let made = options::designed(path, &args.reading, options::options(&args.design, skips)?)?;
+            let schedule = schedule::schedule(&made.design, &made.options, None, &[])?;
+            all.push(Compared::of(path, Some(skips), &schedule::text(&schedule))?);
+        }
+    }
+    let text = match args.format {
+        Format::Json => {
+            let mut text = serde_json::to_string_pretty(&all).expect("numbers and strings alone");
+            text.push('\n');
+            text
+        }
+        Format::Text => table(&all),
+    };
+    Ok(io::stdout().lock().write_all(text.as_bytes())?)
+}
+
+/// The schedule that `path` is or holds; nothing for a model.
+fn written(path: &Path) -> Option<PathBuf> {
+    if path.is_dir() {
+        return Some(path.join("schedule.json"));
+    }
+    model::ends_in(path, "json").then(|| path.to_path_buf())
+}
+
+impl Compared {
+    fn read(path: &Path, file: &Path) -> Result<Compared, Failure> {
+        let text = fs::read_to_string(file).map_err(|e| {
+            Diagnostic::new(
+                "compare/file",
+                format!("schedule {}", file.display()),
+                e.to_string(),
+                "give a folder that --out wrote with a schedule.json, or a model",
+            )
+        })?;
+        Compared::of(path, None, &text)
+    }
+
+    /// The figures of a schedule's text.
+    fn of(path: &Path, skips: Option<&str>, text: &str) -> Result<Compared, Failure> {
+        let fault = |why: String| {
+            let remedy = "write it anew with this version: nonresc MODEL --out DIR";
+            Diagnostic::new("compare/schedule", format!("schedule {}", path.display()), why, remedy)
+        };
+        let value: Value = serde_json::from_str(text).map_err(|e| fault(e.to_string()))?;
+        if value["version"] != schedule::VERSION {
+            return Err(
+                fault(format!("its version is {}, not {}", value["version"], schedule::VERSION)).into()
+            );
+        }
+        let number = |pointer: &str| {
+            value
+                .pointer(pointer)
+                .and_then(Value::as_f64)
+                .ok_or_else(|| fault(format!("it has no number at {pointer}")))
+        };
+        let whole = |pointer: &str| number(pointer).map(|n| n as u64);
+        Ok(Compared {
+            design: path.display().to_string(),
+            skips: skips.map(str::to_string),
+            interval_clocks: number("/timing/interval_clocks")? / number("/timing/interval_frames")?,
+            last_output_clock: whole("/timing/last_output_clock")?,
+            frames_per_second: number("/timing/frames_per_second")?,
+            fifo_bits: whole("/resources/fifo_bits")?,
+            line_buffer_bits: whole("/resources/line_buffer_bits")?,
+            register_bits: whole("/resources/window_bits")? + whole("/resources/staging_bits")?,
+            bram18: whole("/resources/taken/bram18")?,
+            urams: whole("/resources/taken/urams")?,
+            luts: whole("/resources/taken/luts")?,
+            dsps: whole("/resources/taken/dsps")?,
+        })
+    }
+}
+
+fn table(all: &[Compared]) -> String {
+    let mut table = Columns::new([
+        "<design",
+        "<skips",
+        "cycles",
+        "latency",
+        "frames/s",
+        "FIFO kbit",
+        "line kbit",
+        "reg kbit",
+        "BRAM18",
+        "URAM",
+        "LUT~",
+        "DSP",
+    ]);
+    for one in all {
+        table.row([
+            one.design.clone(),
+            one.skips.clone().unwrap_or_else(|| "as written".into()),
+            grouped(one.interval_clocks.round() as u64),
+            grouped(one.last_output_clock + 1),
+            grouped(one.frames_per_second as u64),
+            kbit(one.fifo_bits),
+            kbit(one.line_buffer_bits),
+            kbit(one.register_bits),
+            grouped(one.bram18),
+            grouped(one.urams),
+            grouped(one.luts),
+            grouped(one.dsps),
+        ]);
+    }
+    table.text(100)
+}

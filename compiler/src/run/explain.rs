@@ -1,0 +1,37 @@
+//! `nonresc explain`: one skip, why it costs what it costs, and what each rewrite would do with it.
+
+use std::io::{self, Write as _};
+
+use nonresc_ir::diagnostic::Diagnostic;
+use nonresc_passes::cost;
+use nonresc_passes::plan::{Request, Rewrite, Wanted, Wish};
+
+use super::options;
+use crate::args::Explain;
+use crate::exit::Failure;
+use crate::report::explain;
+
+/// Explains the skip.
+///
+/// # Errors
+/// Refused models and devices; a skip that the network does not have, with the nearest that it has.
+pub(super) fn explain(args: &Explain) -> Result<(), Failure> {
+    let made = options::designed(&args.model, &args.reading, options::options(&args.design, "keep")?)?;
+    let (network, skips) = (&made.analysed.network, &made.analysed.skips);
+    let wish = Wish { skip: args.skip.clone(), wanted: Wanted::This(Rewrite::Tap) };
+    let wants = Request::List(vec![wish]).wants(network, skips)?;
+    let named: Vec<_> =
+        skips.iter().zip(wants).filter(|(_, want)| want.wanted == Wanted::This(Rewrite::Tap)).collect();
+    let &[(skip, _)] = &named[..] else {
+        let labels: Vec<&str> = named.iter().map(|(skip, _)| skip.label.as_str()).collect();
+        return Err(Failure::usage(Diagnostic::new(
+            "explain/several",
+            format!("\"{}\" names {} skips", args.skip, labels.len()),
+            "one can be explained at a time",
+            format!("name one of {}", labels.join(", ")),
+        )));
+    };
+    let rows = cost::rewrites_of(&made.analysed, &made.design, &made.options, skip);
+    let text = explain::text(&args.model, &made.analysed, &made.design, &made.options, skip, &rows);
+    Ok(io::stdout().lock().write_all(text.as_bytes())?)
+}

@@ -1,0 +1,121 @@
+//! From flags to the passes' options, and from a model to a design, for every command that makes designs.
+
+use std::fs;
+use std::path::Path;
+
+use nonresc_ir::diagnostic::Diagnostic;
+use nonresc_passes::choose::choose;
+use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
+use nonresc_passes::device::Device;
+use nonresc_passes::fifo::{self, FifoOptions, Mode};
+use nonresc_passes::manager::{self, Checks};
+use nonresc_passes::pass::{Pass, Property};
+use nonresc_passes::plan::Request;
+use nonresc_passes::table;
+use nonresc_passes::target::{Rate, Target};
+
+use super::model;
+use crate::args::{self, Effort, Fifos, Reading};
+use crate::exit::Failure;
+
+/// The passes' options for these flags.
+///
+/// # Errors
+/// Devices that are not known, files that cannot be read, plans that say nothing that can be understood.
+pub(super) fn options(args: &args::Design, skips: &str) -> Result<Options, Failure> {
+    let device = device(&args.device)?;
+    let skips = request(skips)?;
+    let mode = match args.fifos {
+        Fifos::Exact => Mode::Exact,
+        Fifos::WholeFrame => Mode::WholeFrame,
+        Fifos::AllWholeFrame => Mode::AllWholeFrame,
+    };
+    let effort = match args.effort {
+        Some(Effort::Fast) => fifo::Effort::Fast,
+        Some(Effort::Full) => fifo::Effort::Full,
+        None => fifo::Effort::DESIGN,
+    };
+    Ok(Options {
+        target: Target {
+            clock_mhz: args.clock.unwrap_or(device.clock_mhz),
+            device,
+            rate: args.fps.map_or(Rate::Fastest, Rate::Fps),
+            bits: args.bits,
+            seed: args.seed,
+        },
+        skips,
+        fifo: FifoOptions { mode, effort },
+    })
+}
+
+/// A known part, or the user's own file where the name ends like one.
+fn device(name: &str) -> Result<Device, Failure> {
+    if !model::ends_in(name, "toml") {
+        return Device::find(name).map_err(Failure::Usage);
+    }
+    let text = file_text(name, "device/file", "device file", "give a file that can be read")?;
+    Ok(Device::parse(&text, name)?)
+}
+
+/// `keep`, `remove`, a list, or a plan where the name ends like one.
+fn request(skips: &str) -> Result<Request, Failure> {
+    if !model::ends_in(skips, "json") {
+        return Request::parse(skips).map_err(Failure::usage);
+    }
+    let text = file_text(skips, "plan/file", "plan", "give a plan.json that can be read")?;
+    Ok(Request::from_json(&text)?)
+}
+
+fn file_text(name: &str, code: &'static str, what: &str, remedy: &str) -> Result<String, Diagnostic> {
+    fs::read_to_string(name)
+        .map_err(|e| Diagnostic::new(code, format!("{what} {name}"), e.to_string(), remedy))
+}
+
+/// The options with a rewrite for every skip, where the user leaves a choice and `passes` make the plan.
+///
+/// # Errors
+/// What the passes refuse.
+pub(super) fn chosen(
+    design: &Design,
+    passes: &'static [&'static Pass],
+    options: Options,
+) -> Result<Options, Failure> {
+    let planning = passes.iter().position(|pass| pass.gives.contains(&Property::Planned));
+    let Some(planning) = planning.filter(|_| options.skips.leaves_a_choice()) else { return Ok(options) };
+    let analysed = run(design.clone(), &passes[..planning], &options)?;
+    let skips = choose(analysed.source(), &options)?;
+    Ok(Options { skips, ..options })
+}
+
+/// A finished design, the network that it was made of, and the options that it was made with.
+pub(super) struct Designed {
+    /// The network with its skips known and no plan yet.
+    pub(super) analysed: NetworkDesign,
+    /// The design.
+    pub(super) design: StreamDesign,
+    /// The options, every choice made.
+    pub(super) options: Options,
+}
+
+/// The design of a model.
+///
+/// # Errors
+/// Refused models, plans and devices.
+pub(super) fn designed(path: &Path, reading: &Reading, options: Options) -> Result<Designed, Failure> {
+    let loaded = model::load(path, reading, &[])?;
+    let planning = table::FPGA.iter().position(|pass| pass.gives.contains(&Property::Planned)).unwrap_or(0);
+    let analysed =
+        run(Design::Network(NetworkDesign::new(loaded.network)), &table::FPGA[..planning], &options)?;
+    let analysed = analysed.source().clone();
+    let skips = choose(&analysed, &options)?;
+    let options = Options { skips, ..options };
+    match run(Design::Network(analysed.clone()), &table::FPGA[planning..], &options)? {
+        Design::Stream(design) => Ok(Designed { analysed, design, options }),
+        Design::Network(_) => unreachable!("the pipeline ends on the stream level"),
+    }
+}
+
+fn run(design: Design, passes: &'static [&'static Pass], options: &Options) -> Result<Design, Failure> {
+    let finished = manager::run(design, passes, options, &Checks::default(), &mut |_, _| {});
+    Ok(finished.map_err(|failed| failed.faults)?.design)
+}

@@ -1,0 +1,193 @@
+//! Skips that are served by a convolution beside them: where the skip's data branch off, and which convolution reads
+//! them too. The network stays as it is; `lower` joins the actors so.
+//!
+//! - *Tap*: the convolution gives the pixels of one kernel row on a second output. They must be the pixels that the
+//!   skip's first operator reads: all of them, or every stride-th where both have the same stride.
+//! - *Share*: both read one memory. Whatever they do with it.
+//! - *Fuse*: the skip is one convolution of a pixel that lies within the window of the one beside it.
+
+use std::collections::BTreeSet;
+
+use nonresc_ir::id::{NodeId, Value};
+use nonresc_ir::network::{Conv, Network, Op, Pair};
+
+use super::Rewrite;
+use super::chain::{extent, is_point, kernel, own_tap, path};
+use crate::residual::Skip;
+
+/// From where a skip is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The skip's number.
+    pub skip: usize,
+    /// How.
+    pub how: Serve,
+    /// What both read.
+    pub source: Value,
+    /// The convolution.
+    pub conv: NodeId,
+    /// The skip's operator that reads the source, and at which operand.
+    pub reader: (NodeId, u16),
+}
+
+/// How a convolution serves a skip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serve {
+    /// By a tap at this kernel row.
+    Tap(usize),
+    /// By sharing the memory that it reads.
+    Share,
+    /// By computing the skip's projection.
+    Fuse,
+}
+
+impl Site {
+    /// Whether the convolution cannot serve both, having one second output.
+    pub(super) fn contradicts(&self, other: &Site) -> bool {
+        let second = |site: &Site| site.how != Serve::Share;
+        let same_tap = matches!((self.how, other.how), (Serve::Tap(a), Serve::Tap(b)) if a == b);
+        other.conv == self.conv && second(self) && second(other) && !same_tap
+    }
+}
+
+/// From where `rewrite` (tap, share or fuse) serves a skip; else why it cannot.
+pub(super) fn site(network: &Network, skip: &Skip, rewrite: Rewrite) -> Result<Site, String> {
+    let path = path(network, skip).ok_or("its branch is no chain of operators")?;
+    let (&reader, source) = (path.last().expect("a path ends in the join"), skip.source);
+    let beside = beside(network, skip, reader);
+    if beside.is_empty() {
+        return Err("no convolution beside it reads what it reads".into());
+    }
+    let mut whys: Vec<String> = Vec::new();
+    for &conv in &beside {
+        let Op::Conv(a) = network.op(conv) else { continue };
+        let how = match rewrite {
+            Rewrite::Tap => tap(network, skip, conv, a, reader).map(Serve::Tap),
+            Rewrite::Fuse => fuse(network, conv, a, &path).map(|()| Serve::Fuse),
+            _ => Ok(Serve::Share),
+        };
+        match how {
+            Ok(how) => return Ok(Site { skip: skip.number, how, source, conv, reader }),
+            Err(why) if whys.contains(&why) => {}
+            Err(why) => whys.push(why),
+        }
+    }
+    Err(whys.join("; "))
+}
+
+/// Convolutions that read the source and lead to the join by another operand, those with the tallest kernel first.
+fn beside(network: &Network, skip: &Skip, reader: (NodeId, u16)) -> Vec<NodeId> {
+    let mut before: BTreeSet<NodeId> = BTreeSet::new();
+    let mut todo: Vec<NodeId> = (0..)
+        .zip(network.operands(skip.join))
+        .filter(|(i, _)| *i != skip.operand)
+        .map(|(_, value)| value.node)
+        .collect();
+    while let Some(node) = todo.pop() {
+        if node != skip.source.node && before.insert(node) {
+            todo.extend(network.operands(node).into_iter().map(|value| value.node));
+        }
+    }
+    let users = network.users(skip.source).into_iter();
+    let mut convs: Vec<NodeId> = users
+        .filter(|&(node, operand)| operand == 0 && (node, operand) != reader && before.contains(&node))
+        .map(|(node, _)| node)
+        .filter(|&node| matches!(network.op(node), Op::Conv(_)))
+        .collect();
+    convs.sort_by_key(|&node| (std::cmp::Reverse(kernel(network, node).h), node));
+    convs
+}
+
+/// The kernel row of a tap: of those rows that every pixel passes, the one that keeps a pixel longest, but no longer
+/// than the other operand of the join takes to come.
+fn tap(
+    network: &Network,
+    skip: &Skip,
+    conv: NodeId,
+    a: &Conv,
+    (reader, _): (NodeId, u16),
+) -> Result<usize, String> {
+    let (read, given) = (extent(network, skip.source), extent(network, conv.into()));
+    let Some((given, read)) = given.zip(read) else {
+        return Err("the convolution beside it reads no map".into());
+    };
+    let same_pixels = match network.op(reader) {
+        _ if a.stride == Pair::ONE => given == read,
+        Op::Conv(b) => {
+            is_point(network, reader, b)
+                && b.stride == a.stride
+                && extent(network, reader.into()) == Some(given)
+        }
+        Op::Slice(b) => {
+            let from_first = b.start.iter().all(|&start| start == 0);
+            let steps = b.step.get(2..) == Some(&[a.stride.h as i64, a.stride.w as i64][..]);
+            from_first && steps && extent(network, reader.into()) == Some(given)
+        }
+        _ => false,
+    };
+    if !same_pixels {
+        return Err(
+            "the convolution beside it does not pass the pixels that it reads, one for each output".into()
+        );
+    }
+    let k = kernel(network, conv);
+    if a.pad.left > (k.w - 1) * a.dilation.w {
+        return Err("the window beside it does not reach the pixels that it reads".into());
+    }
+    let lag = |row: usize| {
+        let above = a.pad.top.checked_sub(row * a.dilation.h)?;
+        above.is_multiple_of(a.stride.h).then_some(above / a.stride.h).filter(|&lag| lag < given.h)
+    };
+    let allowed = lag_behind(network, skip, conv);
+    let rows = (0..k.h).filter_map(|row| Some((lag(row)?, row)));
+    let fitting = rows.clone().filter(|&(lag, _)| lag <= allowed).max();
+    fitting
+        .or_else(|| rows.min())
+        .map(|(_, row)| row)
+        .ok_or_else(|| "no row of the kernel beside it holds every pixel that it reads".into())
+}
+
+/// Rows by which the join's other operand lags behind what `conv` gives: what the windows between them look ahead.
+fn lag_behind(network: &Network, skip: &Skip, conv: NodeId) -> usize {
+    let other = network.operands(skip.join)[usize::from(1 - skip.operand.min(1))];
+    let (mut node, mut rows) = (other.node, 0usize);
+    while node != conv {
+        let operands = network.operands(node);
+        match network.op(node) {
+            Op::Conv(a) => {
+                let reach = kernel(network, node).h.saturating_sub(1) * a.dilation.h;
+                rows += reach.saturating_sub(a.pad.top);
+            }
+            Op::Const(_) | Op::Input(_) => break,
+            _ => {}
+        }
+        match operands.first() {
+            Some(value) => node = value.node,
+            None => break,
+        }
+    }
+    rows
+}
+
+fn fuse(network: &Network, conv: NodeId, a: &Conv, path: &[(NodeId, u16)]) -> Result<(), String> {
+    let &[_, (projection, _)] = path else {
+        return Err("it is no projection: one convolution of one pixel, and nothing else".into());
+    };
+    let Op::Conv(b) = network.op(projection) else {
+        return Err("it is no projection: its operator is no convolution".into());
+    };
+    if !is_point(network, projection, b) || b.groups != 1 {
+        return Err("it is no projection: its convolution sees more than one pixel, or has groups".into());
+    }
+    let given = |node: NodeId| extent(network, node.into());
+    if b.stride != a.stride || given(projection) != given(conv) {
+        return Err("the convolution beside it has another stride, or gives another number of pixels".into());
+    }
+    if network.users(projection.into()).len() != 1 || network.is_output(projection.into()) {
+        return Err("its projection is read by others too".into());
+    }
+    if own_tap(network, conv, a).is_none() {
+        return Err("the window beside it does not hold the pixel that it projects".into());
+    }
+    Ok(())
+}
