@@ -97,7 +97,8 @@ fn the_schedule_is_whole_and_its_figures_add_up() {
     let last = actors.iter().filter(|a| a["kind"] == "sink").map(|a| number(&a["last_clock"])).max().unwrap();
     assert_eq!(number(&schedule["timing"]["last_output_clock"]), last);
     assert_eq!(schedule["skip_report"]["skips"].as_array().unwrap().len(), 3);
-    assert_eq!(schedule["skip_report"]["rows"].as_array().unwrap().len(), 5);
+    // Kept under three baselines, removed under two, and three rewrites that keep the function.
+    assert_eq!(schedule["skip_report"]["rows"].as_array().unwrap().len(), 8);
 }
 
 /// Each row is folded for the cycles that the design has, the fastest that there is.
@@ -107,7 +108,10 @@ fn without_limits_every_row_of_the_skip_report_has_figures() {
     let text = nonresc_in(home.path(), &["resnet8.onnx", "--device", "none", "--format", "json"]).done();
     let schedule: serde_json::Value = serde_json::from_str(&text).unwrap();
     let rows = schedule["skip_report"]["rows"].as_array().unwrap();
-    assert!(rows.len() == 5 && rows.iter().all(|row| row["figures"].is_object()), "{rows:?}");
+    // A held window, which serves skips, is not the fastest form that there is.
+    let plain = rows.iter().filter(|row| row["skips"] == "kept" || row["skips"] == "removed");
+    let (with, without): (Vec<_>, Vec<_>) = plain.partition(|row| row["figures"].is_object());
+    assert!(with.len() == 5 && without.is_empty(), "{rows:?}");
 }
 
 /// The way through the library that ARCHITECTURE.md names.
@@ -118,7 +122,7 @@ fn the_library_makes_the_schedule_of_the_program() {
     let device = Device::find("xck26").unwrap();
     let bits = Bits { weights: 8, activations: 8 };
     let target = Target { clock_mhz: device.clock_mhz, device, rate: Rate::Fastest, bits, seed: 0 };
-    let options = Options { target, skips: Request::Keep, fifo: FifoOptions::default() };
+    let options = Options { target, skips: Request::KEEP, fifo: FifoOptions::default() };
     let design = Design::Network(NetworkDesign::new(imported.network));
     let design = manager::compile(design, &options, &Checks::all()).unwrap().design;
     let made = schedule::schedule(design.stream().unwrap(), &options, None, &[]).unwrap();

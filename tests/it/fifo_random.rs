@@ -119,8 +119,10 @@ fn too_short(stream: &mut Stream, depth: &Depth, counts: &mut Counts) -> Result<
             _ => false,
         };
         let (from, to) = (&stream.actor(writer).names, &stream.actor(reader).names);
-        let names = format!("{id} from \"{from}\" to \"{to}\"");
-        waits && matches!(&said, Err(text) if text.contains("error[fifo/hang]") && text.contains(&names))
+        let names = [format!("{id} from \"{from}\" to \""), format!("\"{to}\"")];
+        let told =
+            |text: &str| text.contains("error[fifo/hang]") && names.iter().all(|name| text.contains(name));
+        waits && matches!(&said, Err(text) if told(text))
     });
     stream.channel_mut(id).depth = Some(depth.words);
     counts.skips_made_too_short += 1;
@@ -188,7 +190,7 @@ fn rewritten_from(first: u64) {
     }
     let (counts, skips) = (counts.into_inner(), skips.into_inner());
     println!("{counts:?} {skips:?}");
-    assert!(skips.len() == 4 && skips.values().all(|&n| n >= 5), "{skips:?}");
+    assert!(skips.len() == 4 && skips.values().all(|&n| n >= 3), "{skips:?}");
 }
 
 #[test]

@@ -219,8 +219,8 @@ fn faults_of_lists_are_told_at_once() {
         "",
         "1",
         "1:remove,,2:remov",
-        "1:reuse,2:fuse",
-        "auto",
+        "1:fuse,2:exact",
+        "1:reus,2:autom",
         "3:remove,blok2.add:remove,0-1:keep,2-1:keep",
         "1-2:remove,2:keep",
     ];

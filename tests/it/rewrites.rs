@@ -186,7 +186,7 @@ fn rewrites_keep_the_function_of_random_networks() {
                     lower(&changed, &skipped, &unlimited(Rate::Fastest)).map_err(|e| e.to_string())?;
                 stream::verify(&stream).map_err(|e| format!("{rewrite}: {e}\n{stream}"))?;
                 let fuse = planned.sites.iter().filter(|site| site.how == Serve::Fuse);
-                let fused = fuse.map(|site| (site.conv, site.reader.0)).collect();
+                let fused = fuse.filter_map(|site| Some((site.conv, site.reader()?))).collect();
                 computes(&stream, &changed, &fused, seed).map_err(|e| format!("{rewrite}: {e}"))?;
                 let inputs = random::input(network, seed);
                 for (a, b) in outputs(network, &inputs).iter().zip(outputs(&changed, &inputs)) {

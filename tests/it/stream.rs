@@ -3,7 +3,9 @@
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::names::Names;
 use nonresc_ir::network::{Pair, Sides};
-use nonresc_ir::stream::{Actor, Channel, Kind, Map, MatVec, Reader, Stream, verify};
+use nonresc_ir::stream::{
+    Activation, Actor, Carry, Channel, Kind, Map, MatVec, Projection, Reader, Second, Stream, verify,
+};
 use nonresc_tests::streams::{Builder, resnet8, resnet20, square};
 
 /// One block with a skip: source 0, conv 1, conv 2 (skip merged), conv 3, sink 4.
@@ -201,6 +203,54 @@ fn s11_a_window_that_reads_nothing_never_frees() {
 #[test]
 fn s12_no_places() {
     breaks("S12", |s| channel(s, 1).depth = Some(0));
+}
+
+/// A block whose first convolution gives a second output to a sink, in these lanes.
+fn breaks_with_second(second: Second, lanes: usize) {
+    breaks("S13", |s| {
+        matrix_vector(s, 2).second = Some(second);
+        let map = s.actor(ActorId(2)).kind.output_map(1);
+        let sink = s.add(Actor { names: Names::one("second"), kind: Kind::Sink(map) });
+        let readers = vec![Reader { actor: sink, input: 0 }];
+        let first = channel(s, 1).clone();
+        s.connect(Channel { writer: ActorId(2), output: 1, readers, map, lanes, skip: None, ..first });
+    });
+}
+
+#[test]
+fn s13_a_tap_at_a_row_that_not_every_pixel_passes() {
+    breaks_with_second(Second::Tap { row: 2 }, 1);
+}
+
+#[test]
+fn s13_a_tap_in_other_lanes_than_it_reads() {
+    breaks_with_second(Second::Tap { row: 1 }, 2);
+}
+
+#[test]
+fn s13_a_projection_folded_beyond_itself() {
+    breaks_with_second(
+        Second::Projection(Projection {
+            channels: 4,
+            bias: false,
+            weights: String::new(),
+            weight_bits: 8,
+            activation: Activation::Identity,
+            pe: 1,
+            simd: 5,
+        }),
+        1,
+    );
+}
+
+#[test]
+fn s14_what_is_carried_is_added_beyond_the_output() {
+    breaks("S14", |s| matrix_vector(s, 3).carry = Carry { passed: 0, taken: 2, offset: 3 });
+}
+
+#[test]
+fn s14_all_channels_are_carried() {
+    breaks("S14", |s| matrix_vector(s, 3).carry = Carry { passed: 0, taken: 4, offset: 0 });
 }
 
 #[test]

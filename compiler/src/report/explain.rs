@@ -124,16 +124,16 @@ fn rewrites(
     let cycles = design.sizing.as_ref().map_or(0.0, |s| s.timing.interval());
     let _ = writeln!(
         out,
-        "\nWhat each rewrite of it alone makes of the whole design, at no more than {} cycles a frame ({} frames/s):",
+        "\nWhat each rewrite of it alone makes of the whole design, at no more than {} cycles a frame ({} frames/s); buffers in kbit:",
         grouped(cycles.round() as u64),
         grouped(options.target.fps(cycles) as u64)
     );
     let mut table = Columns::new([
         "<rewrite",
-        "FIFO kbit",
-        "line kbit",
-        "alloc kbit",
-        "reg kbit",
+        "FIFO",
+        "lines",
+        "alloc",
+        "regs",
         "BRAM18",
         "mem LUT",
         "LUT~",

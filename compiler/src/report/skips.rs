@@ -22,17 +22,7 @@ pub(super) fn section(out: &mut String, report: &SkipReport) {
 
 fn designs(out: &mut String, report: &SkipReport) {
     let header = [
-        "<skips",
-        "<FIFOs",
-        "FIFO kbit",
-        "line kbit",
-        "alloc kbit",
-        "reg kbit",
-        "BRAM18",
-        "mem LUT",
-        "LUT~",
-        "DSP",
-        "cycles",
+        "<skips", "<FIFOs", "FIFO", "lines", "alloc", "regs", "BRAM18", "mem LUT", "LUT~", "DSP", "cycles",
         "latency",
     ];
     let mut table = Columns::new(header);
@@ -57,7 +47,11 @@ fn designs(out: &mut String, report: &SkipReport) {
             Err(faults) => remarks.push(format!("{skips}, {fifos}: {}", cost::reason(faults))),
         }
     }
-    let _ = write!(out, "\nWhat the skips cost, all designs at least as fast:\n{}", table.text(WIDTH));
+    let _ = write!(
+        out,
+        "\nWhat the skips cost, all designs at least as fast (FIFO, lines, alloc, regs in kbit):\n{}",
+        table.text(WIDTH)
+    );
     for remark in remarks {
         out.push_str(&wrapped(&remark, WIDTH, 2));
     }

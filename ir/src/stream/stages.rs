@@ -17,7 +17,7 @@
 //! | matrix-vector, held | 8 + tree: channel read, staging, multiplexer, product, tree, accumulator, beat, scale, rounding |
 //! | matrix-vector, direct and stationary | 7 + tree: the same without staging |
 //! | two products a DSP block | 1 more: the two sums are parted, inside of the tree |
-//! | merged add, or what is carried added | 1 more: the sum, between scale and rounding |
+//! | merged add, and what is carried added | 1 more each: the sum, between scale and rounding |
 //! | tap of a matrix-vector | 1: channel read |
 //! | projection beside | as the held form with its own SIMD |
 //!
@@ -49,7 +49,7 @@ pub fn stages(stream: &Stream, actor: ActorId, output: u16) -> u32 {
             PoolKind::Max => 2,
             PoolKind::Average { .. } => 4,
         },
-        Kind::MatVec(a) => data_path(&a.fold) + u32::from(a.add.is_some() || a.carry.adds()),
+        Kind::MatVec(a) => data_path(&a.fold) + u32::from(a.add.is_some()) + u32::from(a.carry.adds()),
     }
 }
 

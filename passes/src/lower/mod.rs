@@ -94,7 +94,11 @@ pub fn lower(network: &Network, skipped: &Skipped<'_>, target: &Target) -> Resul
     }
     edges::outputs(&mut builder, &host);
     let shared = serve::serve(&mut builder, skipped.sites);
-    channels::connect(builder, &shared)
+    let stream = channels::connect(builder, &shared)?;
+    if stream.topological().is_none() {
+        return Err(refuse::circle(skipped).into());
+    }
+    Ok(stream)
 }
 
 fn operator(b: &mut Builder<'_>, node: NodeId) {

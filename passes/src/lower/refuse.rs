@@ -5,7 +5,9 @@ use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Network, Op};
 use nonresc_ir::stream::{MAX_PIXELS, Map};
 
+use super::Skipped;
 use super::builder::Builder;
+use crate::plan::Site;
 
 fn what(network: &Network, node: NodeId) -> String {
     let n = network.node(node);
@@ -191,4 +193,16 @@ pub(super) fn reshape(b: &mut Builder<'_>, node: NodeId) {
     let to = &network.ty(node.into()).shape;
     let why = format!("from {from} to {to} the numbers leave the order in which maps stream");
     fault(b, node, why, "reshape only to flatten a map in front of a dense layer");
+}
+
+/// What skips are served by would have to come before itself.
+pub(super) fn circle(skipped: &Skipped<'_>) -> Diagnostic {
+    let label = |site: &Site| skipped.skips.number(site.skip).map_or("", |skip| skip.label.as_str());
+    let labels: Vec<&str> = skipped.sites.iter().map(label).collect();
+    Diagnostic::new(
+        "lower/serve",
+        format!("skips {}", labels.join(", ")),
+        "a convolution that serves one of them takes its sum in, and would wait for itself",
+        "keep some of them",
+    )
 }

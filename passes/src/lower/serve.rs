@@ -2,7 +2,7 @@
 //! the convolution's second output or shares its memory, or is computed by it.
 
 use nonresc_ir::diagnostic::Diagnostic;
-use nonresc_ir::id::{ActorId, NodeId};
+use nonresc_ir::id::ActorId;
 use nonresc_ir::network::Pair;
 use nonresc_ir::stream::{Kind, MatVec, Projection, Reader, Second};
 
@@ -34,7 +34,7 @@ pub(super) fn serve(b: &mut Builder<'_>, sites: &[Site]) -> Shared {
 
 fn one(b: &mut Builder<'_>, site: &Site, shared: &mut Shared) -> Result<(), &'static str> {
     let (source, conv) = (b.place(site.source).actor, b.place(site.conv.into()).actor);
-    let reader = reader(b, site);
+    let reader = reader(b, site, source);
     let of =
         |b: &Builder<'_>, reader: Reader| b.reads.iter().position(|r| r.reader == reader && r.from == source);
     let beside = Reader { actor: conv, input: 0 };
@@ -56,18 +56,16 @@ fn one(b: &mut Builder<'_>, site: &Site, shared: &mut Shared) -> Result<(), &'st
     Ok(())
 }
 
-/// Where the skip reads the source: at the join, or at the first operator of its branch.
-fn reader(b: &mut Builder<'_>, site: &Site) -> Reader {
-    let at_join = b.reads.iter().find(|r| r.skip == Some(site.skip)).map(|r| r.reader);
-    let joins = b.skips.number(site.skip).is_some_and(|skip| (skip.join, skip.operand) == site.reader);
-    match at_join {
-        Some(reader) if joins => reader,
-        _ => Reader { actor: actor_of(b, site.reader.0), input: 0 },
+/// Where the skip reads the source: the first actor on its path, which may be that of the join.
+fn reader(b: &mut Builder<'_>, site: &Site, source: ActorId) -> Reader {
+    for &(node, _) in site.path[1..].iter().rev() {
+        let actor = b.place(node.into()).actor;
+        if actor != source {
+            return Reader { actor, input: 0 };
+        }
     }
-}
-
-fn actor_of(b: &mut Builder<'_>, node: NodeId) -> ActorId {
-    b.place(node.into()).actor
+    let at_join = b.reads.iter().find(|read| read.skip == Some(site.skip)).map(|read| read.reader);
+    at_join.unwrap_or(Reader { actor: source, input: 0 })
 }
 
 fn second(b: &mut Builder<'_>, conv: ActorId, second: Second) {
@@ -83,7 +81,7 @@ fn thin(b: &mut Builder<'_>, reader: Reader, conv: ActorId) {
         Kind::MatVec(a) if reader.input == 0 && a.input != tapped => {
             (a.input, a.window.stride) = (tapped, Pair::ONE);
         }
-        Kind::Select(a) => (a.input, a.stride) = (tapped, Pair::ONE),
+        Kind::Select(a) if a.input != tapped => (a.input, a.stride) = (tapped, Pair::ONE),
         _ => {}
     }
 }

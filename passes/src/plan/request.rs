@@ -11,7 +11,7 @@ use crate::residual::{Skip, Skips};
 /// What the user asks for, before the network is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// The same for every skip. Where a rewrite that keeps the function does not fit, the skip is kept.
+    /// The same for every skip. Where it does not fit, the skip is kept.
     All(Wanted),
     /// Some skips by label (`5a`), sum (`5`), range (`1-3`) or ONNX name of the sum; the others are kept.
     List(Vec<Wish>),
@@ -115,10 +115,7 @@ impl Request {
     /// As [`Request::resolve`], but for what does not fit.
     pub fn wants(&self, network: &Network, skips: &Skips) -> Result<Vec<Want>, Diagnostics> {
         let (by_number, other) = match self {
-            Request::All(wanted) => {
-                let keeps = wanted.candidates().iter().all(|rewrite| rewrite.keeps_function());
-                (BTreeMap::new(), Want { wanted: *wanted, firm: !keeps })
-            }
+            Request::All(wanted) => (BTreeMap::new(), Want { wanted: *wanted, firm: false }),
             Request::List(wishes) => (listed(wishes, skips)?, Want::KEEP),
             Request::Plan { network: of, wishes } => {
                 (written(of, wishes, &digest(network), skips)?, Want::KEEP)

@@ -16,7 +16,7 @@ use super::chain::{extent, is_point, kernel, own_tap, path};
 use crate::residual::Skip;
 
 /// From where a skip is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
     /// The skip's number.
     pub skip: usize,
@@ -26,8 +26,8 @@ pub struct Site {
     pub source: Value,
     /// The convolution.
     pub conv: NodeId,
-    /// The skip's operator that reads the source, and at which operand.
-    pub reader: (NodeId, u16),
+    /// The operands by which the skip's data go, from the join up to the operator that reads the source.
+    pub path: Vec<(NodeId, u16)>,
 }
 
 /// How a convolution serves a skip.
@@ -42,11 +42,19 @@ pub enum Serve {
 }
 
 impl Site {
-    /// Whether the convolution cannot serve both, having one second output.
+    /// The skip's operator that reads the source.
+    pub fn reader(&self) -> Option<NodeId> {
+        self.path.last().map(|&(node, _)| node)
+    }
+
+    /// Whether the convolution cannot serve both, having one second output; or one of them is served by what the other
+    /// one's source no longer goes to.
     pub(super) fn contradicts(&self, other: &Site) -> bool {
         let second = |site: &Site| site.how != Serve::Share;
         let same_tap = matches!((self.how, other.how), (Serve::Tap(a), Serve::Tap(b)) if a == b);
-        other.conv == self.conv && second(self) && second(other) && !same_tap
+        let both = other.conv == self.conv && second(self) && second(other) && !same_tap;
+        let moved = |a: &Site, b: &Site| a.reader() == Some(b.conv) && (second(a) || second(b));
+        both || moved(self, other) || moved(other, self)
     }
 }
 
@@ -62,12 +70,16 @@ pub(super) fn site(network: &Network, skip: &Skip, rewrite: Rewrite) -> Result<S
     for &conv in &beside {
         let Op::Conv(a) = network.op(conv) else { continue };
         let how = match rewrite {
+            // The sum is merged into it, and what it gave would come back to it.
+            Rewrite::Tap | Rewrite::Fuse if gives_to_join(network, skip, conv) => {
+                Err("the only convolution beside it takes the sum in".to_string())
+            }
             Rewrite::Tap => tap(network, skip, conv, a, reader).map(Serve::Tap),
             Rewrite::Fuse => fuse(network, conv, a, &path).map(|()| Serve::Fuse),
             _ => Ok(Serve::Share),
         };
         match how {
-            Ok(how) => return Ok(Site { skip: skip.number, how, source, conv, reader }),
+            Ok(how) => return Ok(Site { skip: skip.number, how, source, conv, path }),
             Err(why) if whys.contains(&why) => {}
             Err(why) => whys.push(why),
         }
@@ -96,6 +108,23 @@ fn beside(network: &Network, skip: &Skip, reader: (NodeId, u16)) -> Vec<NodeId> 
         .collect();
     convs.sort_by_key(|&node| (std::cmp::Reverse(kernel(network, node).h), node));
     convs
+}
+
+/// Whether no convolution lies between `conv` and the join.
+fn gives_to_join(network: &Network, skip: &Skip, conv: NodeId) -> bool {
+    let others = (0..).zip(network.operands(skip.join)).filter(|(i, _)| *i != skip.operand);
+    let mut todo: Vec<NodeId> = others.map(|(_, value)| value.node).collect();
+    let mut seen: BTreeSet<NodeId> = BTreeSet::new();
+    while let Some(node) = todo.pop() {
+        if node == conv {
+            return true;
+        }
+        let layer = matches!(network.op(node), Op::Conv(_) | Op::Dense(_));
+        if !layer && node != skip.source.node && seen.insert(node) {
+            todo.extend(network.operands(node).into_iter().map(|value| value.node));
+        }
+    }
+    false
 }
 
 /// The kernel row of a tap: of those rows that every pixel passes, the one that keeps a pixel longest, but no longer
@@ -171,7 +200,7 @@ fn lag_behind(network: &Network, skip: &Skip, conv: NodeId) -> usize {
 
 fn fuse(network: &Network, conv: NodeId, a: &Conv, path: &[(NodeId, u16)]) -> Result<(), String> {
     let &[_, (projection, _)] = path else {
-        return Err("it is no projection: one convolution of one pixel, and nothing else".into());
+        return Err("it is no projection, which is one convolution of one pixel and nothing else".into());
     };
     let Op::Conv(b) = network.op(projection) else {
         return Err("it is no projection: its operator is no convolution".into());

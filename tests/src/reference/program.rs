@@ -137,7 +137,11 @@ pub fn registers(kind: &Kind, output: u16) -> u64 {
             // there: the parting of packed sums, the sum with a skip.
             let reading = if matches!(a.fold.form, Form::Held { .. }) { 8 } else { 7 };
             let packed = u64::from(a.fold.multiplier == Multiplier::DspPair);
-            reading + tree + packed + u64::from(a.add.is_some() || (a.carry.taken > 0 && a.carry.passed == 0))
+            reading
+                + tree
+                + packed
+                + u64::from(a.add.is_some())
+                + u64::from(a.carry.taken > 0 && a.carry.passed == 0)
         }
     }
 }
