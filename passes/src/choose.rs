@@ -1,5 +1,5 @@
 //! Which rewrite a skip gets where the user leaves a choice: the cheapest by whole designs, all folded for the same
-//! cycles a frame.
+//! rate.
 //!
 //! Coordinate descent: it starts from the cheapest plan that gives every skip with a choice the same rewrite, as far
 //! as that fits, and then takes the skips in order, each with every other of its candidates, and keeps what is
@@ -68,9 +68,12 @@ fn with(plan: &Plan, rewrite: impl Fn(usize) -> Option<Rewrite>) -> Plan {
     Plan { skips: plan.skips.iter().enumerate().map(entry).collect(), misfits, ..plan.clone() }
 }
 
-/// The options, with the rate of the design that the plan makes under them.
+/// The options with a rate: the one that is asked for, else that of the design that the plan makes.
 fn for_one_rate(analysed: &NetworkDesign, plan: &Plan, options: &Options) -> Result<Options, Diagnostics> {
     let options = Options { skips: Request::from(plan.clone()), ..options.clone() };
+    if options.target.rate != Rate::Fastest {
+        return Ok(options);
+    }
     let design = trial::planned(analysed, &options, &Checks::default()).map_err(|failed| failed.faults)?;
     let cycles = design.folding.map_or(u64::MAX, |folding| folding.interval);
     Ok(Options { target: Target { rate: Rate::Cycles(cycles), ..options.target.clone() }, ..options })

@@ -1,8 +1,8 @@
 //! What skips cost: the network with its skips kept and with each rewrite of all of them, under each way to size FIFOs,
 //! and each skip's depths.
 //!
-//! Every figure comes from a whole design made by a trial. All designs are folded for the same cycles a frame, so
-//! that what is compared is the cost of one rate. Which rewrite is best is not decided here.
+//! Every figure comes from a whole design made by a trial. All designs are folded for the rate that is asked for, or
+//! where it is to be as fast as may be, for that of the user's own design; so what is compared is the cost of one rate. Which rewrite is best is not decided here.
 
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::id::ChannelId;
@@ -134,7 +134,7 @@ pub struct SkipReport {
 
 /// The skip report of a design that was made of `analysed` under `options`.
 ///
-/// Other designs are folded for the cycles a frame that `design` has. Where one of them cannot be made, its row says
+/// Other designs are folded for the same rate. Where one of them cannot be made, its row says
 /// why; where it does not fit the device, its row says so and gives its figures all the same. A rewrite that fits no
 /// skip has no row.
 pub fn skip_report(
@@ -173,7 +173,10 @@ const LARGE: u64 = 50_000_000;
 
 /// Whether designs like this one are made one after the other, and in a fast report only where nothing else would do.
 fn is_large(design: &StreamDesign) -> bool {
-    design.folding.as_ref().is_some_and(|folding| folding.actors.iter().map(|a| a.phases).sum::<u64>() > LARGE)
+    design
+        .folding
+        .as_ref()
+        .is_some_and(|folding| folding.actors.iter().map(|a| a.phases).sum::<u64>() > LARGE)
 }
 
 /// What each rewrite of `skip` alone makes of the design; or why it does not fit.
@@ -294,10 +297,13 @@ impl Reporter<'_> {
             }
             return self.resized(self.design, Mode::Exact);
         }
-        let cycles = self.design.folding.as_ref().map_or(u64::MAX, |folding| folding.interval);
+        let rate = match (self.options.target.rate, &self.design.folding) {
+            (Rate::Fastest, Some(folding)) => Rate::Cycles(folding.interval),
+            (rate, _) => rate,
+        };
         let options = Options {
             skips: Request::from(plan.clone()),
-            target: Target { rate: Rate::Cycles(cycles), ..self.options.target.clone() },
+            target: Target { rate, ..self.options.target.clone() },
             fifo: self.fifo(Mode::Exact),
         };
         also_too_large(options, |options| trial::planned(self.analysed, options, &Checks::default()))

@@ -11,7 +11,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use nonresc_passes::cost::skip_report;
+use nonresc_passes::cost::{Extent, skip_report};
 use nonresc_passes::design::{Design, NetworkDesign, Options};
 use nonresc_passes::fifo::{Effort, FifoOptions, Mode};
 use nonresc_passes::manager::{self, Checks};
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Milliseconds from the network to the report on skips, and how many channels are proven.
 fn best(network: &NetworkDesign, effort: Effort) -> Result<(f64, String), Box<dyn Error>> {
     let fifo = FifoOptions { mode: Mode::Exact, effort };
-    let options = Options { target: unlimited(Rate::Cycles(CYCLES)), skips: Request::Keep, fifo };
+    let options = Options { target: unlimited(Rate::Cycles(CYCLES)), skips: Request::KEEP, fifo };
     let (mut best, mut proven) = (f64::MAX, String::new());
     for _ in 0..RUNS {
         let design = Design::Network(network.clone());
@@ -60,7 +60,7 @@ fn best(network: &NetworkDesign, effort: Effort) -> Result<(f64, String), Box<dy
         let (Design::Stream(mut design), Some(analysed)) = (finished.design, analysed) else {
             return Err("the pipeline does not end with a stream".into());
         };
-        let report = skip_report(&analysed, &mut design, &options);
+        let report = skip_report(&analysed, &mut design, &options, Extent::Fast);
         best = best.min(begin.elapsed().as_secs_f64() * 1e3);
         let depths = design.sizing.map_or(Vec::new(), |sizing| sizing.channels);
         let known = depths.iter().filter(|depth| depth.evidence.proven()).count();

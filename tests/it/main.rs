@@ -5,6 +5,7 @@
 
 mod batch;
 mod bind;
+mod choose;
 mod cli;
 mod compile;
 mod corpus_eval;
@@ -12,6 +13,7 @@ mod corpus_import;
 mod corpus_nodes;
 mod corpus_passes;
 mod corpus_plan;
+mod corpus_rewrites;
 mod corpus_skips;
 mod corpus_streams;
 mod corpus_text;
@@ -22,6 +24,7 @@ mod device;
 mod docs;
 mod engine;
 mod example;
+mod explain;
 mod fifo;
 mod fifo_random;
 mod fold;

@@ -89,11 +89,24 @@ fn channel(out: &mut String, design: &StreamDesign, depth: &Depth) {
         Evidence::Feasible => "That less would do was not ruled out.".to_string(),
         Evidence::Chosen => "A whole frame was asked for.".to_string(),
         Evidence::Cycle(links) => {
-            let each: Vec<String> = links.iter().map(|link| in_words(design, link)).collect();
-            format!(
-                "With {less} each frame would take longer, since these wait for each other in a circle: {}.",
-                each.join("; ")
-            )
+            let mut each: Vec<(String, usize)> = Vec::new();
+            for link in links {
+                let words = in_words(design, link);
+                match each.iter_mut().find(|(known, _)| *known == words) {
+                    Some((_, times)) => *times += 1,
+                    None => each.push((words, 1)),
+                }
+            }
+            let mut why = format!(
+                "With {less} each frame would take longer, since these wait for each other in a circle of {} steps:\n",
+                grouped(links.len() as u64)
+            );
+            for (words, times) in each {
+                let often = if times > 1 { format!(" ({times} times)") } else { String::new() };
+                why += &wrapped(&format!("- {words}{often}"), WIDTH, 4);
+            }
+            out.push_str(&why);
+            return;
         }
     };
     out.push_str(&wrapped(&why, WIDTH, 2));
@@ -103,15 +116,11 @@ fn channel(out: &mut String, design: &StreamDesign, depth: &Depth) {
 fn in_words(design: &StreamDesign, link: &Link) -> String {
     let (waiter, holder) = (name(design, link.waiter), name(design, link.holder));
     let c = design.stream.channel(link.channel);
-    let which = match (c.skip, link.place) {
-        (Some(_), _) => "the skip".to_string(),
-        (None, true) => format!("its channel to {holder}"),
-        (None, false) => format!("its channel from {holder}"),
-    };
-    if link.place {
-        format!("{waiter} waits until {holder} frees a place of {which}")
-    } else {
-        format!("{waiter} waits for data of {holder} in {which}")
+    match (c.skip, link.place) {
+        (Some(_), true) => format!("{waiter} waits until {holder} frees a place of the skip"),
+        (Some(_), false) => format!("{waiter} waits for data of {holder} in the skip"),
+        (None, true) => format!("{waiter} waits until {holder} frees a place of the channel between them"),
+        (None, false) => format!("{waiter} waits for data of {holder}"),
     }
 }
 
@@ -122,12 +131,12 @@ fn rewrites(
     rows: &[(Rewrite, Result<Row, String>)],
 ) {
     let cycles = design.sizing.as_ref().map_or(0.0, |s| s.timing.interval());
-    let _ = writeln!(
-        out,
-        "\nWhat each rewrite of it alone makes of the whole design, at no more than {} cycles a frame ({} frames/s); buffers in kbit:",
-        grouped(cycles.round() as u64),
+    let head = format!(
+        "What each rewrite of it alone makes of the whole design, at the same rate of {} frames/s (FIFO, lines, alloc, \
+         regs in kbit):",
         grouped(options.target.fps(cycles) as u64)
     );
+    let _ = write!(out, "\n{}", wrapped(&head, WIDTH, 2));
     let mut table = Columns::new([
         "<rewrite",
         "FIFO",

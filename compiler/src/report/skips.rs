@@ -127,7 +127,7 @@ fn savings(out: &mut String, report: &SkipReport) {
             None => String::new(),
         };
         let by_rewrite = format!(
-            "With skips {}: {} more{of_removal}, the function unchanged as well.",
+            "With skips {}: {} again{of_removal}, the function unchanged as well.",
             row.variant.name(),
             change(exact, bits)
         );

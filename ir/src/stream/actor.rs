@@ -363,6 +363,7 @@ pub struct Select {
 
 /// What an actor computes.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "most actors are matrix-vectors")]
 pub enum Kind {
     /// The frames' way in; output 0. `pace` is the clocks between beats at the least (1: as fast as may be).
     Source(Map),

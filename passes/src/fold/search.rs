@@ -268,6 +268,9 @@ impl<'a> Problem<'a> {
         lanes: &[usize],
         choices: &[Choice],
     ) -> Option<Vec<(usize, Choice)>> {
+        let is_layer = |actor: &ActorId| matches!(self.stream.actor(*actor).kind, Kind::MatVec(_));
+        let (at_layers, at_others): (Vec<ActorId>, Vec<ActorId>) =
+            class.actors.iter().partition(|a| is_layer(a));
         for (actor, counter) in at_others.iter().map(|a| &self.others[self.place[a.index()]]) {
             if counter.phases(self.lanes(*actor, lanes)) > interval {
                 return None;
