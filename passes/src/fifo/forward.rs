@@ -121,17 +121,16 @@ impl<'a> Forward<'a> {
             }
             at = at.max(self.now[by as usize] + clocks);
         }
-        for (output, channels) in a.outputs.iter().enumerate() {
-            let beat = self.beat[actor][output];
-            if timed.gives(channels, beat, id) {
+        let mut beats = self.beat[actor];
+        for (beat, channels) in beats.iter_mut().zip(&a.outputs) {
+            if timed.gives(channels, *beat, id) {
                 for &channel in channels {
-                    at = at.max(self.credit(channel, i64::from(beat))?);
+                    at = at.max(self.credit(channel, i64::from(*beat))?);
                 }
+                *beat += 1;
             }
         }
-        for (output, channels) in a.outputs.iter().enumerate() {
-            self.beat[actor][output] += u32::from(timed.gives(channels, self.beat[actor][output], id));
-        }
+        self.beat[actor] = beats;
         self.now[id as usize] = at;
         self.next[actor] = id + 1;
         Ok(())
@@ -157,6 +156,10 @@ impl<'a> Forward<'a> {
         if place < 0 {
             let frames = -place.div_euclid(beats);
             (place, back) = (place + frames * beats, frames as u64);
+            // Before the first frame all places were free.
+            if back > self.frame {
+                return Ok(i64::MIN);
+            }
         }
         let mut latest = i64::MIN;
         for (reader, r) in c.readers.iter().enumerate() {
