@@ -169,7 +169,7 @@ pub fn skip_report(
 }
 
 /// Phases of all actors beyond which a design is large.
-const LARGE: u64 = 50_000_000;
+const LARGE: u64 = 5_000_000;
 
 /// Whether designs like this one are made one after the other, and in a fast report only where nothing else would do.
 fn is_large(design: &StreamDesign) -> bool {

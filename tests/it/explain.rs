@@ -62,3 +62,32 @@ fn files_that_are_no_schedules_are_refused() {
         assert!(text.contains(said), "{file}: {text}");
     }
 }
+
+/// Every rewrite of all skips beside the baselines, and of each skip alone, as far as it fits.
+#[test]
+fn a_full_report_has_every_rewrite_of_every_skip() {
+    let home = home();
+    let flags = ["resnet8.onnx", "--device", "none", "--fps", "9000", "--report", "full", "--format", "json"];
+    let text = nonresc_in(home.path(), &flags).done();
+    let schedule: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let rows = schedule["skip_report"]["rows"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["figures"].is_object()), "{rows:?}");
+    let count = |skips: &str, only: Option<u64>| {
+        rows.iter().filter(|row| row["skips"] == skips && row["only"].as_u64() == only).count()
+    };
+    for all in ["kept", "tapped", "shared", "shortened", "shortened behind"] {
+        assert_eq!(count(all, None), 3, "{all}");
+    }
+    // Skips 2 and 3 are projections, skip 1 is an identity.
+    // All that carrying fits is skip 1, so that it has the rows of all skips alone.
+    assert_eq!((count("exact", None), count("exact", Some(1)), count("fused", None)), (3, 0, 3));
+    for (skip, fits, does_not) in [(1, "removed", "fused"), (2, "fused", "exact"), (3, "fused", "exact")] {
+        assert_eq!((count(fits, Some(skip)), count(does_not, Some(skip))), (1, 0), "skip {skip}");
+        for any in ["tapped", "shared", "shortened", "removed"] {
+            assert_eq!(count(any, Some(skip)), 1, "{any} {skip}");
+        }
+    }
+    let proven = rows.iter().filter(|row| row["fifos"] == "exact").map(|row| &row["figures"]);
+    let all = |f: &serde_json::Value| f["proven_channels"] == f["searched_channels"];
+    assert!(proven.clone().count() > 20 && proven.clone().all(all), "a channel is not proven");
+}
