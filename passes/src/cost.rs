@@ -58,7 +58,8 @@ pub enum Extent {
     /// Kept and removed under the baselines, other rewrites of all skips with exact FIFOs.
     #[default]
     Fast,
-    /// Every rewrite of all skips under the baselines, and of each skip alone with exact FIFOs.
+    /// Every rewrite of all skips under the baselines, and of each skip alone with exact FIFOs where there are at most
+    /// 200; depths proven, unless no proofs are wanted.
     Full,
 }
 
@@ -168,6 +169,9 @@ pub fn skip_report(
     SkipReport { rows, skips: analysed.skips.iter().cloned().collect(), depths }
 }
 
+/// Skips beyond which none is rewritten alone: a report would take hours.
+const MOST_ALONE: usize = 200;
+
 /// Phases of all actors beyond which a design is large.
 const LARGE: u64 = 5_000_000;
 
@@ -241,7 +245,7 @@ impl Reporter<'_> {
         if let Some(own) = own {
             push(Variant::Planned, own.clone());
         }
-        if self.extent == Extent::Full {
+        if self.extent == Extent::Full && self.analysed.skips.len() <= MOST_ALONE {
             for skip in self.analysed.skips.iter() {
                 for rewrite in Rewrite::ALL.into_iter().skip(1) {
                     let text = format!("{}:{rewrite}", skip.label);
@@ -285,7 +289,8 @@ impl Reporter<'_> {
             row(mode, figures)
         };
         let rows = modes.into_par_iter().map(made).collect();
-        Made { rows, exact: Some(exact) }
+        // The layout of events is large, and nobody asks for it again.
+        Made { rows, exact: Some(StreamDesign { laid_out: None, ..exact }) }
     }
 
     /// The design of a plan with exact FIFOs, folded for the same cycles a frame.
@@ -319,11 +324,11 @@ impl Reporter<'_> {
     }
 
     /// Designs beside the user's own are proven only where that takes little, so that they do not multiply its time; in
-    /// a full report as the user's own is.
+    /// a full report all are, unless the user wants no proofs.
     fn fifo(&self, mode: Mode) -> FifoOptions {
         let effort = match self.options.fifo.effort {
-            effort if self.extent == Extent::Full => effort,
             Effort::Fast => Effort::Fast,
+            _ if self.extent == Extent::Full => Effort::Full,
             Effort::Full | Effort::Within(_) => Effort::COMPARED,
         };
         FifoOptions { mode, effort }

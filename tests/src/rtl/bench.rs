@@ -147,17 +147,13 @@ fn lists(design: &Design) -> Vec<Lists> {
             }
         };
         let list = stream::phases(&stream, ActorId(p as u32));
-        match part {
-            Part::Layer(a) if a.tap.is_some() => {}
-            Part::Layer(_) => {
-                let phases = expand(&list, lists.phases[0].takes.len());
-                let differs = phases.iter().zip(&lists.phases).position(|(model, own)| model != own);
-                assert_eq!(phases.len(), lists.phases.len(), "{}: part {p}: phases", design.name);
-                assert_eq!(differs, None, "{}: part {p}: the first phase that differs", design.name);
-                assert_eq!(list.preset(0).unread_tail, lists.tail as u64, "{}: part {p}", design.name);
-                assert_eq!(list.preset(0).unread_head, 0, "{}: part {p}", design.name);
-            }
-            _ => {}
+        if let Part::Layer(_) = part {
+            let phases = expand(&list, &lists.phases[0]);
+            let differs = phases.iter().zip(&lists.phases).position(|(model, own)| model != own);
+            assert_eq!(phases.len(), lists.phases.len(), "{}: part {p}: phases", design.name);
+            assert_eq!(differs, None, "{}: part {p}: the first phase that differs", design.name);
+            assert_eq!(list.preset(0).unread_tail, lists.tail as u64, "{}: part {p}", design.name);
+            assert_eq!(list.preset(0).unread_head, 0, "{}: part {p}", design.name);
         }
         assert_eq!(list.len() as usize, lists.phases.len(), "{}: part {p}: phases", design.name);
         all.push(lists);
@@ -165,9 +161,9 @@ fn lists(design: &Design) -> Vec<Lists> {
     all
 }
 
-/// A model's list phase by phase.
-fn expand(list: &PhaseList, inputs: usize) -> Vec<Phase> {
-    let idle = Phase { takes: vec![Take::default(); inputs], gives: vec![false] };
+/// A model's list phase by phase, with as many inputs and outputs as `like` has.
+fn expand(list: &PhaseList, like: &Phase) -> Vec<Phase> {
+    let idle = Phase { takes: vec![Take::default(); like.takes.len()], gives: vec![false; like.gives.len()] };
     let mut phases = Vec::new();
     for phase in list.iter() {
         phases.extend(std::iter::repeat_n(idle.clone(), phase.idle as usize));
@@ -175,7 +171,9 @@ fn expand(list: &PhaseList, inputs: usize) -> Vec<Phase> {
         for take in &phase.takes {
             whole.takes[usize::from(take.input)] = Take { need: take.need.into(), free: take.free.into() };
         }
-        whole.gives[0] = phase.gives & 1 == 1;
+        for (output, gives) in whole.gives.iter_mut().enumerate() {
+            *gives = phase.gives >> output & 1 == 1;
+        }
         phases.push(whole);
     }
     phases.extend(std::iter::repeat_n(idle, list.tail() as usize));
@@ -223,13 +221,9 @@ fn starts(d: &Design, lists: &[Lists], depths: &[u64], frames: usize, pins: &Pin
     starts
 }
 
-/// Register stages from a part's phase to the storage that one of its outputs writes: the model's table; a tap has
-/// the read alone.
+/// Register stages from a part's phase to the storage that one of its outputs writes: the model's table.
 fn stages(d: &Design, (part, output): (usize, usize)) -> u64 {
-    match output {
-        0 => u64::from(stream::stages(&d.stream(), ActorId(part as u32), 0)),
-        _ => 1,
-    }
+    u64::from(stream::stages(&d.stream(), ActorId(part as u32), output as u16))
 }
 
 fn layout(d: &Design) -> Layout {

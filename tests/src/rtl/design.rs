@@ -4,8 +4,8 @@ use nonresc_ir::id::ActorId;
 use nonresc_ir::names::Names;
 use nonresc_ir::network::{Pair, Sides};
 use nonresc_ir::stream::{
-    Activation, Actor, Carry, Channel, Fold, Form, Kind, Map, MatVec, MergedAdd, Multiplier, Reader, Stream,
-    Window,
+    Activation, Actor, Carry, Channel, Fold, Form, Kind, Map, MatVec, MergedAdd, Multiplier, Reader, Second,
+    Stream, Window,
 };
 
 use crate::reference::conv::{self, Conv, Skip, Tensor};
@@ -284,7 +284,7 @@ impl Design {
         self.wires[wire].readers.iter().map(ports).max().unwrap_or(1)
     }
 
-    /// The design as the model sees it; taps are not there.
+    /// The design as the model sees it.
     pub fn stream(&self) -> Stream {
         let mut stream = Stream::new();
         let map = |wire: Option<&Wire>| wire.map_or(self.wires[0].map, |w| w.map);
@@ -296,11 +296,11 @@ impl Design {
             };
             stream.add(Actor { names: Names::one(format!("part{i}")), kind });
         }
-        for wire in self.wires.iter().filter(|w| w.writer.1 == 0) {
+        for wire in &self.wires {
             let id = |part: usize| ActorId(part as u32);
             stream.connect(Channel {
                 writer: id(wire.writer.0),
-                output: 0,
+                output: wire.writer.1 as u16,
                 readers: wire
                     .readers
                     .iter()
@@ -353,7 +353,7 @@ fn matvec(a: &Layer) -> MatVec {
         weight_bits: 8,
         add: a.add.map(|(channels, offset)| MergedAdd { channels, offset, activation: Activation::Identity }),
         activation: Activation::Identity,
-        second: None,
+        second: a.tap.map(|row| Second::Tap { row }),
         carry: Carry::NONE,
         fold: Fold {
             pe: a.pe,
