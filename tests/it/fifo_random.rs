@@ -62,7 +62,14 @@ fn rewritten(network: &Network, rewrite: Rewrite, cycles: u32) -> Result<Option<
         return Ok(None);
     }
     let mut changed = network.clone();
-    let planned = apply(&mut changed, &found, plan).map_err(|e| e.to_string())?;
+    let planned = match apply(&mut changed, &found, plan) {
+        Ok(planned) => planned,
+        // A sum that would change its shape.
+        Err(faults) if rewrite == Rewrite::Remove && faults.iter().all(|f| f.code == "plan/remove") => {
+            return Ok(None);
+        }
+        Err(faults) => return Err(faults.to_string()),
+    };
     lowered(&changed, &Skipped::from(&planned), cycles).map(|stream| Some((stream, n)))
 }
 
@@ -174,13 +181,13 @@ fn every_fourth_network_from_3() {
     seeds_from(3);
 }
 
-/// Each rewrite that keeps the function, of all skips that it fits.
+/// Each rewrite, of all skips that it fits.
 fn rewritten_from(first: u64) {
     let counts = RefCell::new(Counts::default());
     let skips = RefCell::new(BTreeMap::<&str, usize>::new());
     for seed in (first..SEEDS).step_by(TESTS as usize) {
         let cycles = [250, 1_000, 4_000][(seed / TESTS % 3) as usize];
-        for rewrite in [Rewrite::Tap, Rewrite::Share, Rewrite::Fuse, Rewrite::Exact] {
+        for rewrite in Rewrite::ALL.into_iter().filter(|&rewrite| rewrite != Rewrite::Keep) {
             random::for_each(seed..seed + 1, |network| {
                 let Some((stream, n)) = rewritten(network, rewrite, cycles)? else { return Ok(()) };
                 *skips.borrow_mut().entry(rewrite.name()).or_default() += n;
@@ -190,7 +197,7 @@ fn rewritten_from(first: u64) {
     }
     let (counts, skips) = (counts.into_inner(), skips.into_inner());
     println!("{counts:?} {skips:?}");
-    assert!(skips.len() == 4 && skips.values().all(|&n| n >= 3), "{skips:?}");
+    assert!(skips.len() == 7 && skips.values().all(|&n| n >= 3), "{skips:?}");
 }
 
 #[test]
