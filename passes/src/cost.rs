@@ -144,11 +144,11 @@ pub fn skip_report(
     options: &Options,
     extent: Extent,
 ) -> SkipReport {
-    let large = is_large(design);
+    let phases = phases(design);
     let own: Option<Plan> = design.source.planned.as_ref().map(|planned| planned.plan.clone());
     let is_own = |plan: &Plan| own.as_ref().is_some_and(|own| own.skips == plan.skips);
-    let variants = Reporter { analysed, design, options, extent }.variants(large);
-    let made: Vec<Made> = if large {
+    let variants = Reporter { analysed, design, options, extent }.variants(phases > LARGE);
+    let made: Vec<Made> = if phases > HUGE {
         // One after the other, since each takes much memory; the user's own first, which is laid out already.
         let mut made: Vec<Option<Made>> = variants.iter().map(|_| None).collect();
         let mut order: Vec<usize> = (0..variants.len()).collect();
@@ -172,15 +172,15 @@ pub fn skip_report(
 /// Skips beyond which none is rewritten alone: a report would take hours.
 const MOST_ALONE: usize = 200;
 
-/// Phases of all actors beyond which a design is large.
+/// Phases of all actors beyond which a fast report has no rewrites but removal.
 const LARGE: u64 = 5_000_000;
 
-/// Whether designs like this one are made one after the other, and in a fast report only where nothing else would do.
-fn is_large(design: &StreamDesign) -> bool {
-    design
-        .folding
-        .as_ref()
-        .is_some_and(|folding| folding.actors.iter().map(|a| a.phases).sum::<u64>() > LARGE)
+/// Phases of all actors beyond which designs are made one after the other.
+const HUGE: u64 = 50_000_000;
+
+/// Phases of a frame of all actors.
+fn phases(design: &StreamDesign) -> u64 {
+    design.folding.as_ref().map_or(0, |folding| folding.actors.iter().map(|actor| actor.phases).sum())
 }
 
 /// What each rewrite of `skip` alone makes of the design; or why it does not fit.
