@@ -14,7 +14,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use crate::bind;
 use crate::design::{NetworkDesign, Options, StreamDesign};
 use crate::manager::Checks;
-use crate::plan::{Entry, Misfit, Plan, Request, Rewrite, Want, fits};
+use crate::plan::{Entry, Plan, Request, Rewrite, Want, fits};
 use crate::target::{Rate, Target};
 use crate::trial;
 
@@ -27,10 +27,10 @@ type Cost = (f64, u64);
 /// As [`Request::resolve`]; and what the passes refuse where no combination of candidates makes a design.
 pub fn choose(analysed: &NetworkDesign, options: &Options) -> Result<Request, Diagnostics> {
     let (network, skips) = (&analysed.network, &analysed.skips);
-    let wants = options.skips.wants(network, skips)?;
-    if wants.iter().all(|want| want.wanted.candidates().len() == 1) {
+    if skips.is_empty() || !options.skips.leaves_a_choice() {
         return Ok(options.skips.clone());
     }
+    let wants = options.skips.wants(network, skips)?;
     // What no candidate fits is told as ever.
     let mut plan = options.skips.resolve(network, skips)?;
     let candidates: Vec<Vec<Rewrite>> = skips
@@ -64,8 +64,11 @@ pub fn choose(analysed: &NetworkDesign, options: &Options) -> Result<Request, Di
 fn with(plan: &Plan, rewrite: impl Fn(usize) -> Option<Rewrite>) -> Plan {
     let entry =
         |(i, entry): (usize, &Entry)| Entry { rewrite: rewrite(i).unwrap_or(entry.rewrite), ..entry.clone() };
-    let misfits: Vec<Misfit> = Vec::new();
-    Plan { skips: plan.skips.iter().enumerate().map(entry).collect(), misfits, ..plan.clone() }
+    Plan {
+        network: plan.network.clone(),
+        skips: plan.skips.iter().enumerate().map(entry).collect(),
+        misfits: Vec::new(),
+    }
 }
 
 /// The options with a rate: the one that is asked for, else that of the design that the plan makes.

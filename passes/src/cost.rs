@@ -12,7 +12,7 @@ use crate::bind::{self, Usage};
 use crate::design::{NetworkDesign, Options, StreamDesign};
 use crate::fifo::{Depth, Effort, FifoOptions, Mode};
 use crate::manager::{Checks, Failed};
-use crate::plan::{Plan, Request, Rewrite, Wanted, Wish, fits};
+use crate::plan::{Plan, Request, Rewrite, Wanted, fits};
 use crate::residual::Skip;
 use crate::target::{Rate, Target};
 use crate::trial;
@@ -145,14 +145,13 @@ pub fn skip_report(
     extent: Extent,
 ) -> SkipReport {
     let phases = phases(design);
-    let own: Option<Plan> = design.source.planned.as_ref().map(|planned| planned.plan.clone());
-    let is_own = |plan: &Plan| own.as_ref().is_some_and(|own| own.skips == plan.skips);
-    let variants = Reporter { analysed, design, options, extent }.variants(phases > LARGE);
+    let report = Reporter { analysed, design, options, extent };
+    let variants = report.variants(phases > LARGE);
     let made: Vec<Made> = if phases > HUGE {
         // One after the other, since each takes much memory; the user's own first, which is laid out already.
-        let mut made: Vec<Option<Made>> = variants.iter().map(|_| None).collect();
         let mut order: Vec<usize> = (0..variants.len()).collect();
-        order.sort_by_key(|&i| !is_own(&variants[i].1));
+        order.sort_by_key(|&i| !report.is_own(&variants[i].1));
+        let mut made: Vec<Option<Made>> = variants.iter().map(|_| None).collect();
         for i in order {
             let report = Reporter { analysed, design, options, extent };
             made[i] = Some(report.variant(variants[i].0, variants[i].1.clone()));
@@ -160,7 +159,6 @@ pub fn skip_report(
         }
         made.into_iter().flatten().collect()
     } else {
-        let report = Reporter { analysed, design, options, extent };
         variants.into_par_iter().map(|(variant, plan)| report.variant(variant, plan)).collect()
     };
     let kept = made.iter().find(|made| made.rows.iter().all(|row| row.variant == Variant::KEPT));
@@ -192,11 +190,10 @@ pub fn rewrites_of(
 ) -> Vec<(Rewrite, Result<Row, String>)> {
     let report = Reporter { analysed, design, options, extent: Extent::Fast };
     let one = |rewrite: Rewrite| {
-        let wish = Wish { skip: skip.label.clone(), wanted: Wanted::This(rewrite) };
         if let Err(why) = fits(&analysed.network, skip, rewrite) {
             return (rewrite, Err(why));
         }
-        let made = match report.plan(&Request::List(vec![wish])) {
+        let made = match report.plan(&Request::only(skip, rewrite)) {
             Ok(plan) => report.variant(Variant::One(skip.number, rewrite), plan).rows.pop(),
             Err(faults) => return (rewrite, Err(reason(&faults))),
         };
@@ -248,14 +245,18 @@ impl Reporter<'_> {
         if self.extent == Extent::Full && self.analysed.skips.len() <= MOST_ALONE {
             for skip in self.analysed.skips.iter() {
                 for rewrite in Rewrite::ALL.into_iter().skip(1) {
-                    let text = format!("{}:{rewrite}", skip.label);
-                    if let Ok(plan) = Request::parse(&text).map_err(Into::into).and_then(|r| self.plan(&r)) {
+                    if let Ok(plan) = self.plan(&Request::only(skip, rewrite)) {
                         push(Variant::One(skip.number, rewrite), plan);
                     }
                 }
             }
         }
         all
+    }
+
+    /// Whether a plan is that of the user's own design.
+    fn is_own(&self, plan: &Plan) -> bool {
+        self.design.source.planned.as_ref().is_some_and(|planned| planned.plan.skips == plan.skips)
     }
 
     fn plan(&self, request: &Request) -> Result<Plan, Diagnostics> {
@@ -295,8 +296,7 @@ impl Reporter<'_> {
 
     /// The design of a plan with exact FIFOs, folded for the same cycles a frame.
     fn folded(&self, plan: &Plan) -> Result<StreamDesign, Failed> {
-        let own = self.design.source.planned.as_ref().map(|planned| &planned.plan.skips);
-        if own == Some(&plan.skips) {
+        if self.is_own(plan) {
             if self.options.fifo.mode == Mode::Exact {
                 return Ok(self.design.clone());
             }

@@ -18,16 +18,9 @@ use nonresc_passes::target::{Bits, Rate, Target};
 use nonresc_tests::seed::Seed;
 use prost::Message as _;
 
-use crate::program::{example, names, nonresc_in};
+use crate::program::{example, home, names, nonresc_in};
 use crate::run_eval::two_outputs;
 use crate::snapshot;
-
-/// A folder with the example network in it.
-fn home() -> tempfile::TempDir {
-    let home = tempfile::tempdir().unwrap();
-    fs::copy(example("resnet8.onnx"), home.path().join("resnet8.onnx")).unwrap();
-    home
-}
 
 /// The files of an output folder and what they hold, sorted by name.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {

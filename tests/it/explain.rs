@@ -2,14 +2,8 @@
 
 use std::fs;
 
-use crate::program::{example, nonresc_in};
+use crate::program::{home, nonresc_in};
 use crate::snapshot;
-
-fn home() -> tempfile::TempDir {
-    let home = tempfile::tempdir().unwrap();
-    fs::copy(example("resnet8.onnx"), home.path().join("resnet8.onnx")).unwrap();
-    home
-}
 
 #[test]
 fn a_skip_is_explained() {

@@ -13,13 +13,15 @@ use nonresc_ir::stream::{Actor, Form, Kind, Reader, Stream, verify};
 use nonresc_passes::fifo::{Depth, FifoOptions, Sizing, measure, size};
 use nonresc_passes::fold::fold;
 use nonresc_passes::lower::{Skipped, lower};
-use nonresc_passes::plan::{Request, Rewrite, Wanted, apply};
+use nonresc_passes::plan::Rewrite;
 use nonresc_passes::residual::skips;
 use nonresc_passes::target::Rate;
 use nonresc_tests::random;
 use nonresc_tests::reference::simulator::{Run, Stop, simulate};
 use nonresc_tests::seed::Seed;
 use nonresc_tests::target::unlimited;
+
+use crate::rewrites;
 
 const SEEDS: u64 = 200;
 const TESTS: u64 = 4;
@@ -55,21 +57,16 @@ fn lowered(network: &Network, skipped: &Skipped<'_>, cycles: u32) -> Result<Stre
 
 /// The stream with a rewrite of all skips that it fits, and how many these are.
 fn rewritten(network: &Network, rewrite: Rewrite, cycles: u32) -> Result<Option<(Stream, usize)>, String> {
-    let found = skips(network);
-    let plan = Request::All(Wanted::This(rewrite)).resolve(network, &found).map_err(|e| e.to_string())?;
-    let n = plan.skips.iter().filter(|entry| entry.rewrite == rewrite).count();
-    if n == 0 {
-        return Ok(None);
-    }
-    let mut changed = network.clone();
-    let planned = match apply(&mut changed, &found, plan) {
-        Ok(planned) => planned,
+    let (changed, planned) = match rewrites::rewritten(network, rewrite) {
+        Ok(Some(made)) => made,
+        Ok(None) => return Ok(None),
         // A sum that would change its shape.
         Err(faults) if rewrite == Rewrite::Remove && faults.iter().all(|f| f.code == "plan/remove") => {
             return Ok(None);
         }
         Err(faults) => return Err(faults.to_string()),
     };
+    let n = planned.plan.skips.iter().filter(|entry| entry.rewrite == rewrite).count();
     lowered(&changed, &Skipped::from(&planned), cycles).map(|stream| Some((stream, n)))
 }
 

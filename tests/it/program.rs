@@ -43,6 +43,13 @@ pub(crate) fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name)
 }
 
+/// A folder with the example network in it.
+pub(crate) fn home() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::copy(example("resnet8.onnx"), home.path().join("resnet8.onnx")).unwrap();
+    home
+}
+
 /// Names in a folder, sorted.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name());

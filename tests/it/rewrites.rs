@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::eval::evaluate;
 use nonresc_ir::id::Value;
 use nonresc_ir::network::{Conv, Network, Pair, Sides, verify};
@@ -22,15 +23,18 @@ use nonresc_tests::target::unlimited;
 use crate::lower_values::computes;
 
 /// The network with a rewrite of all skips that it fits, where there is one.
-fn rewritten(network: &Network, rewrite: Rewrite) -> Result<Option<(Network, Planned)>, String> {
+pub(crate) fn rewritten(
+    network: &Network,
+    rewrite: Rewrite,
+) -> Result<Option<(Network, Planned)>, Diagnostics> {
     let found = skips(network);
-    let plan = Request::All(Wanted::This(rewrite)).resolve(network, &found).map_err(|e| e.to_string())?;
+    let plan = Request::All(Wanted::This(rewrite)).resolve(network, &found)?;
     if plan.skips.iter().all(|entry| entry.rewrite != rewrite) {
         return Ok(None);
     }
     let mut changed = network.clone();
-    let planned = apply(&mut changed, &found, plan).map_err(|e| e.to_string())?;
-    verify(&changed).map_err(|e| e.to_string())?;
+    let planned = apply(&mut changed, &found, plan)?;
+    verify(&changed)?;
     Ok(Some((changed, planned)))
 }
 
@@ -178,7 +182,8 @@ fn rewrites_keep_the_function_of_random_networks() {
     for seed in 0..200 {
         random::for_each(seed..seed + 1, |network| {
             for rewrite in Rewrite::ALL.into_iter().filter(|rewrite| rewrite.keeps_function()) {
-                let Some((changed, planned)) = rewritten(network, rewrite)? else { continue };
+                let made = rewritten(network, rewrite).map_err(|e| e.to_string())?;
+                let Some((changed, planned)) = made else { continue };
                 let n = planned.plan.skips.iter().filter(|entry| entry.rewrite == rewrite).count();
                 *count.borrow_mut().entry(rewrite.name()).or_default() += n;
                 let skipped = Skipped::from(&planned);

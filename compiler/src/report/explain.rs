@@ -11,7 +11,8 @@ use nonresc_passes::plan::Rewrite;
 use nonresc_passes::residual::Skip;
 
 use super::WIDTH;
-use crate::columns::{Columns, grouped, kbit, wrapped};
+use super::skips::taken;
+use crate::columns::{Columns, grouped, wrapped};
 
 /// The explanation of `skip` of `analysed`, of which `design` keeps all skips; `rows` are its rewrites.
 pub fn text(
@@ -157,19 +158,13 @@ fn rewrites(
             Err(why) => Err(why.clone()),
         };
         match figures {
-            Ok(f) => table.row([
-                rewrite.to_string(),
-                kbit(f.fifo_bits),
-                kbit(f.line_buffer_bits),
-                kbit(f.allocated_bits),
-                kbit(f.register_bits),
-                grouped(f.usage.bram18),
-                grouped(f.usage.memory_luts),
-                grouped(f.usage.luts),
-                grouped(f.usage.dsps),
-                grouped(f.latency_clocks),
-                if rewrite.keeps_function() { "same".into() } else { "retrain".into() },
-            ]),
+            Ok(f) => {
+                let [fifo, lines, alloc, regs, bram18, memory, luts, dsps] = taken(f);
+                let function = if rewrite.keeps_function() { "same" } else { "retrain" };
+                let (rewrite, latency, function) =
+                    (rewrite.to_string(), grouped(f.latency_clocks), function.to_string());
+                table.row([rewrite, fifo, lines, alloc, regs, bram18, memory, luts, dsps, latency, function]);
+            }
             Err(why) => remarks.push(format!("{rewrite}: no: {why}")),
         }
     }

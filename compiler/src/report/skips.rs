@@ -74,9 +74,16 @@ fn word(report: &SkipReport, row: &Row) -> String {
 }
 
 fn figures(skips: &str, fifos: &str, f: &Figures) -> [String; 12] {
+    let [fifo, lines, alloc, regs, bram18, memory, luts, dsps] = taken(f);
+    let (skips, fifos) = (skips.to_string(), fifos.to_string());
+    let (cycles, latency) = (grouped(f.interval_clocks.round() as u64), grouped(f.latency_clocks));
+    [skips, fifos, fifo, lines, alloc, regs, bram18, memory, luts, dsps, cycles, latency]
+}
+
+/// What a design takes: its buffers in kbit (FIFOs, lines, allocated, registers), block RAMs, LUTs that are memory, all
+/// LUTs, DSP blocks.
+pub(super) fn taken(f: &Figures) -> [String; 8] {
     [
-        skips.to_string(),
-        fifos.to_string(),
         kbit(f.fifo_bits),
         kbit(f.line_buffer_bits),
         kbit(f.allocated_bits),
@@ -85,8 +92,6 @@ fn figures(skips: &str, fifos: &str, f: &Figures) -> [String; 12] {
         grouped(f.usage.memory_luts),
         grouped(f.usage.luts),
         grouped(f.usage.dsps),
-        grouped(f.interval_clocks.round() as u64),
-        grouped(f.latency_clocks),
     ]
 }
 

@@ -47,7 +47,8 @@ pub(super) fn compare(args: &Compare) -> Result<(), Failure> {
         for skips in &args.skips {
             let made = options::designed(path, &args.reading, options::options(&args.design, skips)?)?;
             let schedule = schedule::schedule(&made.design, &made.options, None, &[])?;
-            all.push(Compared::of(path, Some(skips), &schedule::text(&schedule))?);
+            let value = serde_json::to_value(&schedule).expect("strings, numbers and lists alone");
+            all.push(Compared::of(path, Some(skips), &value)?);
         }
     }
     let text = match args.format {
@@ -79,16 +80,13 @@ impl Compared {
                 "give a folder that --out wrote with a schedule.json, or a model",
             )
         })?;
-        Compared::of(path, None, &text)
+        let value = serde_json::from_str(&text).map_err(|e| no_schedule(path, e.to_string()))?;
+        Compared::of(path, None, &value)
     }
 
-    /// The figures of a schedule's text.
-    fn of(path: &Path, skips: Option<&str>, text: &str) -> Result<Compared, Failure> {
-        let fault = |why: String| {
-            let remedy = "write it anew with this version: nonresc MODEL --out DIR";
-            Diagnostic::new("compare/schedule", format!("schedule {}", path.display()), why, remedy)
-        };
-        let value: Value = serde_json::from_str(text).map_err(|e| fault(e.to_string()))?;
+    /// The figures of a schedule.
+    fn of(path: &Path, skips: Option<&str>, value: &Value) -> Result<Compared, Failure> {
+        let fault = |why: String| no_schedule(path, why);
         if value["version"] != schedule::VERSION {
             return Err(
                 fault(format!("its version is {}, not {}", value["version"], schedule::VERSION)).into()
@@ -116,6 +114,11 @@ impl Compared {
             dsps: whole("/resources/taken/dsps")?,
         })
     }
+}
+
+fn no_schedule(path: &Path, why: String) -> Diagnostic {
+    let remedy = "write it anew with this version: nonresc MODEL --out DIR";
+    Diagnostic::new("compare/schedule", format!("schedule {}", path.display()), why, remedy)
 }
 
 fn table(all: &[Compared]) -> String {

@@ -8,10 +8,11 @@ use nonresc_backends::out::{self, OutFile};
 use nonresc_backends::{dot, schedule};
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::{onnx, text};
+use nonresc_passes::choose::choose;
 use nonresc_passes::cost::{SkipReport, skip_report};
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
-use nonresc_passes::manager::{self, Checks};
-use nonresc_passes::pass::{Pass, Property};
+use nonresc_passes::manager::{self, Checks, Finished};
+use nonresc_passes::pass::Pass;
 use nonresc_passes::table;
 
 use super::{model, options};
@@ -25,7 +26,7 @@ use crate::report;
 /// Refused models, plans and devices; flags that make no sense together.
 pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     let passes = passes(args)?;
-    let options = options::options(&args.design, &args.skips)?;
+    let mut options = options::options(&args.design, &args.skips)?;
     if let Some(dir) = &args.out {
         out::check(dir)?;
     }
@@ -34,29 +35,35 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     let mut dumps = Dumps::new(args.dump_ir.as_ref());
     let design = Design::Network(NetworkDesign::new(loaded.network));
     dumps.before(&design, args.stop_after.is_none());
-    let options = options::chosen(&design, passes, options)?;
-    let mut analysed = None;
-    let mut finished = manager::run(design, passes, &options, &Checks::default(), &mut |pass, design| {
-        dumps.after(pass, design);
-        if pass.gives.contains(&Property::SkipsKnown) {
-            analysed = Some(design.source().clone());
-        }
-    })
-    .map_err(|failed| failed.faults)?;
+    let (analysing, others) = options::around_plan(passes);
+    let mut run = |design, passes, options: &Options| {
+        let finished = manager::run(design, passes, options, &Checks::default(), &mut |pass, design| {
+            dumps.after(pass, design);
+        });
+        finished.map_err(|failed| failed.faults)
+    };
+    let Finished { mut design, mut timings } = run(design, analysing, &options)?;
+    let analysed = design.source().clone();
+    if !others.is_empty() {
+        options.skips = choose(&analysed, &options)?;
+        let planned = run(design, others, &options)?;
+        design = planned.design;
+        timings.extend(planned.timings);
+    }
     if args.dump_ir == Some(Dump::Read) && args.stop_after.is_some() {
-        dumps.text = finished.design.to_string();
+        dumps.text = design.to_string();
     }
-    let remarks = remarks(&loaded.notes, &finished.design);
+    let remarks = remarks(&loaded.notes, &design);
     if args.timings {
-        timings(&finished.timings)?;
+        print_timings(&timings)?;
     }
-    let report = match (&mut finished.design, &analysed) {
-        (Design::Stream(design), Some(analysed)) if design.binding.is_some() && args.dump_ir.is_none() => {
-            Some(skip_report(analysed, design, &options, args.report.into()))
+    let report = match &mut design {
+        Design::Stream(design) if design.binding.is_some() && args.dump_ir.is_none() => {
+            Some(skip_report(&analysed, design, &options, args.report.into()))
         }
         _ => None,
     };
-    let made = Made::new(args, &options, &finished.design, report, remarks)?;
+    let made = Made::new(args, &options, &design, report, remarks)?;
     let printed = match &args.dump_ir {
         Some(_) => dumps.text,
         None => made.printed(path),
@@ -138,7 +145,7 @@ fn remarks(of_import: &[String], design: &Design) -> Vec<Diagnostic> {
     all
 }
 
-fn timings(timings: &[manager::Timing]) -> io::Result<()> {
+fn print_timings(timings: &[manager::Timing]) -> io::Result<()> {
     let mut out = io::stderr().lock();
     for timing in timings {
         writeln!(out, "{:<10} {:>9.2} ms", timing.pass, timing.time.as_secs_f64() * 1e3)?;

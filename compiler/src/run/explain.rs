@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_passes::cost;
-use nonresc_passes::plan::{Request, Rewrite, Wanted, Wish};
+use nonresc_passes::plan::named;
 
 use super::options;
 use crate::args::Explain;
@@ -17,13 +17,9 @@ use crate::report::explain;
 /// Refused models and devices; a skip that the network does not have, with the nearest that it has.
 pub(super) fn explain(args: &Explain) -> Result<(), Failure> {
     let made = options::designed(&args.model, &args.reading, options::options(&args.design, "keep")?)?;
-    let (network, skips) = (&made.analysed.network, &made.analysed.skips);
-    let wish = Wish { skip: args.skip.clone(), wanted: Wanted::This(Rewrite::Tap) };
-    let wants = Request::List(vec![wish]).wants(network, skips)?;
-    let named: Vec<_> =
-        skips.iter().zip(wants).filter(|(_, want)| want.wanted == Wanted::This(Rewrite::Tap)).collect();
-    let &[(skip, _)] = &named[..] else {
-        let labels: Vec<&str> = named.iter().map(|(skip, _)| skip.label.as_str()).collect();
+    let named = named(&args.skip, &made.analysed.skips)?;
+    let &[skip] = &named[..] else {
+        let labels: Vec<&str> = named.iter().map(|skip| skip.label.as_str()).collect();
         return Err(Failure::usage(Diagnostic::new(
             "explain/several",
             format!("\"{}\" names {} skips", args.skip, labels.len()),

@@ -71,20 +71,12 @@ fn file_text(name: &str, code: &'static str, what: &str, remedy: &str) -> Result
         .map_err(|e| Diagnostic::new(code, format!("{what} {name}"), e.to_string(), remedy))
 }
 
-/// The options with a rewrite for every skip, where the user leaves a choice and `passes` make the plan.
-///
-/// # Errors
-/// What the passes refuse.
-pub(super) fn chosen(
-    design: &Design,
+/// The passes up to the plan, which is made by the first of the others.
+pub(super) fn around_plan(
     passes: &'static [&'static Pass],
-    options: Options,
-) -> Result<Options, Failure> {
-    let planning = passes.iter().position(|pass| pass.gives.contains(&Property::Planned));
-    let Some(planning) = planning.filter(|_| options.skips.leaves_a_choice()) else { return Ok(options) };
-    let analysed = run(design.clone(), &passes[..planning], &options)?;
-    let skips = choose(analysed.source(), &options)?;
-    Ok(Options { skips, ..options })
+) -> (&'static [&'static Pass], &'static [&'static Pass]) {
+    let plan = passes.iter().position(|pass| pass.gives.contains(&Property::Planned));
+    passes.split_at(plan.unwrap_or(passes.len()))
 }
 
 /// A finished design, the network that it was made of, and the options that it was made with.
@@ -103,13 +95,12 @@ pub(super) struct Designed {
 /// Refused models, plans and devices.
 pub(super) fn designed(path: &Path, reading: &Reading, options: Options) -> Result<Designed, Failure> {
     let loaded = model::load(path, reading, &[])?;
-    let planning = table::FPGA.iter().position(|pass| pass.gives.contains(&Property::Planned)).unwrap_or(0);
-    let analysed =
-        run(Design::Network(NetworkDesign::new(loaded.network)), &table::FPGA[..planning], &options)?;
+    let (analysing, others) = around_plan(table::FPGA);
+    let analysed = run(Design::Network(NetworkDesign::new(loaded.network)), analysing, &options)?;
     let analysed = analysed.source().clone();
     let skips = choose(&analysed, &options)?;
     let options = Options { skips, ..options };
-    match run(Design::Network(analysed.clone()), &table::FPGA[planning..], &options)? {
+    match run(Design::Network(analysed.clone()), others, &options)? {
         Design::Stream(design) => Ok(Designed { analysed, design, options }),
         Design::Network(_) => unreachable!("the pipeline ends on the stream level"),
     }

@@ -65,6 +65,25 @@ impl Window {
     /// A window of one pixel.
     pub const POINT: Window =
         Window { kernel: Pair::ONE, stride: Pair::ONE, pad: Sides::ZERO, dilation: Pair::ONE };
+
+    /// The tap that lies on the pixel at `stride x` the output's place, where one does.
+    pub fn own_tap(&self) -> Option<Pair> {
+        let tap = |pad: usize, taps: usize, dilation: usize| {
+            (pad.is_multiple_of(dilation) && pad / dilation < taps).then(|| pad / dilation)
+        };
+        let Window { kernel, pad, dilation, .. } = *self;
+        Some(Pair { h: tap(pad.top, kernel.h, dilation.h)?, w: tap(pad.left, kernel.w, dilation.w)? })
+    }
+
+    /// Rows of output, of which there are `height`, that the pixels of a tap at kernel row `row` lag behind; nothing
+    /// where no pixel of the tap lies in that row of every window behind those rows.
+    pub fn tap_lag(&self, row: usize, height: usize) -> Option<usize> {
+        let above = self.pad.top.checked_sub(row.checked_mul(self.dilation.h)?)?;
+        let reaches = (self.kernel.w - 1) * self.dilation.w >= self.pad.left;
+        (row < self.kernel.h && above.is_multiple_of(self.stride.h.max(1)) && reaches)
+            .then(|| above / self.stride.h.max(1))
+            .filter(|&lag| lag < height)
+    }
 }
 
 /// How a matrix-vector actor gets at its window.
@@ -228,15 +247,10 @@ impl MatVec {
         }
     }
 
-    /// Rows of output that the pixels of a tap at kernel row `row` lag behind those of output 0; nothing where no
-    /// pixel of the tap lies in that row of every window behind those rows.
+    /// Rows of output that the pixels of a tap at kernel row `row` lag behind those of output 0, as
+    /// [`Window::tap_lag`].
     pub fn tap_lag(&self, row: usize) -> Option<usize> {
-        let w = &self.window;
-        let above = w.pad.top.checked_sub(row.checked_mul(w.dilation.h)?)?;
-        let reaches = (w.kernel.w - 1) * w.dilation.w >= w.pad.left;
-        (row < w.kernel.h && above.is_multiple_of(w.stride.h.max(1)) && reaches)
-            .then(|| above / w.stride.h.max(1))
-            .filter(|&lag| lag < self.output.height)
+        self.window.tap_lag(row, self.output.height)
     }
 
     /// Inputs of one output number: kernel taps times channels of a group, those that are carried left out.

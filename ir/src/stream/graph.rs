@@ -112,9 +112,9 @@ impl Stream {
     }
 
     /// The stream without actors that no channel leads to or from; the ids of others may change.
-    pub fn without(&self, gone: &[ActorId]) -> Stream {
+    pub fn without(self, gone: &[ActorId]) -> Stream {
         if gone.is_empty() {
-            return self.clone();
+            return self;
         }
         let mut left = Stream { notes: self.notes.clone(), ..Stream::new() };
         let mut ids = vec![None; self.graph.node_count()];

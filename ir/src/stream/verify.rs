@@ -310,17 +310,9 @@ fn beats(channel: &Channel) -> Option<usize> {
     pixels.checked_mul(channel.map.beats(channel.lanes))
 }
 
-/// Whether the window holds the pixel at `stride x` the output's place.
-fn holds_own_pixel(a: &MatVec) -> bool {
-    let w = &a.window;
-    let reached =
-        |pad: usize, taps: usize, dilation: usize| pad.is_multiple_of(dilation) && pad / dilation < taps;
-    reached(w.pad.top, w.kernel.h, w.dilation.h) && reached(w.pad.left, w.kernel.w, w.dilation.w)
-}
-
 fn carried(a: &MatVec) -> Result<(), String> {
     let Carry { passed, taken, offset } = a.carry;
-    if !matches!(a.fold.form, Form::Held { .. }) || a.groups != 1 || !holds_own_pixel(a) {
+    if !matches!(a.fold.form, Form::Held { .. }) || a.groups != 1 || a.window.own_tap().is_none() {
         return Err("it carries channels without holding their pixel".into());
     }
     let source = if taken == 0 { a.input.channels } else { taken };
@@ -347,7 +339,7 @@ fn served(a: &MatVec, second: &Second) -> Result<(), String> {
         Second::Projection(p) => {
             let within = |n: usize, most: usize| (1..=most).contains(&n);
             let input = a.input.channels;
-            if !holds_own_pixel(a) {
+            if a.window.own_tap().is_none() {
                 Err(format!("a window of {} does not hold the pixel that is projected", a.window))
             } else if a.groups == 0 || !within(p.pe, p.channels) || !within(p.simd, input) {
                 Err(format!("PE {} or SIMD {} of its projection is not within it", p.pe, p.simd))

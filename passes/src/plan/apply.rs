@@ -26,8 +26,7 @@ pub(super) type Place = (NodeId, u16);
 /// Sums that cannot lose a skip because what stays has another type, by name; rewrites that do not fit; all of them.
 /// The network is then as it was.
 pub fn apply(network: &mut Network, skips: &Skips, plan: Plan) -> Result<Planned, Diagnostics> {
-    let changes = |rewrite| matches!(rewrite, Rewrite::Keep | Rewrite::Tap | Rewrite::Share | Rewrite::Fuse);
-    let stays = plan.skips.iter().all(|entry| changes(entry.rewrite));
+    let stays = plan.skips.iter().all(|e| e.rewrite == Rewrite::Keep || e.rewrite.is_served());
     let mut work = Work {
         skips: skips.clone(),
         next: skips.iter().map(|skip| skip.number).max().unwrap_or(0) + 1,
@@ -73,10 +72,7 @@ impl Work {
             };
             match made {
                 Ok(places) => self.analyse(&network, &BTreeMap::new(), Some(&skip), &places),
-                Err(why) => {
-                    let misfit = Misfit { skip: skip.label.clone(), rewrite: entry.rewrite, why };
-                    self.faults.push(misfit.diagnostic());
-                }
+                Err(why) => self.faults.push(Misfit::new(&skip, entry.rewrite, why).diagnostic()),
             }
         }
         std::mem::take(&mut self.faults).or(())?;
@@ -125,15 +121,12 @@ impl Work {
         let mut sites = Vec::new();
         for skip in self.skips.iter() {
             let rewrite = plan.rewrite(&skip.label);
-            if !matches!(rewrite, Rewrite::Tap | Rewrite::Share | Rewrite::Fuse) {
+            if !rewrite.is_served() {
                 continue;
             }
             match fits_beside(network, skip, rewrite, &sites) {
                 Ok(site) => sites.extend(site),
-                Err(why) => {
-                    let misfit = Misfit { skip: skip.label.clone(), rewrite, why };
-                    self.faults.push(misfit.diagnostic());
-                }
+                Err(why) => self.faults.push(Misfit::new(skip, rewrite, why).diagnostic()),
             }
         }
         sites

@@ -2,6 +2,7 @@
 
 use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Conv, Network, Op, Pair, Sides};
+use nonresc_ir::stream::Window;
 
 use crate::residual::Skip;
 
@@ -12,10 +13,15 @@ pub(super) struct Link {
     pub(super) then: Option<NodeId>,
 }
 
+/// What the skip is added to.
+pub(super) fn other_operand(network: &Network, skip: &Skip) -> Value {
+    network.operands(skip.join)[usize::from(1 - skip.operand)]
+}
+
 /// The chain from the skip's source to its join, the source's reader first; else why it is none.
 pub(super) fn chain(network: &Network, skip: &Skip) -> Result<Vec<Link>, String> {
     let mut links = Vec::new();
-    let mut value = network.operands(skip.join)[usize::from(1 - skip.operand.min(1))];
+    let mut value = other_operand(network, skip);
     let mut then = None;
     while value != skip.source {
         let node = value.node;
@@ -58,10 +64,11 @@ pub(super) fn path(network: &Network, skip: &Skip) -> Option<Vec<(NodeId, u16)>>
     }
 }
 
-/// Rows and columns of a convolution's kernel.
-pub(super) fn kernel(network: &Network, conv: NodeId) -> Pair {
+/// Where a convolution's window lies on its map.
+pub(super) fn window(network: &Network, conv: NodeId, a: &Conv) -> Window {
     let weights = network.operands(conv).get(1).and_then(|&w| network.ty(w).shape.chw());
-    weights.map_or(Pair::ONE, |(_, h, w)| Pair { h, w })
+    let kernel = weights.map_or(Pair::ONE, |(_, h, w)| Pair { h, w });
+    Window { kernel, stride: a.stride, pad: a.pad, dilation: a.dilation }
 }
 
 /// Rows and columns of a map.
@@ -69,16 +76,7 @@ pub(super) fn extent(network: &Network, value: Value) -> Option<Pair> {
     network.ty(value).shape.chw().map(|(_, h, w)| Pair { h, w })
 }
 
-/// The tap of a convolution's window that lies on the pixel at `stride x` the output's place.
-pub(super) fn own_tap(network: &Network, conv: NodeId, a: &Conv) -> Option<Pair> {
-    let k = kernel(network, conv);
-    let tap = |pad: usize, taps: usize, dilation: usize| {
-        (pad.is_multiple_of(dilation) && pad / dilation < taps).then(|| pad / dilation)
-    };
-    Some(Pair { h: tap(a.pad.top, k.h, a.dilation.h)?, w: tap(a.pad.left, k.w, a.dilation.w)? })
-}
-
 /// Whether a convolution is one of a single pixel.
 pub(super) fn is_point(network: &Network, conv: NodeId, a: &Conv) -> bool {
-    kernel(network, conv) == Pair::ONE && a.pad == Sides::ZERO
+    window(network, conv, a).kernel == Pair::ONE && a.pad == Sides::ZERO
 }

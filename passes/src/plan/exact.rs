@@ -9,7 +9,7 @@ use nonresc_ir::names::Names;
 use nonresc_ir::network::{Conv, Edit, EditError, Network, Op, Pair};
 use nonresc_ir::tensor::Tensor;
 
-use super::chain::{Link, chain, extent, kernel, own_tap, path};
+use super::chain::{Link, chain, extent, path, window};
 use crate::range;
 use crate::residual::Skip;
 
@@ -62,7 +62,7 @@ pub(super) fn way(network: &Network, skip: &Skip) -> Result<Way, String> {
         let same_places = read.zip(given).is_some_and(|(read, given)| {
             (read.h.div_ceil(steps.h), read.w.div_ceil(steps.w)) == (given.h, given.w)
         });
-        if a.stride != steps || !same_places || own_tap(network, link.conv, a).is_none() {
+        if a.stride != steps || !same_places || window(network, link.conv, a).own_tap().is_none() {
             return Err("a convolution beside it does not see the pixel that is carried".into());
         }
         let kept = match link.then.map(|then| network.op(then)) {
@@ -162,9 +162,9 @@ impl Widened {
         let old = tensor(1).expect("the way was looked at");
         let (shape, numbers) = (&old.shape().0, old.to_f64());
         let (outputs, inputs, taps) = (shape[0], shape[1], shape[2] * shape[3]);
-        let k = kernel(network, self.conv);
-        let own = own_tap(network, self.conv, a).expect("the way was looked at");
-        let own = own.h * k.w + own.w;
+        let window = window(network, self.conv, a);
+        let own = window.own_tap().expect("the way was looked at");
+        let own = own.h * window.kernel.w + own.w;
         let all_inputs = inputs + self.carried;
         let mut weights = vec![0.0; (outputs + self.passed) * all_inputs * taps];
         for o in 0..outputs {

@@ -21,7 +21,7 @@ use crate::residual::{Skip, Skips};
 
 pub use apply::apply;
 pub use exact::Carry;
-pub use request::{Request, Want, Wish};
+pub use request::{Request, Want, Wish, named};
 pub use rewrite::{Rewrite, Wanted};
 pub use serve::{Serve, Site};
 
@@ -92,6 +92,10 @@ pub struct Misfit {
 }
 
 impl Misfit {
+    fn new(skip: &Skip, rewrite: Rewrite, why: String) -> Misfit {
+        Misfit { skip: skip.label.clone(), rewrite, why }
+    }
+
     /// The fault, where the rewrite was wanted of that skip by name.
     pub fn diagnostic(&self) -> Diagnostic {
         let Misfit { skip, rewrite, why } = self;

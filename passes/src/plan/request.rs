@@ -57,6 +57,11 @@ pub struct Want {
 }
 
 impl Request {
+    /// One skip gets a rewrite, all others are kept.
+    pub fn only(skip: &Skip, rewrite: Rewrite) -> Request {
+        Request::List(vec![Wish { skip: skip.label.clone(), wanted: Wanted::This(rewrite) }])
+    }
+
     /// Keep every skip.
     pub const KEEP: Request = Request::All(Wanted::This(Rewrite::Keep));
     /// Remove every skip.
@@ -114,12 +119,15 @@ impl Request {
     /// # Errors
     /// As [`Request::resolve`], but for what does not fit.
     pub fn wants(&self, network: &Network, skips: &Skips) -> Result<Vec<Want>, Diagnostics> {
+        self.wants_of(&digest(network), skips)
+    }
+
+    /// The same for the network with this digest.
+    fn wants_of(&self, network: &str, skips: &Skips) -> Result<Vec<Want>, Diagnostics> {
         let (by_number, other) = match self {
             Request::All(wanted) => (BTreeMap::new(), Want { wanted: *wanted, firm: false }),
             Request::List(wishes) => (listed(wishes, skips)?, Want::KEEP),
-            Request::Plan { network: of, wishes } => {
-                (written(of, wishes, &digest(network), skips)?, Want::KEEP)
-            }
+            Request::Plan { network: of, wishes } => (written(of, wishes, network, skips)?, Want::KEEP),
         };
         let want = |skip: &Skip| match by_number.get(&skip.number) {
             Some(&wanted) => Want { wanted, firm: true },
@@ -134,15 +142,16 @@ impl Request {
     /// Skips that the network does not have, with the nearest that it has; skips that are named twice; rewrites that
     /// do not fit a skip that they are wanted of by name; a plan made for another network. All faults at once.
     pub fn resolve(&self, network: &Network, skips: &Skips) -> Result<Plan, Diagnostics> {
-        let wants = self.wants(network, skips)?;
+        let digest = digest(network);
+        let wants = self.wants_of(&digest, skips)?;
         let mut faults = Diagnostics::default();
-        let mut plan = Plan { network: digest(network), skips: Vec::new(), misfits: Vec::new() };
+        let mut plan = Plan { network: digest, skips: Vec::new(), misfits: Vec::new() };
         let mut sites: Vec<Site> = Vec::new();
         for (skip, want) in skips.iter().zip(wants) {
             let mut whys = Vec::new();
             let fitting = want.wanted.candidates().iter().copied().find(|&rewrite| {
                 let fit = fits_beside(network, skip, rewrite, &sites);
-                let fit = fit.map_err(|why| whys.push(Misfit { skip: skip.label.clone(), rewrite, why }));
+                let fit = fit.map_err(|why| whys.push(Misfit::new(skip, rewrite, why)));
                 fit.map(|site| sites.extend(site)).is_ok()
             });
             if fitting.is_none() {
@@ -243,7 +252,10 @@ fn written(
 
 /// The skips that `text` names: a label, all skips of a sum, a range of sums, or the ONNX name of a sum. A
 /// label goes before a name that reads the same.
-fn named<'a>(text: &str, skips: &'a Skips) -> Result<Vec<&'a Skip>, Diagnostic> {
+///
+/// # Errors
+/// Where it names none, with the nearest that there is.
+pub fn named<'a>(text: &str, skips: &'a Skips) -> Result<Vec<&'a Skip>, Diagnostic> {
     let with =
         |found: &dyn Fn(&Skip) -> bool| -> Vec<&'a Skip> { skips.iter().filter(|s| found(s)).collect() };
     let by_label = with(&|skip| skip.label == text || sum(&skip.label).to_string() == text);

@@ -50,6 +50,11 @@ impl Rewrite {
         }
     }
 
+    /// Whether a convolution beside the skip serves it; the network then stays as it is.
+    pub fn is_served(self) -> bool {
+        matches!(self, Rewrite::Tap | Rewrite::Share | Rewrite::Fuse)
+    }
+
     /// Whether the network computes the same afterwards.
     pub fn keeps_function(self) -> bool {
         !matches!(self, Rewrite::Shorten | Rewrite::ShortenBehind | Rewrite::Remove)

@@ -12,7 +12,7 @@ use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Conv, Network, Op, Pair};
 
 use super::Rewrite;
-use super::chain::{extent, is_point, kernel, own_tap, path};
+use super::chain::{extent, is_point, other_operand, path, window};
 use crate::residual::Skip;
 
 /// From where a skip is served.
@@ -89,42 +89,37 @@ pub(super) fn site(network: &Network, skip: &Skip, rewrite: Rewrite) -> Result<S
 
 /// Convolutions that read the source and lead to the join by another operand, those with the tallest kernel first.
 fn beside(network: &Network, skip: &Skip, reader: (NodeId, u16)) -> Vec<NodeId> {
-    let mut before: BTreeSet<NodeId> = BTreeSet::new();
-    let mut todo: Vec<NodeId> = (0..)
-        .zip(network.operands(skip.join))
-        .filter(|(i, _)| *i != skip.operand)
-        .map(|(_, value)| value.node)
-        .collect();
+    let before = before_join(network, skip, |_| true);
+    let mut convs: Vec<(usize, NodeId)> = Vec::new();
+    for (node, operand) in network.users(skip.source) {
+        if let Op::Conv(a) = network.op(node)
+            && operand == 0
+            && (node, operand) != reader
+            && before.contains(&node)
+        {
+            convs.push((window(network, node, a).kernel.h, node));
+        }
+    }
+    convs.sort_by_key(|&(height, node)| (std::cmp::Reverse(height), node));
+    convs.into_iter().map(|(_, node)| node).collect()
+}
+
+/// The nodes that what the skip is added to depends on, as far as the source, and through nodes that let `through`.
+fn before_join(network: &Network, skip: &Skip, through: impl Fn(NodeId) -> bool) -> BTreeSet<NodeId> {
+    let mut before = BTreeSet::new();
+    let mut todo = vec![other_operand(network, skip).node];
     while let Some(node) = todo.pop() {
-        if node != skip.source.node && before.insert(node) {
+        if node != skip.source.node && before.insert(node) && through(node) {
             todo.extend(network.operands(node).into_iter().map(|value| value.node));
         }
     }
-    let users = network.users(skip.source).into_iter();
-    let mut convs: Vec<NodeId> = users
-        .filter(|&(node, operand)| operand == 0 && (node, operand) != reader && before.contains(&node))
-        .map(|(node, _)| node)
-        .filter(|&node| matches!(network.op(node), Op::Conv(_)))
-        .collect();
-    convs.sort_by_key(|&node| (std::cmp::Reverse(kernel(network, node).h), node));
-    convs
+    before
 }
 
 /// Whether no convolution lies between `conv` and the join.
 fn gives_to_join(network: &Network, skip: &Skip, conv: NodeId) -> bool {
-    let others = (0..).zip(network.operands(skip.join)).filter(|(i, _)| *i != skip.operand);
-    let mut todo: Vec<NodeId> = others.map(|(_, value)| value.node).collect();
-    let mut seen: BTreeSet<NodeId> = BTreeSet::new();
-    while let Some(node) = todo.pop() {
-        if node == conv {
-            return true;
-        }
-        let layer = matches!(network.op(node), Op::Conv(_) | Op::Dense(_));
-        if !layer && node != skip.source.node && seen.insert(node) {
-            todo.extend(network.operands(node).into_iter().map(|value| value.node));
-        }
-    }
-    false
+    let through = |node| !matches!(network.op(node), Op::Conv(_) | Op::Dense(_));
+    before_join(network, skip, through).contains(&conv)
 }
 
 /// The kernel row of a tap: of those rows that every pixel passes, the one that keeps a pixel longest, but no longer
@@ -159,16 +154,12 @@ fn tap(
             "the convolution beside it does not pass the pixels that it reads, one for each output".into()
         );
     }
-    let k = kernel(network, conv);
-    if a.pad.left > (k.w - 1) * a.dilation.w {
+    let w = window(network, conv, a);
+    if a.pad.left > (w.kernel.w - 1) * a.dilation.w {
         return Err("the window beside it does not reach the pixels that it reads".into());
     }
-    let lag = |row: usize| {
-        let above = a.pad.top.checked_sub(row * a.dilation.h)?;
-        above.is_multiple_of(a.stride.h).then_some(above / a.stride.h).filter(|&lag| lag < given.h)
-    };
     let allowed = lag_behind(network, skip, conv);
-    let rows = (0..k.h).filter_map(|row| Some((lag(row)?, row)));
+    let rows = (0..w.kernel.h).filter_map(|row| Some((w.tap_lag(row, given.h)?, row)));
     let fitting = rows.clone().filter(|&(lag, _)| lag <= allowed).max();
     fitting
         .or_else(|| rows.min())
@@ -178,13 +169,12 @@ fn tap(
 
 /// Rows by which the join's other operand lags behind what `conv` gives: what the windows between them look ahead.
 fn lag_behind(network: &Network, skip: &Skip, conv: NodeId) -> usize {
-    let other = network.operands(skip.join)[usize::from(1 - skip.operand.min(1))];
-    let (mut node, mut rows) = (other.node, 0usize);
+    let (mut node, mut rows) = (other_operand(network, skip).node, 0usize);
     while node != conv {
         let operands = network.operands(node);
         match network.op(node) {
             Op::Conv(a) => {
-                let reach = kernel(network, node).h.saturating_sub(1) * a.dilation.h;
+                let reach = window(network, node, a).kernel.h.saturating_sub(1) * a.dilation.h;
                 rows += reach.saturating_sub(a.pad.top);
             }
             Op::Const(_) | Op::Input(_) => break,
@@ -215,7 +205,7 @@ fn fuse(network: &Network, conv: NodeId, a: &Conv, path: &[(NodeId, u16)]) -> Re
     if network.users(projection.into()).len() != 1 || network.is_output(projection.into()) {
         return Err("its projection is read by others too".into());
     }
-    if own_tap(network, conv, a).is_none() {
+    if window(network, conv, a).own_tap().is_none() {
         return Err("the window beside it does not hold the pixel that it projects".into());
     }
     Ok(())
