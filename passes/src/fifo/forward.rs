@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::timed::{Event, PORTS, RELEASE, Timed, TimedActor};
+use super::timed::{PORTS, RELEASE, Timed, TimedActor};
 
 /// What an actor waits for when a stream hangs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl<'a> Forward<'a> {
         while let Some(actor) = ready.pop_front() {
             is_ready[actor] = false;
             let begin = self.next[actor];
-            while self.next[actor] < timed.actors[actor].end && self.step(actor).is_ok() {}
+            self.advance(actor);
             if self.next[actor] > begin {
                 for near in timed.neighbours(actor).filter(|&near| near != actor) {
                     if self.next[near] < timed.actors[near].end
@@ -104,59 +104,91 @@ impl<'a> Forward<'a> {
         let timed = self.timed;
         let stuck = timed.order.iter().copied().filter(|&a| self.next[a] < timed.actors[a].end);
         let stuck: Vec<usize> = stuck.collect();
-        Hang { waits: stuck.into_iter().filter_map(|a| self.step(a).err().map(|wait| (a, wait))).collect() }
+        Hang { waits: stuck.into_iter().filter_map(|a| self.advance(a).map(|wait| (a, wait))).collect() }
     }
 
-    /// Computes the actor's next event, or says what it waits for.
-    #[inline]
-    fn step(&mut self, actor: usize) -> Result<(), Wait> {
+    /// Computes the actor's events as far as what they wait for is known; says what the next one waits for, unless
+    /// it was the frame's last.
+    fn advance(&mut self, actor: usize) -> Option<Wait> {
         let timed = self.timed;
         let a = &timed.actors[actor];
-        let id = self.next[actor];
-        let event = &timed.events[id as usize];
-        let mut at = self.own(a, id, event);
-        for (channel, by, clocks) in timed.needs_of(a, id) {
-            if by >= self.next[timed.channels[channel].writer] {
-                return Err(Wait::Beat(channel));
-            }
-            at = at.max(self.now[by as usize] + clocks);
-        }
+        let mut now = std::mem::take(&mut self.now);
         let mut beats = self.beat[actor];
-        for (beat, channels) in beats.iter_mut().zip(&a.outputs) {
-            if timed.gives(channels, *beat, id) {
-                for &channel in channels {
-                    at = at.max(self.credit(channel, i64::from(*beat))?);
+        let mut id = self.next[actor];
+        let mut before = if id > a.first { now[id as usize - 1] } else { self.before_frame(a) };
+        // Of each input: its channel, the first event of its writer that is not known, and the clocks behind it.
+        let inputs: [(usize, u32, i64); PORTS] = std::array::from_fn(|input| {
+            a.inputs.get(input).map_or((0, 0, 0), |&(channel, _)| {
+                let c = &timed.channels[channel];
+                (channel, self.next[c.writer], c.latency)
+            })
+        });
+        let gives: [&[u32]; PORTS] = std::array::from_fn(|output| {
+            let first = a.outputs.get(output).and_then(|channels| channels.first());
+            first.map_or(&[][..], |&channel| &timed.channels[channel].given_by[..])
+        });
+        let mut wait = None;
+        'events: while id < a.end {
+            // The clocks before the first event of a frame are the wrap's.
+            let gap = if id > a.first { i64::from(timed.events[id as usize].gap) } else { 0 };
+            let mut at = before + gap;
+            for need in timed.needs_at(id) {
+                let (channel, known, latency) = inputs[need.input()];
+                if need.by >= known {
+                    wait = Some(Wait::Beat(channel));
+                    break 'events;
                 }
-                *beat += 1;
+                at = at.max(now[need.by as usize] + latency + i64::from(need.lead()));
             }
+            let mut given = beats;
+            for ((beat, gives), channels) in given.iter_mut().zip(gives).zip(&a.outputs) {
+                if gives.get(*beat as usize) == Some(&id) {
+                    for &channel in channels {
+                        match self.credit(&now, channel, i64::from(*beat)) {
+                            Ok(free) => at = at.max(free),
+                            Err(place) => {
+                                wait = Some(place);
+                                break 'events;
+                            }
+                        }
+                    }
+                    *beat += 1;
+                }
+            }
+            beats = given;
+            now[id as usize] = at;
+            before = at;
+            id += 1;
         }
+        self.now = now;
         self.beat[actor] = beats;
-        self.now[id as usize] = at;
-        self.next[actor] = id + 1;
-        Ok(())
+        self.next[actor] = id;
+        wait
     }
 
-    /// When an event can be for its own actor's sake.
-    fn own(&self, a: &TimedActor, id: u32, event: &Event) -> i64 {
-        if id > a.first {
-            return self.now[id as usize - 1] + i64::from(event.gap);
-        }
+    /// When the first event of a frame can be for its own actor's sake.
+    fn before_frame(&self, a: &TimedActor) -> i64 {
         match self.frames.back() {
             Some(before) => before[a.end as usize - 1] + i64::from(a.wrap),
-            None => i64::from(event.gap),
+            None => i64::from(self.timed.events[a.first as usize].gap),
         }
     }
 
     /// When a channel has a place for a beat of the frame under way.
-    fn credit(&self, channel: usize, beat: i64) -> Result<i64, Wait> {
+    #[inline]
+    fn credit(&self, now: &[i64], channel: usize, beat: i64) -> Result<i64, Wait> {
         let c = &self.timed.channels[channel];
         let beats = i64::from(c.beats);
         // The place that is taken was last held by the beat `depth` before this one.
         let (mut place, mut back) = (beat - self.depth[channel] as i64, 0u64);
         if place < 0 {
-            let frames = -place.div_euclid(beats);
-            (place, back) = (place + frames * beats, frames as u64);
             // Before the first frame all places were free.
+            if self.frame == 0 {
+                return Ok(i64::MIN);
+            }
+            // Divisions take longer than all the rest.
+            let frames = if place >= -beats { 1 } else { -place.div_euclid(beats) };
+            (place, back) = (place + frames * beats, frames as u64);
             if back > self.frame {
                 return Ok(i64::MIN);
             }
@@ -167,7 +199,7 @@ impl<'a> Forward<'a> {
             let by = r.freed_by[place as usize];
             let freed = match back {
                 0 if by >= self.next[r.actor] => return Err(Wait::Place(channel, reader)),
-                0 => self.now[by as usize],
+                0 => now[by as usize],
                 _ if back > self.frame => continue,
                 _ => self.frames[self.frames.len() - back as usize][by as usize],
             };

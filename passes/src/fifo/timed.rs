@@ -169,12 +169,17 @@ impl Timed {
         self.events.get(event as usize + 1).map_or(self.needs.len(), |next| next.needs as usize)
     }
 
+    /// What an event needs, by its actor's inputs.
+    #[inline]
+    pub(super) fn needs_at(&self, event: u32) -> &[Need] {
+        &self.needs[self.events[event as usize].needs as usize..self.needs_end(event)]
+    }
+
     /// What an event of an actor needs: the channel, the event that gives the beat, and clocks between the two at the
     /// least.
     #[inline]
     pub(super) fn needs_of(&self, a: &TimedActor, event: u32) -> impl Iterator<Item = (usize, u32, i64)> {
-        let needs = self.events[event as usize].needs as usize..self.needs_end(event);
-        self.needs[needs].iter().map(|need| {
+        self.needs_at(event).iter().map(|need| {
             let channel = a.inputs[need.input()].0;
             (channel, need.by, self.channels[channel].latency + i64::from(need.lead()))
         })

@@ -112,27 +112,46 @@ impl Direct {
     fn reads(&self, y: usize, width: usize, period: u64) -> Vec<Event> {
         let rows = self.rows.valid(y);
         let kernel = self.columns.taps;
+        let taps = self.rows.taps * kernel;
+        let counted: Vec<bool> = (0..self.folds.len()).map(|fold| self.counts(fold)).collect();
         let mut events = Vec::new();
         for x in 0..width {
             let columns = self.columns.valid(x);
+            // Of each group, the beats of channel 0 at its first and its last tap that lie in the frame.
+            let span = |group: usize| {
+                let group = group * self.taps..((group + 1) * self.taps).min(taps);
+                let read = group.filter(|t| rows.contains(&(t / kernel)) && columns.contains(&(t % kernel)));
+                let read = read.map(|t| self.beat(y, t / kernel, self.columns.at(x, t % kernel)));
+                read.fold(None, |span: Option<(i64, i64)>, beat| {
+                    Some(span.map_or((beat, beat), |(lo, hi)| (lo.min(beat), hi.max(beat))))
+                })
+            };
+            let spans: Vec<Option<(i64, i64)>> = (0..self.groups as usize).map(span).collect();
             let mut at = x as u64 * period;
-            for beats in &self.folds {
-                for group in 0..self.groups as usize {
-                    let taps = group * self.taps..((group + 1) * self.taps).min(self.rows.taps * kernel);
-                    let read: Vec<i64> = taps
-                        .filter(|t| rows.contains(&(t / kernel)) && columns.contains(&(t % kernel)))
-                        .map(|t| self.beat(y, t / kernel, self.columns.at(x, t % kernel)))
-                        .collect();
-                    for beat in beats.clone() {
-                        if let (Some(&lo), Some(&hi)) = (read.iter().min(), read.iter().max()) {
-                            let read = Some((lo + beat as i64, hi + beat as i64));
-                            events.push(Event { at, read, ..Event::default() });
-                        }
-                        at += 1;
+            for (beats, counted) in self.folds.iter().zip(&counted) {
+                for span in spans.iter().filter(|_| *counted) {
+                    if let Some((lo, hi)) = span {
+                        let of = |(i, beat): (u64, usize)| Event {
+                            at: at + i,
+                            read: Some((lo + beat as i64, hi + beat as i64)),
+                            ..Event::default()
+                        };
+                        events.extend((0..).zip(beats.clone()).map(of));
                     }
+                    at += beats.len() as u64;
+                }
+                if !counted {
+                    at += self.groups * beats.len() as u64;
                 }
             }
         }
         events
+    }
+
+    /// Whether a fold's reads can change what is needed or free. Where a fold before it and one behind it read the
+    /// same beats, the first has waited for them and the second still holds them.
+    fn counts(&self, fold: usize) -> bool {
+        let beats = &self.folds[fold];
+        !(self.folds[..fold].contains(beats) && self.folds[fold + 1..].contains(beats))
     }
 }
