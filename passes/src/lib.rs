@@ -21,6 +21,7 @@ pub mod device;
 pub mod engine;
 pub mod fifo;
 pub mod fold;
+pub mod integers;
 pub mod lower;
 pub mod manager;
 pub mod normalise;

@@ -10,6 +10,7 @@ mod cli;
 mod compile;
 mod corpus_eval;
 mod corpus_import;
+mod corpus_integers;
 mod corpus_nodes;
 mod corpus_passes;
 mod corpus_plan;

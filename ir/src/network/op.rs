@@ -30,7 +30,7 @@ macro_rules! attr_by_parse {
     )*};
 }
 
-attr_by_parse!(usize: "whole number", u8: "number from 0 to 255", bool: "truth value (true, false)", Element: "element type");
+attr_by_parse!(usize: "whole number", i64: "whole number", u8: "number from 0 to 255", bool: "truth value (true, false)", Element: "element type");
 
 /// Shortest text that reads back to the same number.
 impl Attr for f64 {
@@ -360,5 +360,60 @@ ops! {
     Dequantise "dequantise" [3..=3] {
         /// The axis that vectors of scales run along.
         axis: usize = 1,
+    }
+    /// Convolution of codes `x` less `zero` with whole weights and an optional whole bias, as `conv`.
+    IntConv "int_conv" [2..=3] {
+        /// Step of the window.
+        stride: Pair = Pair::ONE,
+        /// Places around the map, which hold `zero`.
+        pad: Sides = Sides::ZERO,
+        /// Distance of the kernel's taps.
+        dilation: Pair = Pair::ONE,
+        /// Channel groups; each output group sees one input group.
+        groups: usize = 1,
+        /// The code that stands for the number 0.
+        zero: i64 = 0,
+        /// Width of the sums, which are signed.
+        bits: u8 = 32,
+    }
+    /// Product of codes `x` less `zero` with whole weights, plus an optional whole bias, as `dense`.
+    IntDense "int_dense" [2..=3] {
+        /// The code that stands for the number 0.
+        zero: i64 = 0,
+        /// Width of the sums, which are signed.
+        bits: u8 = 32,
+    }
+    /// Sum of codes less `zero` in each window.
+    IntSumPool "int_sum_pool" [1..=1] {
+        /// Extent of the window.
+        kernel: Pair = Pair::ONE,
+        /// Step of the window.
+        stride: Pair = Pair::ONE,
+        /// Places outside of the map, which hold `zero`.
+        pad: Sides = Sides::ZERO,
+        /// Distance of the window's taps.
+        dilation: Pair = Pair::ONE,
+        /// The code that stands for the number 0.
+        zero: i64 = 0,
+        /// Width of the sums, which are signed.
+        bits: u8 = 32,
+    }
+    /// `clamp(round((x m + .. + offset) / 2^shift) + zero)`: operands offset, then each x with its factors m (one, or one a
+    /// channel).
+    Requantise "requantise" [3..=MAX_OPERANDS] {
+        /// Bits behind the point of the sum.
+        shift: u8 = 0,
+        /// The code that stands for the number 0.
+        zero: i64 = 0,
+        /// Width of the result in bits.
+        bits: u8 = 8,
+        /// Whether the result is signed.
+        signed: bool = true,
+        /// Least code that is given.
+        min: i64 = i64::MIN,
+        /// Largest code that is given.
+        max: i64 = i64::MAX,
+        /// How ties and fractions are rounded.
+        rounding: Rounding = Rounding::HalfEven,
     }
 }

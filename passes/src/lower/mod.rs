@@ -135,6 +135,10 @@ fn operator(b: &mut Builder<'_>, node: NodeId) {
         | Op::Concat(_)
         | Op::Transpose(_)
         | Op::Softmax(_)
-        | Op::Cast(_) => refuse::operator(b, node),
+        | Op::Cast(_)
+        | Op::IntConv(_)
+        | Op::IntDense(_)
+        | Op::IntSumPool(_)
+        | Op::Requantise(_) => refuse::operator(b, node),
     }
 }

@@ -87,6 +87,10 @@ pub(super) fn operator(b: &mut Builder<'_>, node: NodeId) {
             ("only means over height and width together stream", "use a global average pool")
         }
         Op::Cast(_) => ("streams have one kind of number", "remove the conversion"),
+        Op::IntConv(_) | Op::IntDense(_) | Op::IntSumPool(_) | Op::Requantise(_) => (
+            "integer networks are evaluated, not yet lowered to hardware",
+            "give the quantised network that it was made of",
+        ),
         _ => ("there is no actor for it", "leave it out"),
     };
     fault(b, node, why, remedy);

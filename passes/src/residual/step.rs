@@ -45,6 +45,7 @@ impl Step {
             Op::Quantise(_) | Op::Dequantise(_) | Op::Cast(_) => Step::Writing,
             Op::Const(_) | Op::Input(_) | Op::ReduceMean(_) => Step::Other,
             Op::Reshape(_) | Op::Transpose(_) | Op::Softmax(_) => Step::Other,
+            Op::IntConv(_) | Op::IntDense(_) | Op::IntSumPool(_) | Op::Requantise(_) => Step::Other,
         }
     }
 }

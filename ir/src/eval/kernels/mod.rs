@@ -4,6 +4,7 @@
 
 mod conv;
 mod elementwise;
+mod integer;
 mod moves;
 mod norm;
 mod pool;
@@ -42,5 +43,9 @@ pub(super) fn apply<T: Real>(op: &Op, ins: &[&Array<T>], ty: &ValueType) -> Numb
         Op::Cast(_) => elementwise::cast(ins[0], ty.element),
         Op::Quantise(a) => Numbers::Whole(quantise::quantise(a, ins)),
         Op::Dequantise(a) => Numbers::Real(quantise::dequantise(a, ins)),
+        Op::IntConv(a) => Numbers::Whole(integer::conv(a, ins, ty)),
+        Op::IntDense(a) => Numbers::Whole(integer::dense(a, ins, ty)),
+        Op::IntSumPool(a) => Numbers::Whole(integer::sum_pool(a, ins, ty)),
+        Op::Requantise(a) => Numbers::Whole(integer::requantise(a, ins, ty)),
     }
 }

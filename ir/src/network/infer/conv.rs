@@ -49,6 +49,15 @@ pub(super) fn conv(a: &Conv, ins: &[&ValueType]) -> Result<ValueType, String> {
     let (x, w) = (ins[0], ins[1]);
     want_float("x", x)?;
     want_same_element(("x", x), ("w", w))?;
+    if let Some(bias) = ins.get(2) {
+        want_same_element(("x", x), ("the bias", bias))?;
+    }
+    Ok(ValueType::new(x.element, conv_shape(a, ins)?))
+}
+
+/// The shape of a convolution's result.
+pub(super) fn conv_shape(a: &Conv, ins: &[&ValueType]) -> Result<[usize; 4], String> {
+    let (x, w) = (ins[0], ins[1]);
     want_rank("x", x, 4)?;
     want_rank("w", w, 4)?;
     let (&[n, c, height, width], &[o, per_group, kh, kw]) = (&x.shape.0[..], &w.shape.0[..]) else {
@@ -66,15 +75,14 @@ pub(super) fn conv(a: &Conv, ins: &[&ValueType]) -> Result<ValueType, String> {
     if o % a.groups != 0 {
         return Err(format!("its {o} output channels do not divide into {} groups", a.groups));
     }
-    bias(ins.get(2), x, o)?;
+    bias(ins.get(2), o)?;
     let [height, width] =
         map((height, width), a.pad, Pair::ZERO, Pair { h: kh, w: kw }, a.stride, a.dilation)?;
-    Ok(ValueType::new(x.element, [n, o, height, width]))
+    Ok([n, o, height, width])
 }
 
-fn bias(bias: Option<&&ValueType>, x: &ValueType, outputs: usize) -> Result<(), String> {
+fn bias(bias: Option<&&ValueType>, outputs: usize) -> Result<(), String> {
     let Some(bias) = bias else { return Ok(()) };
-    want_same_element(("x", x), ("the bias", bias))?;
     if bias.shape.0 == [outputs] {
         return Ok(());
     }
@@ -85,6 +93,15 @@ pub(super) fn dense(ins: &[&ValueType]) -> Result<ValueType, String> {
     let (x, w) = (ins[0], ins[1]);
     want_float("x", x)?;
     want_same_element(("x", x), ("w", w))?;
+    if let Some(bias) = ins.get(2) {
+        want_same_element(("x", x), ("the bias", bias))?;
+    }
+    Ok(ValueType::new(x.element, dense_shape(ins)?))
+}
+
+/// The shape of a dense layer's result.
+pub(super) fn dense_shape(ins: &[&ValueType]) -> Result<[usize; 2], String> {
+    let (x, w) = (ins[0], ins[1]);
     want_rank("x", x, 2)?;
     want_rank("w", w, 2)?;
     let (&[n, features], &[o, wanted]) = (&x.shape.0[..], &w.shape.0[..]) else {
@@ -93,8 +110,8 @@ pub(super) fn dense(ins: &[&ValueType]) -> Result<ValueType, String> {
     if features != wanted {
         return Err(format!("x has {features} features, w wants {wanted}"));
     }
-    bias(ins.get(2), x, o)?;
-    Ok(ValueType::new(x.element, [n, o]))
+    bias(ins.get(2), o)?;
+    Ok([n, o])
 }
 
 /// Numpy's rule: the last two axes multiply, those before broadcast, vectors lend an axis that goes again.

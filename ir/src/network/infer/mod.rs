@@ -4,6 +4,7 @@
 
 mod conv;
 mod elementwise;
+mod integer;
 mod pool;
 mod quantise;
 mod shape;
@@ -62,6 +63,10 @@ fn dispatch(op: &Op, ins: &[&ValueType]) -> Result<ValueType, String> {
         Op::Cast(a) => elementwise::cast(a, ins),
         Op::Quantise(a) => quantise::quantise(a, ins),
         Op::Dequantise(a) => quantise::dequantise(a, ins),
+        Op::IntConv(a) => integer::conv(a, ins),
+        Op::IntDense(a) => integer::dense(a, ins),
+        Op::IntSumPool(a) => integer::sum_pool(a, ins),
+        Op::Requantise(a) => integer::requantise(a, ins),
     }
 }
 

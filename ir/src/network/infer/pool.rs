@@ -15,7 +15,7 @@ pub(super) fn avg_pool(a: &AvgPool, ins: &[&ValueType]) -> Result<ValueType, Str
     window(ins[0], a.kernel, a.stride, a.pad, a.dilation, a.overhang)
 }
 
-fn window(
+pub(super) fn window(
     x: &ValueType,
     kernel: Pair,
     stride: Pair,

@@ -100,5 +100,9 @@ fn operator(w: &mut Writer<'_>, node: NodeId) {
         Op::Transpose(op) => reshape::transpose(w, node, op),
         Op::Quantise(op) => quantise::quantise(w, node, op),
         Op::Dequantise(op) => quantise::dequantise(w, node, op),
+        Op::IntConv(_) | Op::IntDense(_) | Op::IntSumPool(_) | Op::Requantise(_) => {
+            let what = format!("{} \"{}\"", network.op(node).name(), w.title(node));
+            w.refuse(what, "ONNX has no operator for it; the quantised network that it was made of can be written");
+        }
     }
 }

@@ -66,7 +66,11 @@ pub(super) fn keeps_batch(
         | Op::Softmax(_)
         | Op::Cast(_)
         | Op::Quantise(_)
-        | Op::Dequantise(_) => {}
+        | Op::Dequantise(_)
+        | Op::IntConv(_)
+        | Op::IntDense(_)
+        | Op::IntSumPool(_)
+        | Op::Requantise(_) => {}
     }
     match result.0.first() {
         Some(&n) if n == frames => Ok(()),

@@ -80,7 +80,11 @@ pub(super) fn choose(op: &Op, operands: &[Operand<'_>], result: &Shape, limits: 
         | Op::Softmax(_)
         | Op::Cast(_)
         | Op::Quantise(_)
-        | Op::Dequantise(_) => None,
+        | Op::Dequantise(_)
+        | Op::IntConv(_)
+        | Op::IntDense(_)
+        | Op::IntSumPool(_)
+        | Op::Requantise(_) => None,
     }
 }
 

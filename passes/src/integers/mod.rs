@@ -1,0 +1,318 @@
+//! From a quantised network to an exact integer network: what hardware computes, number by number.
+//!
+//! Needs: a network in normal form with quantisers wherever values are rounded. Gives: the same ports, and between
+//! the first quantisers and the last dequantisers integers alone: sums of products of codes, and their way back to
+//! codes. Keeps the function, but for what float arithmetic rounds on the way: scales are read as the exact numbers
+//! that they are, sums never round, and each quantiser rounds once.
+//!
+//! - [`form`]: what a value is while it has no code of its own yet: codes with scales, sums with factors.
+//! - [`layer`]: convolutions, dense layers, sums of windows.
+//! - [`moves`]: operators that commute with rounding.
+//! - [`codes`]: quantisers; the way back to floats at the outputs.
+//! - [`rescale`], [`ratio`]: factors that give the codes that the exact ratio of scales gives.
+
+mod codes;
+mod form;
+mod layer;
+mod moves;
+mod ratio;
+mod rescale;
+
+use std::collections::BTreeMap;
+
+use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
+use nonresc_ir::id::{NodeId, Value};
+use nonresc_ir::names::Names;
+use nonresc_ir::network::{Edit, EditError, Element, Network, Op};
+
+use form::{Codes, Form, Limits, Range, Sum};
+pub use rescale::{FACTOR_BITS, Proof};
+
+/// An integer network, and how each of its quantisers came to be.
+#[derive(Clone, Debug)]
+pub struct Integers {
+    /// The network.
+    pub network: Network,
+    /// Every place where sums become codes, in the order of the network.
+    pub roundings: Vec<Rounded>,
+}
+
+/// A place where sums become codes.
+#[derive(Clone, Debug)]
+pub struct Rounded {
+    /// The names of the quantiser.
+    pub names: Names,
+    /// Bits of its widest factor.
+    pub factor_bits: u32,
+    /// Bits behind the point.
+    pub shift: u8,
+    /// Whether it gives the codes of the exact ratios.
+    pub proof: Proof,
+}
+
+/// Makes the integer network of a quantised one in normal form.
+///
+/// # Errors
+/// Every operator between quantisers that integers cannot compute, by its ONNX name; a network without quantisers.
+pub fn integers(network: &Network) -> Result<Integers, Diagnostics> {
+    let order = network.topological().ok_or_else(|| fault("the network", "it has a cycle", "break the cycle"))?;
+    let mut integer = network.clone();
+    let mut making = Making {
+        from: network,
+        edit: Edit::new(&mut integer),
+        forms: BTreeMap::new(),
+        roundings: Vec::new(),
+        faults: Diagnostics::default(),
+    };
+    for node in order {
+        making.node(node);
+    }
+    making.outputs();
+    let Making { roundings, faults, mut edit, .. } = making;
+    faults.or(())?;
+    edit.remove_dead();
+    if roundings.is_empty() && !has_sums(&integer) {
+        return Err(fault(
+            "the network",
+            "it has no quantised layer, so there are no integers to compute with",
+            "quantise it first, with `nonresc quantise`",
+        )
+        .into());
+    }
+    Ok(Integers { network: integer, roundings })
+}
+
+fn has_sums(network: &Network) -> bool {
+    network.node_ids().any(|node| matches!(network.op(node), Op::IntConv(_) | Op::IntDense(_)))
+}
+
+fn fault(what: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) -> Diagnostic {
+    Diagnostic::new("integers/operator", what, why, remedy)
+}
+
+/// Why an operator is refused, and what to do.
+struct Refusal {
+    why: String,
+    remedy: &'static str,
+}
+
+impl Refusal {
+    fn new(why: impl Into<String>, remedy: &'static str) -> Refusal {
+        Refusal { why: why.into(), remedy }
+    }
+}
+
+impl From<EditError> for Refusal {
+    fn from(error: EditError) -> Refusal {
+        Refusal::new(error.to_string(), "report this as a fault of nonresc")
+    }
+}
+
+type Outcome = Result<Form, Refusal>;
+
+/// The remedy where a sum meets something that needs codes.
+const ROUND_FIRST: &str = "put a quantiser between the two";
+
+/// The integer network under way.
+struct Making<'a, 'e> {
+    from: &'a Network,
+    edit: Edit<'e>,
+    forms: BTreeMap<NodeId, Form>,
+    roundings: Vec<Rounded>,
+    faults: Diagnostics,
+}
+
+impl Making<'_, '_> {
+    fn node(&mut self, node: NodeId) {
+        let names = self.from.node(node).names.clone();
+        self.edit.named(names.clone());
+        let form = match self.form(node) {
+            Ok(form) => form,
+            Err(Refusal { why, remedy }) => {
+                let what = format!("{} \"{names}\"", self.from.op(node).name());
+                self.faults.push(fault(what, why, remedy));
+                Some(Form::Broken)
+            }
+        };
+        if let Some(form) = form {
+            self.forms.insert(node, form);
+        }
+    }
+
+    /// What a node is; nothing where it hangs on constants alone.
+    fn form(&mut self, node: NodeId) -> Result<Option<Form>, Refusal> {
+        let op = self.from.op(node);
+        if let Op::Input(_) = op {
+            return Ok(Some(match self.from.ty(node.into()).element {
+                element @ Element::Int { .. } => Form::Whole(node.into(), range_of(element)),
+                _ => Form::Host(node.into()),
+            }));
+        }
+        let operands = self.from.operands(node);
+        let forms: Vec<Option<Form>> = operands.iter().map(|v| self.forms.get(&v.node).cloned()).collect();
+        if forms.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        if forms.iter().flatten().any(|form| matches!(form, Form::Broken)) {
+            return Ok(Some(Form::Broken));
+        }
+        self.computed(node, &operands, &forms).map(Some)
+    }
+
+    fn computed(&mut self, node: NodeId, operands: &[Value], forms: &[Option<Form>]) -> Outcome {
+        let op = self.from.op(node).clone();
+        let first = forms[0].as_ref();
+        match (&op, first) {
+            (Op::Quantise(a), Some(x)) => self.quantiser(node, a, &x.clone()),
+            (Op::Dequantise(a), Some(Form::Whole(value, range))) => {
+                self.dequantiser(node, a.axis, *value, *range)
+            }
+            _ if forms.iter().flatten().all(|form| matches!(form, Form::Host(_))) => self.host(node, forms),
+            (Op::Conv(a), Some(x)) => self.conv(node, a, &x.clone()),
+            (Op::Dense(_), Some(x)) => self.dense(node, &x.clone()),
+            (Op::Relu(_), Some(x)) => self.limited(node, x, 0.0, f64::INFINITY),
+            (Op::Clip(a), Some(x)) => self.limited(node, x, a.min, a.max),
+            (Op::Add(_), _) => self.add(node, operands, forms),
+            (Op::AvgPool(a), Some(x)) => self.window_mean(node, a, &x.clone()),
+            (Op::GlobalAvgPool(_), Some(x)) => self.whole_mean(node, &x.clone()),
+            (
+                Op::MaxPool(_)
+                | Op::GlobalMaxPool(_)
+                | Op::Slice(_)
+                | Op::Reshape(_)
+                | Op::Transpose(_)
+                | Op::Pad(_)
+                | Op::Concat(_),
+                _,
+            ) => self.moved(node, forms),
+            _ => self.host(node, forms),
+        }
+    }
+
+    /// An operator that the host computes on numbers.
+    pub(super) fn host(&mut self, node: NodeId, forms: &[Option<Form>]) -> Outcome {
+        let op = self.from.op(node);
+        if matches!(op, Op::Conv(_) | Op::Dense(_)) {
+            return Err(Refusal::new("what it reads is computed in floats", "put a quantiser in front of it"));
+        }
+        let operands = self.from.operands(node);
+        let early = forms.iter().flatten().all(|f| matches!(f, Form::Host(v) if operands.contains(v)));
+        if early {
+            return Ok(Form::Host(node.into()));
+        }
+        let mut values = Vec::with_capacity(operands.len());
+        for (form, operand) in forms.iter().zip(operands) {
+            values.push(match form {
+                Some(form) => self.number(form, operand)?,
+                None => operand,
+            });
+        }
+        let op = op.clone();
+        Ok(Form::Host(self.edit.add(op, &values)?))
+    }
+
+    /// A value behind an activation.
+    fn limited(&mut self, node: NodeId, x: &Form, min: f64, max: f64) -> Outcome {
+        Ok(match x {
+            Form::Codes(codes) => Form::Codes(Codes { limits: codes.limits.then(min, max), ..codes.clone() }),
+            Form::Sum(sum) => Form::Sum(Sum { limits: sum.limits.then(min, max), ..sum.clone() }),
+            Form::Whole(value, range) => {
+                let op = self.from.op(node).clone();
+                let limit = |x: i64| (x as f64).max(min).min(max) as i64;
+                Form::Whole(self.edit.add(op, &[*value])?, (limit(range.0), limit(range.1)))
+            }
+            Form::Behind(..) => {
+                Form::Behind(self.from.op(node).clone(), self.from.node(node).names.clone(), vec![x.clone()])
+            }
+            Form::Host(_) | Form::Broken => Form::Broken,
+        })
+    }
+
+    /// A sum of two values, or of one and a constant.
+    fn add(&mut self, node: NodeId, operands: &[Value], forms: &[Option<Form>]) -> Outcome {
+        let channels = self.from.ty(node.into()).shape.0.get(1).copied().unwrap_or(1);
+        let mut sum = Sum { terms: Vec::new(), offset: vec![0.0], limits: Limits::NONE };
+        for (form, &operand) in forms.iter().zip(operands) {
+            let part = match form {
+                Some(form) => self.as_sum(form)?,
+                None => Sum {
+                    terms: Vec::new(),
+                    offset: self.per_channel(operand, channels)?,
+                    limits: Limits::NONE,
+                },
+            };
+            sum.terms.extend(part.terms);
+            let count = sum.offset.len().max(part.offset.len());
+            sum.offset = (0..count).map(|i| form::at(&sum.offset, i) + form::at(&part.offset, i)).collect();
+        }
+        let shape = &self.from.ty(node.into()).shape;
+        if sum.terms.iter().any(|term| self.edit.ty(term.value).shape != *shape) {
+            return Err(Refusal::new("its operands have different shapes", "add maps of one shape"));
+        }
+        Ok(Form::Sum(sum))
+    }
+
+    /// A value as a sum without limits.
+    fn as_sum(&mut self, form: &Form) -> Result<Sum, Refusal> {
+        match form {
+            Form::Codes(codes) => Ok(self.within_limits(codes)?.sum()),
+            Form::Sum(sum) if sum.limits == Limits::NONE => Ok(sum.clone()),
+            Form::Sum(_) => Err(Refusal::new(
+                "an activation stands in front of it whose result is not rounded to codes",
+                ROUND_FIRST,
+            )),
+            Form::Behind(op, names, _) => Err(Refusal::new(
+                format!("the result of {} \"{names}\" is not rounded to codes", op.name()),
+                ROUND_FIRST,
+            )),
+            Form::Host(_) | Form::Whole(..) | Form::Broken => {
+                Err(Refusal::new("one of its operands is not quantised", "put a quantiser in front of it"))
+            }
+        }
+    }
+
+    /// The numbers of a constant that is the same in all places of a channel: one, or one a channel.
+    fn per_channel(&self, value: Value, channels: usize) -> Result<Vec<f64>, Refusal> {
+        let refusal = || {
+            Refusal::new("it adds a constant that is not one number a channel", "fold the constant into a bias")
+        };
+        let numbers = self.from.constant(value).ok_or_else(refusal)?;
+        let dims = &numbers.shape().0;
+        match dims[..] {
+            _ if numbers.len() == 1 => Ok(numbers.to_f64()),
+            [1, c, 1, 1] | [c, 1, 1] if c == channels => Ok(numbers.to_f64()),
+            [1, c] if c == channels => Ok(numbers.to_f64()),
+            _ => Err(refusal()),
+        }
+    }
+
+    fn outputs(&mut self) {
+        for output in self.from.outputs() {
+            let Some(form) = self.forms.get(&output.value.node).cloned() else { continue };
+            self.edit.named(self.from.node(output.value.node).names.clone());
+            let replaced = self.number(&form, output.value).and_then(|value| {
+                if value != output.value {
+                    self.edit.redirect(output.value, value)?;
+                }
+                Ok(())
+            });
+            if let Err(Refusal { why, remedy }) = replaced
+                && !matches!(form, Form::Broken)
+            {
+                self.faults.push(fault(format!("output \"{}\"", output.name), why, remedy));
+            }
+        }
+    }
+}
+
+/// The numbers that an integer type holds; of 64 bits, those of 63.
+fn range_of(element: Element) -> Range {
+    match element {
+        Element::Int { bits, signed: true } => {
+            let half = 1i64 << (bits.clamp(1, 63) - 1);
+            (-half, half - 1)
+        }
+        Element::Int { bits, signed: false } => (0, (1i64 << bits.min(62)) - 1),
+        _ => (0, 1),
+    }
+}
