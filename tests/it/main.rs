@@ -30,6 +30,7 @@ mod fifo;
 mod fifo_random;
 mod fold;
 mod import;
+mod integers;
 mod lower;
 mod lower_values;
 mod manager;

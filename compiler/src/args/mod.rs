@@ -220,6 +220,10 @@ pub struct Run {
     /// What computes
     #[arg(long, value_enum, default_value_t = Engine::Native)]
     pub engine: Engine,
+
+    /// Compute a quantised network in integers, as hardware does
+    #[arg(long)]
+    pub integer: bool,
 }
 
 /// `nonresc eval`.
@@ -261,6 +265,10 @@ pub struct Eval {
     /// What computes
     #[arg(long, value_enum, default_value_t = Engine::Native)]
     pub engine: Engine,
+
+    /// Compute a quantised network in integers, as hardware does
+    #[arg(long)]
+    pub integer: bool,
 
     /// Form of what is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]

@@ -8,7 +8,7 @@ use nonresc_passes::accuracy::{self, Accuracy, Count};
 use nonresc_passes::data::{Dataset, Fit, Request, Size};
 use serde::Serialize;
 
-use super::frames::normal_form;
+use super::frames::{in_integers, normal_form};
 use super::model;
 use crate::args::{Eval, Extents, Format, Reading};
 use crate::columns::{Columns, grouped};
@@ -26,7 +26,7 @@ pub(super) fn eval(args: &Eval) -> Result<(), Failure> {
     let loaded = model::load(&args.model, &args.reading, &wanted)?;
     exit::remark(&loaded.notes)?;
     // The layout of the images is known in normal form.
-    let network = normal_form(loaded.network);
+    let network = if args.integer { in_integers(loaded.network)? } else { normal_form(loaded.network) };
     let request = Request {
         path: args.data.clone(),
         labels: args.labels.clone(),
@@ -97,9 +97,10 @@ impl Measured<'_> {
         let all = self.found.all;
         let images = grouped(all.images as u64);
         let mut text = format!(
-            "{} on {images} images of {}, float as given\n",
+            "{} on {images} images of {}, {}\n",
             self.args.model.display(),
             self.data.source().display(),
+            if self.args.integer { "in integers" } else { "float as given" },
         );
         for (label, right) in [("top-1", all.top1), ("top-5", all.top5)] {
             let percent = percent(right, all.images);
@@ -133,7 +134,7 @@ impl Measured<'_> {
             version: 1,
             model: self.args.model.display().to_string(),
             data: self.data.source().display().to_string(),
-            numbers: "float",
+            numbers: if self.args.integer { "integer" } else { "float" },
             engine: nonresc_passes::engine::Engine::from(self.args.engine).to_string(),
             all: Row::from(self.found.all),
             images_per_second: self.args.timings.then(|| self.images_per_second()),

@@ -9,6 +9,7 @@ use nonresc_ir::network::Network;
 use nonresc_ir::tensor::Tensor;
 use nonresc_passes::data::arrays;
 use nonresc_passes::engine::Frames;
+use nonresc_passes::integers::integers;
 use nonresc_passes::normalise::normalise;
 
 use super::model;
@@ -42,6 +43,7 @@ pub(super) fn run(args: &Run) -> Result<(), Failure> {
         )));
     }
     let network = match args.engine {
+        _ if args.integer => in_integers(loaded.network)?,
         Engine::Plain => loaded.network,
         Engine::Native | Engine::Tract => normal_form(loaded.network),
     };
@@ -63,6 +65,14 @@ pub(super) fn normal_form(network: Network) -> Network {
         Ok(_) => normal,
         Err(_) => network,
     }
+}
+
+/// The integer network of a quantised one.
+///
+/// # Errors
+/// What integers cannot compute.
+pub(super) fn in_integers(network: Network) -> Result<Network, Failure> {
+    Ok(integers(&normal_form(network))?.network)
 }
 
 fn bytes(to: &Path, results: &[(String, Tensor)]) -> Result<Vec<u8>, Failure> {

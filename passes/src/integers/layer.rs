@@ -21,9 +21,6 @@ struct Bias {
     rest: Vec<f64>,
 }
 
-/// A float that differs from a whole number by less than this part of it was whole before it was rounded.
-const ROUNDED: f64 = 4.0 * f32::EPSILON as f64;
-
 /// Widest sums.
 const MAX_BITS: u32 = 48;
 
@@ -151,16 +148,14 @@ impl Making<'_, '_> {
             let factor = at(factor, i).value();
             let exact = number / factor;
             let near = exact.round();
-            let whole = if (exact - near).abs() <= near.abs() * ROUNDED { near } else { exact.floor() };
+            // What is the nearest f32 to a whole number of steps was one before it was written as a float.
+            let is_whole = (near * factor) as f32 == *number as f32;
+            let whole = if is_whole { near } else { exact.floor() };
             if whole.abs() > 2f64.powi(46) {
                 return Err(Refusal::new("its bias is beyond 46 bits of its products", "export it with other scales"));
             }
             steps.push(whole as i64);
-            rest.push(if whole == near && exact != near && (exact - near).abs() <= near.abs() * ROUNDED {
-                0.0
-            } else {
-                (exact - whole) * factor
-            });
+            rest.push(if is_whole { 0.0 } else { (exact - whole) * factor });
         }
         Ok(Bias { steps, rest })
     }

@@ -30,7 +30,7 @@ pub(super) const ATTRIBUTES: &[Attribute] = &[Attribute::new("axis", Kind::Int)]
 
 /// Said once for a file whose numbers are read, but not its integers.
 pub(super) const NOTE: &str = "the file is quantised: its scales, zero points and widths are read and checked, and \
-    the network is evaluated in floating point between them; its integers are not used yet";
+    the network is evaluated in floating point between them; its integers are used where they are asked for (--integer)";
 
 pub(super) fn quantise(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
     let x = call.operand(0)?;

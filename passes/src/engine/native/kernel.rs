@@ -5,8 +5,10 @@ use nonresc_ir::tensor::Tensor;
 
 use super::conv::{Depthwise, WindowSums};
 use super::elementwise::{Affine, Binary, Unary};
+use super::integer;
 use super::moves::{Concat, Moved};
 use super::pool::Pool;
+use super::round::{Rescale, ToCodes, ToNumbers};
 use super::tile::Limits;
 
 /// Computes one value from stored f32 operands.
@@ -27,11 +29,15 @@ pub(super) struct Chosen {
     pub(super) reads: usize,
 }
 
+fn boxed(kernel: Box<dyn Kernel>, reads: usize) -> Chosen {
+    Chosen { kernel, reads }
+}
+
 fn chosen(kernel: impl Kernel + 'static, reads: usize) -> Chosen {
     Chosen { kernel: Box::new(kernel), reads }
 }
 
-/// The kernel of an operator all of whose values are f32; nothing where the plain evaluator has to do it.
+/// The kernel of an operator whose values are all kept as f32; nothing where the plain evaluator has to do it.
 /// Limits other than [`Limits::NONE`] are for operators that [`takes_limits`].
 pub(super) fn choose(op: &Op, operands: &[Operand<'_>], result: &Shape, limits: Limits) -> Option<Chosen> {
     let shape = |i: usize| &operands[i].ty.shape;
@@ -73,18 +79,13 @@ pub(super) fn choose(op: &Op, operands: &[Operand<'_>], result: &Shape, limits: 
             let shapes: Vec<&Shape> = operands.iter().map(|o| &o.ty.shape).collect();
             Some(chosen(Concat::new(op, &shapes, result), operands.len()))
         }
-        Op::Const(_)
-        | Op::Input(_)
-        | Op::MatMul(_)
-        | Op::ReduceMean(_)
-        | Op::Softmax(_)
-        | Op::Cast(_)
-        | Op::Quantise(_)
-        | Op::Dequantise(_)
-        | Op::IntConv(_)
-        | Op::IntDense(_)
-        | Op::IntSumPool(_)
-        | Op::Requantise(_) => None,
+        Op::Quantise(op) => Some(chosen(ToCodes::new(op, operands)?, 1)),
+        Op::Dequantise(op) => Some(chosen(ToNumbers::new(op, operands)?, 1)),
+        Op::IntConv(op) => Some(boxed(integer::conv(op, operands, result)?, 1)),
+        Op::IntDense(op) => Some(boxed(integer::dense(op, operands)?, 1)),
+        Op::IntSumPool(op) => Some(boxed(integer::sum_pool(op, &operands[0], result)?, 1)),
+        Op::Requantise(op) => Some(chosen(Rescale::new(op, operands)?, operands.len())),
+        Op::Const(_) | Op::Input(_) | Op::MatMul(_) | Op::ReduceMean(_) | Op::Softmax(_) | Op::Cast(_) => None,
     }
 }
 
@@ -94,6 +95,43 @@ pub(super) fn limits(op: &Op) -> Option<Limits> {
         Op::Relu(_) => Some(Limits { min: 0.0, max: f32::INFINITY }),
         Op::Clip(op) => Some(Limits { min: op.min as f32, max: op.max as f32 }),
         _ => None,
+    }
+}
+
+/// Whether an operator does to whole numbers what its kernel does to f32: where sums wrap, it does not.
+pub(super) fn is_whole(op: &Op) -> bool {
+    match op {
+        Op::MaxPool(_)
+        | Op::GlobalMaxPool(_)
+        | Op::Pad(_)
+        | Op::Slice(_)
+        | Op::Concat(_)
+        | Op::Reshape(_)
+        | Op::Transpose(_)
+        | Op::Relu(_)
+        | Op::Clip(_)
+        | Op::Quantise(_)
+        | Op::Dequantise(_)
+        | Op::IntConv(_)
+        | Op::IntDense(_)
+        | Op::IntSumPool(_)
+        | Op::Requantise(_) => true,
+        Op::Const(_)
+        | Op::Input(_)
+        | Op::Conv(_)
+        | Op::Dense(_)
+        | Op::MatMul(_)
+        | Op::BatchNorm(_)
+        | Op::Add(_)
+        | Op::Sub(_)
+        | Op::Mul(_)
+        | Op::Div(_)
+        | Op::LeakyRelu(_)
+        | Op::AvgPool(_)
+        | Op::GlobalAvgPool(_)
+        | Op::ReduceMean(_)
+        | Op::Softmax(_)
+        | Op::Cast(_) => false,
     }
 }
 

@@ -1,15 +1,17 @@
-//! The native engine: f32 networks at the speed of the machine, in Rust alone; `fearless_simd` gives the vectors.
+//! The native engine: f32 and integer networks at the speed of the machine, in Rust alone; `fearless_simd` gives the vectors.
 //!
 //! Every operator that real networks spend time in has a kernel here; the plain evaluator does the rest, so
 //! that whatever the plain evaluator runs, this engine runs too.
 
 mod conv;
 mod elementwise;
+mod integer;
 mod kernel;
 mod layout;
 mod moves;
 mod plan;
 mod pool;
+mod round;
 mod tile;
 
 use std::sync::{Mutex, PoisonError};

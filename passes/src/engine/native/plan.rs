@@ -8,6 +8,7 @@ use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Element, Network, Op, ValueType};
 use nonresc_ir::tensor::{Data, Tensor};
 
+use super::integer::is_kept;
 use super::kernel::{self, Kernel, Operand};
 use super::layout::{from_stored, to_stored};
 use super::tile::Limits;
@@ -20,7 +21,7 @@ enum Place {
     Known(Arc<Vec<f32>>),
     /// A known tensor for the plain evaluator.
     Tensor(Arc<Tensor>),
-    /// Computed f32 numbers in stored order.
+    /// Computed numbers that are kept as f32, in stored order.
     Floats(usize),
     /// A computed value of another element type.
     Other(usize),
@@ -73,7 +74,7 @@ struct Places {
 
 impl Places {
     fn give(&mut self, value: Value, element: Element) -> Place {
-        let place = if element == Element::F32 {
+        let place = if is_kept(element) {
             Place::Floats(self.free_floats.pop().unwrap_or_else(|| {
                 self.floats += 1;
                 self.floats - 1
@@ -172,7 +173,12 @@ fn step(network: &Network, node: NodeId, places: &mut Places, fused: &mut BTreeS
     let ty = network.ty(node.into()).clone();
     let mut value = Value::from(node);
     let mut chosen = None;
-    if ty.element == Element::F32 && types.iter().all(|t| t.element == Element::F32) {
+    let floats = ty.element == Element::F32 && types.iter().all(|t| t.element == Element::F32);
+    let kept = |(&v, t): (&Value, &&ValueType)| is_kept(t.element) || network.constant(v).is_some();
+    let whole = || {
+        kernel::is_whole(op) && is_kept(ty.element) && operands.iter().zip(&types).all(kept)
+    };
+    if floats || whole() {
         let known: Vec<Operand<'_>> = operands
             .iter()
             .zip(&types)
@@ -240,7 +246,16 @@ fn take(memory: &Workspace, place: &Place, ty: &ValueType) -> Tensor {
     let tensor = match place {
         Place::Tensor(tensor) => Some(Tensor::clone(tensor)),
         Place::Known(numbers) => Tensor::f32(ty.shape.clone(), from_stored(&ty.shape.0, numbers)),
-        Place::Floats(slot) => Tensor::f32(ty.shape.clone(), from_stored(&ty.shape.0, &memory.floats[*slot])),
+        Place::Floats(slot) => {
+            let numbers = from_stored(&ty.shape.0, &memory.floats[*slot]);
+            match ty.element {
+                Element::F32 => Tensor::f32(ty.shape.clone(), numbers),
+                element => {
+                    let numbers: Vec<f64> = numbers.into_iter().map(f64::from).collect();
+                    Tensor::from_f64(element, ty.shape.clone(), &numbers)
+                }
+            }
+        }
         Place::Other(slot) => memory.others[*slot].clone(),
     };
     tensor.expect("a value is computed before it is read, and is as long as its shape")
@@ -249,6 +264,7 @@ fn take(memory: &Workspace, place: &Place, ty: &ValueType) -> Tensor {
 fn put(memory: &mut Workspace, place: &Place, ty: &ValueType, tensor: Tensor) {
     match (place, tensor.data()) {
         (Place::Floats(slot), Data::F32(numbers)) => memory.floats[*slot] = to_stored(&ty.shape.0, numbers),
+        (Place::Floats(slot), _) => memory.floats[*slot] = to_stored(&ty.shape.0, &tensor.to_f32()),
         (Place::Other(slot), _) => memory.others[*slot] = Some(tensor),
         _ => {}
     }

@@ -1,6 +1,6 @@
 //! Largest value and mean of windows, channels side by side.
 
-use nonresc_ir::network::{Op, Pair, Shape, Sides};
+use nonresc_ir::network::{AvgPool, IntSumPool, Op, Pair, Shape, Sides};
 
 use super::kernel::Kernel;
 
@@ -31,6 +31,20 @@ struct Form {
 }
 
 impl Pool {
+    /// The sums of windows.
+    pub(super) fn sum(op: &IntSumPool, x: &Shape, y: &Shape) -> Option<Self> {
+        let mean = AvgPool {
+            kernel: op.kernel,
+            stride: op.stride,
+            pad: op.pad,
+            dilation: op.dilation,
+            ..AvgPool::default()
+        };
+        let mut pool = Pool::new(&mean.into(), x, y)?;
+        pool.windows.iter_mut().for_each(|window| window.divisor = 1.0);
+        Some(pool)
+    }
+
     /// Nothing where the operator is no pool, or its value no map.
     pub(super) fn new(op: &Op, x: &Shape, y: &Shape) -> Option<Self> {
         let (channels, height, width) = x.chw()?;
