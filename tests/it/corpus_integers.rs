@@ -123,7 +123,11 @@ fn logits_of_images() {
             array(&file, "logits_q").to_f64()[..5120].iter().map(|q| (q - zero) * scale).collect();
         let apart = apart(&found, &golden, scale);
         let off = apart.iter().filter(|&&steps| steps > 0.01).count();
-        println!("{name}: {off} of {} off, {:.2} steps at most", apart.len(), apart.iter().copied().fold(0.0, f64::max));
+        println!(
+            "{name}: {off} of {} off, {:.2} steps at most",
+            apart.len(),
+            apart.iter().copied().fold(0.0, f64::max)
+        );
         assert_eq!(off, listed, "{name}");
         assert!(apart.iter().all(|&steps| steps < 2.01), "{name}");
     }
@@ -139,6 +143,7 @@ fn network(name: &str) -> Network {
 /// The first test images of CIFAR-10, 0 to 255.
 fn images(n: usize) -> Tensor {
     let bytes = std::fs::read(folder().join("data/cifar10/test_512.bin")).unwrap();
-    let pixels = bytes.chunks_exact(3073).take(n).flat_map(|record| record[1..].iter().map(|&x| f32::from(x)));
+    let pixels =
+        bytes.chunks_exact(3073).take(n).flat_map(|record| record[1..].iter().map(|&x| f32::from(x)));
     Tensor::f32([n, 3, 32, 32], pixels.collect()).unwrap()
 }

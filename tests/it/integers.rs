@@ -49,7 +49,10 @@ fn refusals_name_every_operator() {
     insta::with_settings!({ snapshot_path => "../snapshots/integers", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("refused", faults.to_string());
     });
-    let float = text::parse("nir 1\ninput \"x\" %0 batch=\"N\"\noutput \"y\" %1 batch=\"N\"\n\n%0 = input : f32 1x2x4x4 \"x\"\n%1 = relu %0 : f32 1x2x4x4 \"y\"\n", None);
+    let float = text::parse(
+        "nir 1\ninput \"x\" %0 batch=\"N\"\noutput \"y\" %1 batch=\"N\"\n\n%0 = input : f32 1x2x4x4 \"x\"\n%1 = relu %0 : f32 1x2x4x4 \"y\"\n",
+        None,
+    );
     let faults = integers(&float.unwrap()).unwrap_err();
     assert!(faults.to_string().contains("it has no quantised layer"), "{faults}");
 }
@@ -67,9 +70,11 @@ fn codes_are_those_of_exact_arithmetic() {
             let input = Tensor::f32(shape, numbers).unwrap();
             let exact = eval::trace::<f64>(&network, std::slice::from_ref(&input)).unwrap();
             let whole = eval::trace::<f32>(&made, std::slice::from_ref(&input)).unwrap();
-            for node in made.node_ids().filter(|&n| matches!(made.op(n), Op::Quantise(_) | Op::Requantise(_))) {
+            for node in made.node_ids().filter(|&n| matches!(made.op(n), Op::Quantise(_) | Op::Requantise(_)))
+            {
                 let names = &made.node(node).names;
-                let same = |&n: &_| matches!(network.op(n), Op::Quantise(_)) && network.node(n).names == *names;
+                let same =
+                    |&n: &_| matches!(network.op(n), Op::Quantise(_)) && network.node(n).names == *names;
                 let Some(quantiser) = network.node_ids().find(same) else { continue };
                 if made.ty(node.into()).shape == network.ty(quantiser.into()).shape {
                     assert_eq!(whole[&node.into()], exact[&quantiser.into()], "{name}: {names}");
@@ -102,7 +107,8 @@ fn requantise_gives_the_codes_of_golden_vectors() {
     let mut fast = 0;
     for v in &vectors {
         let number = |key: &str| v[key].as_i64().unwrap();
-        let list = |key: &str| v[key].as_array().unwrap().iter().map(|x| x.as_i64().unwrap()).collect::<Vec<_>>();
+        let list =
+            |key: &str| v[key].as_array().unwrap().iter().map(|x| x.as_i64().unwrap()).collect::<Vec<_>>();
         let op = Requantise {
             shift: number("shift") as u8,
             zero: number("zero"),

@@ -220,3 +220,37 @@ pub enum Rounding {
     /// Towards zero.
     Down,
 }
+
+/// The one definition of rounding: for numbers, and for whole numbers with bits behind the point.
+impl Rounding {
+    /// The whole number that a number is rounded to.
+    pub fn round(self, x: f64) -> f64 {
+        match self {
+            Rounding::HalfEven => x.round_ties_even(),
+            Rounding::HalfUp => x.floor() + f64::from(u8::from(x - x.floor() >= 0.5)),
+            Rounding::HalfDown => x.ceil() - f64::from(u8::from(x.ceil() - x >= 0.5)),
+            Rounding::Floor => x.floor(),
+            Rounding::Ceil => x.ceil(),
+            Rounding::Up => x.signum() * x.abs().ceil(),
+            Rounding::Down => x.trunc(),
+        }
+    }
+
+    /// The whole number that `x / 2^shift` is rounded to; `shift` is below 127.
+    pub fn shifted(self, x: i128, shift: u8) -> i128 {
+        let floor = x >> shift;
+        let rest = x - (floor << shift);
+        let (none, half) = (rest == 0, rest << 1 == 1 << shift);
+        let above = rest << 1 > 1 << shift;
+        let up = match self {
+            Rounding::HalfEven => above || (half && floor & 1 == 1),
+            Rounding::HalfUp => above || half,
+            Rounding::HalfDown => above,
+            Rounding::Floor => false,
+            Rounding::Ceil => !none,
+            Rounding::Up => !none && x > 0,
+            Rounding::Down => !none && x < 0,
+        };
+        floor + i128::from(up)
+    }
+}

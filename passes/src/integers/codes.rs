@@ -109,7 +109,10 @@ impl Making<'_, '_> {
 
     fn rescale(&mut self, sum: &Sum, q: &Quantiser) -> Outcome {
         let far = || {
-            Refusal::new("the scales in front of it and its own are too far apart", "export it with other scales")
+            Refusal::new(
+                "the scales in front of it and its own are too far apart",
+                "export it with other scales",
+            )
         };
         let (min, max) = limits(sum.limits, q);
         let window = (min - q.zero, max - q.zero);
@@ -126,9 +129,9 @@ impl Making<'_, '_> {
         let lists = sum.terms.iter().zip(&made.factors).flat_map(|(term, m)| [term.zero.len(), m.len()]);
         let count = lists.chain([made.offsets.len()]).max().unwrap_or(1);
         let offset = |i: usize| {
-            let terms = sum.terms.iter().zip(&made.factors);
-            terms.fold(Some(at(&made.offsets, i)), |offset, (term, m)| {
-                offset?.checked_sub(at(m, i).checked_mul(at(&term.zero, i))?)
+            let mut terms = sum.terms.iter().zip(&made.factors);
+            terms.try_fold(at(&made.offsets, i), |offset, (term, m)| {
+                offset.checked_sub(at(m, i).checked_mul(at(&term.zero, i))?)
             })
         };
         let offsets = (0..count).map(offset).collect::<Option<Vec<i64>>>().ok_or_else(far)?;
@@ -178,8 +181,16 @@ impl Making<'_, '_> {
             if code.is_infinite() { Some(beyond) } else { (code.fract() == 0.0).then_some(code as i64) }
         };
         let (min, max) = (codes.range.0, codes.range.1);
-        let low = if codes.limits.min.is_infinite() { min } else { code(codes.limits.min, min).ok_or_else(refusal)? };
-        let high = if codes.limits.max.is_infinite() { max } else { code(codes.limits.max, max).ok_or_else(refusal)? };
+        let low = if codes.limits.min.is_infinite() {
+            min
+        } else {
+            code(codes.limits.min, min).ok_or_else(refusal)?
+        };
+        let high = if codes.limits.max.is_infinite() {
+            max
+        } else {
+            code(codes.limits.max, max).ok_or_else(refusal)?
+        };
         let range = (min.clamp(low, high.max(low)), max.clamp(low.min(high), high));
         if range == codes.range {
             return Ok(Codes { limits: Limits::NONE, ..codes.clone() });
@@ -209,7 +220,8 @@ impl Making<'_, '_> {
             let dims = if numbers.len() == 1 { vec![] } else { vec![numbers.len()] };
             Tensor::from_f64(element, &dims[..], numbers).map(Arc::new)
         };
-        let refusal = || Refusal::new("its numbers do not fit their type", "report this as a fault of nonresc");
+        let refusal =
+            || Refusal::new("its numbers do not fit their type", "report this as a fault of nonresc");
         let mut total = None;
         for term in &sum.terms {
             let factor: Vec<f64> = term.factor.iter().map(|f| f.value()).collect();
@@ -254,21 +266,9 @@ fn limits(limits: Limits, q: &Quantiser) -> Range {
         true => beyond,
         // A quantiser is monotone: what is limited first and then rounded is as well rounded first.
         false => {
-            let code = round(limit / scale, q.rounding) + q.zero as f64;
+            let code = q.rounding.round(limit / scale) + q.zero as f64;
             code.clamp(q.codes.0 as f64, q.codes.1 as f64) as i64
         }
     };
     (code(limits.min, q.codes.0), code(limits.max, q.codes.1))
-}
-
-fn round(x: f64, mode: Rounding) -> f64 {
-    match mode {
-        Rounding::HalfEven => x.round_ties_even(),
-        Rounding::HalfUp => (x + 0.5).floor(),
-        Rounding::HalfDown => (x - 0.5).ceil(),
-        Rounding::Floor => x.floor(),
-        Rounding::Ceil => x.ceil(),
-        Rounding::Up => x.signum() * x.abs().ceil(),
-        Rounding::Down => x.trunc(),
-    }
 }

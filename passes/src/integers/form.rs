@@ -83,8 +83,7 @@ impl Codes {
     pub(super) fn sum(&self) -> Sum {
         let count = self.zero.len();
         let range = (0..count).map(|i| (self.range.0 - self.zero[i], self.range.1 - self.zero[i])).collect();
-        let term =
-            Term { value: self.value, factor: self.scale.clone(), zero: self.zero.clone(), range };
+        let term = Term { value: self.value, factor: self.scale.clone(), zero: self.zero.clone(), range };
         Sum { terms: vec![term], offset: vec![0.0], limits: self.limits }
     }
 

@@ -73,11 +73,13 @@ impl Making<'_, '_> {
     }
 
     fn weights(&self, value: Value) -> Result<Weights, Refusal> {
-        let refusal = || Refusal::new("its weights are not quantised", "quantise them, one scale an output or for all");
+        let refusal =
+            || Refusal::new("its weights are not quantised", "quantise them, one scale an output or for all");
         let Op::Dequantise(a) = self.from.op(value.node) else { return Err(refusal()) };
         let operands = self.from.operands(value.node);
         let constant = |i: usize| self.from.constant(operands[i]).ok_or_else(refusal);
-        let (codes, scale, zero) = (constant(0)?, constant(1)?.to_f64(), constant(2)?.to_i64().ok_or_else(refusal)?);
+        let (codes, scale, zero) =
+            (constant(0)?, constant(1)?.to_f64(), constant(2)?.to_i64().ok_or_else(refusal)?);
         if scale.len().max(zero.len()) > 1 && a.axis != 0 {
             return Err(Refusal::new(
                 "its weights have scales along another axis than its outputs",
@@ -111,13 +113,12 @@ impl Making<'_, '_> {
         let mut range: Vec<Range> = Vec::with_capacity(outputs);
         let mut widest = (0, 0);
         for (row, &bias) in weights.codes.chunks(each).zip(&bias.steps) {
-            let products = row.iter().map(|&w| if w < 0 { (w * code.1, w * code.0) } else { (w * code.0, w * code.1) });
+            let products =
+                row.iter().map(|&w| if w < 0 { (w * code.1, w * code.0) } else { (w * code.0, w * code.1) });
             let (low, high) = products.fold((0, 0), |(low, high), (l, h)| (low + l, high + h));
             range.push((low + bias, high + bias));
-            widest = (
-                widest.0.min(low + bias).min(low).min(bias),
-                widest.1.max(high + bias).max(high).max(bias),
-            );
+            widest =
+                (widest.0.min(low + bias).min(low).min(bias), widest.1.max(high + bias).max(high).max(bias));
         }
         let bits = width(widest);
         if bits > MAX_BITS {
@@ -152,7 +153,10 @@ impl Making<'_, '_> {
             let is_whole = (near * factor) as f32 == *number as f32;
             let whole = if is_whole { near } else { exact.floor() };
             if whole.abs() > 2f64.powi(46) {
-                return Err(Refusal::new("its bias is beyond 46 bits of its products", "export it with other scales"));
+                return Err(Refusal::new(
+                    "its bias is beyond 46 bits of its products",
+                    "export it with other scales",
+                ));
             }
             steps.push(whole as i64);
             rest.push(if is_whole { 0.0 } else { (exact - whole) * factor });
@@ -174,7 +178,7 @@ impl Making<'_, '_> {
         Ok(Form::Sum(Sum { terms: vec![term], offset: rest, limits: Limits::NONE }))
     }
 
-    pub(super) fn window_mean(&mut self, node: NodeId, a: &AvgPool, x: &Form) -> Outcome {
+    pub(super) fn window_mean(&mut self, a: &AvgPool, x: &Form) -> Outcome {
         let padded = a.pad != Default::default() && !a.include_pad;
         if padded || a.overhang != Pair::ZERO {
             return Err(Refusal::new(
@@ -189,7 +193,6 @@ impl Making<'_, '_> {
             dilation: a.dilation,
             ..IntSumPool::default()
         };
-        let _ = node;
         self.mean(op, x)
     }
 

@@ -55,7 +55,8 @@ pub struct Rounded {
 /// # Errors
 /// Every operator between quantisers that integers cannot compute, by its ONNX name; a network without quantisers.
 pub fn integers(network: &Network) -> Result<Integers, Diagnostics> {
-    let order = network.topological().ok_or_else(|| fault("the network", "it has a cycle", "break the cycle"))?;
+    let order =
+        network.topological().ok_or_else(|| fault("the network", "it has a cycle", "break the cycle"))?;
     let mut integer = network.clone();
     let mut making = Making {
         from: network,
@@ -173,7 +174,7 @@ impl Making<'_, '_> {
             (Op::Relu(_), Some(x)) => self.limited(node, x, 0.0, f64::INFINITY),
             (Op::Clip(a), Some(x)) => self.limited(node, x, a.min, a.max),
             (Op::Add(_), _) => self.add(node, operands, forms),
-            (Op::AvgPool(a), Some(x)) => self.window_mean(node, a, &x.clone()),
+            (Op::AvgPool(a), Some(x)) => self.window_mean(a, &x.clone()),
             (Op::GlobalAvgPool(_), Some(x)) => self.whole_mean(node, &x.clone()),
             (
                 Op::MaxPool(_)
@@ -193,7 +194,10 @@ impl Making<'_, '_> {
     pub(super) fn host(&mut self, node: NodeId, forms: &[Option<Form>]) -> Outcome {
         let op = self.from.op(node);
         if matches!(op, Op::Conv(_) | Op::Dense(_)) {
-            return Err(Refusal::new("what it reads is computed in floats", "put a quantiser in front of it"));
+            return Err(Refusal::new(
+                "what it reads is computed in floats",
+                "put a quantiser in front of it",
+            ));
         }
         let operands = self.from.operands(node);
         let early = forms.iter().flatten().all(|f| matches!(f, Form::Host(v) if operands.contains(v)));
@@ -274,7 +278,10 @@ impl Making<'_, '_> {
     /// The numbers of a constant that is the same in all places of a channel: one, or one a channel.
     fn per_channel(&self, value: Value, channels: usize) -> Result<Vec<f64>, Refusal> {
         let refusal = || {
-            Refusal::new("it adds a constant that is not one number a channel", "fold the constant into a bias")
+            Refusal::new(
+                "it adds a constant that is not one number a channel",
+                "fold the constant into a bias",
+            )
         };
         let numbers = self.from.constant(value).ok_or_else(refusal)?;
         let dims = &numbers.shape().0;

@@ -27,7 +27,10 @@ impl Making<'_, '_> {
             ));
         }
         if forms.iter().any(|form| matches!(form, Form::Host(_) | Form::Whole(..))) {
-            return Err(Refusal::new("one of its operands is not quantised", "put a quantiser in front of it"));
+            return Err(Refusal::new(
+                "one of its operands is not quantised",
+                "put a quantiser in front of it",
+            ));
         }
         let codes: Option<Vec<&Codes>> = forms
             .iter()

@@ -3,7 +3,7 @@
 //! Sums wrap at their width, as hardware's do; a network that the compiler made never lets them.
 
 use super::super::array::{Array, Real, wrap};
-use crate::network::{IntConv, IntDense, IntSumPool, Requantise, Rounding, ValueType};
+use crate::network::{IntConv, IntDense, IntSumPool, Requantise, ValueType};
 
 pub(super) fn conv<T: Real>(a: &IntConv, ins: &[&Array<T>], ty: &ValueType) -> Vec<i64> {
     let (x, w) = (ins[0].whole(), ins[1].whole());
@@ -24,8 +24,7 @@ pub(super) fn conv<T: Real>(a: &IntConv, ins: &[&Array<T>], ty: &ValueType) -> V
                                 let row = (y * a.stride.h + ky * a.dilation.h).wrapping_sub(a.pad.top);
                                 let left = (column * a.stride.w + kx * a.dilation.w).wrapping_sub(a.pad.left);
                                 if row < height && left < width {
-                                    let code =
-                                        x[((n * from[1] + first + i) * height + row) * width + left];
+                                    let code = x[((n * from[1] + first + i) * height + row) * width + left];
                                     let weight = w[((o * group_in + i) * kernel[2] + ky) * kernel[3] + kx];
                                     sum = sum.wrapping_add(code.wrapping_sub(a.zero).wrapping_mul(weight));
                                 }
@@ -87,24 +86,8 @@ pub(super) fn requantise<T: Real>(a: &Requantise, ins: &[&Array<T>], ty: &ValueT
             i128::from(x[i]) * i128::from(of(factors, i))
         });
         let sum = products.sum::<i128>() + i128::from(of(ins[0].whole(), i));
-        let code = round_shifted(sum, a.shift, a.rounding) + i128::from(a.zero);
+        let code = a.rounding.shifted(sum, a.shift) + i128::from(a.zero);
         wrap(code.clamp(i128::from(a.min), i128::from(a.max)) as i64, ty.element)
     };
     (0..ty.shape.len()).map(code).collect()
-}
-
-/// `x / 2^shift` as a whole number.
-fn round_shifted(x: i128, shift: u8, mode: Rounding) -> i128 {
-    let one = 1i128 << shift;
-    let (floor, rest) = (x.div_euclid(one), x.rem_euclid(one));
-    let up = match mode {
-        Rounding::HalfEven => 2 * rest > one || (2 * rest == one && floor % 2 != 0),
-        Rounding::HalfUp => 2 * rest >= one,
-        Rounding::HalfDown => 2 * rest > one,
-        Rounding::Floor => false,
-        Rounding::Ceil => rest > 0,
-        Rounding::Up => rest > 0 && x > 0,
-        Rounding::Down => rest > 0 && x < 0,
-    };
-    floor + i128::from(up)
 }

@@ -1,7 +1,7 @@
 //! Between real numbers and codes: `x = scale * (code - zero_point)`.
 
 use super::super::array::{Array, Real};
-use crate::network::{Dequantise, Quantise, Rounding};
+use crate::network::{Dequantise, Quantise};
 
 /// The parameter that belongs to element `i` of a value: the only one, or the one at its place along the axis.
 fn at(count: usize, i: usize, shape: &[usize], axis: usize) -> usize {
@@ -20,7 +20,7 @@ pub(super) fn quantise<T: Real>(a: &Quantise, ins: &[&Array<T>]) -> Vec<i64> {
         // The division is in the type of the scale, as ONNX says; the rest is exact in f64.
         let steps = (x / scale[at(scale.len(), i, shape, a.axis)]).to_f64();
         let zero = zero_point[at(zero_point.len(), i, shape, a.axis)];
-        (round(steps, a.rounding) + zero as f64).clamp(least as f64, most as f64) as i64
+        (a.rounding.round(steps) + zero as f64).clamp(least as f64, most as f64) as i64
     };
     x.iter().enumerate().map(code).collect()
 }
@@ -31,18 +31,6 @@ fn codes(a: &Quantise) -> (i64, i64) {
         (false, _) => (0, (1 << a.bits) - 1),
         (true, false) => (-(1 << (a.bits - 1)), (1 << (a.bits - 1)) - 1),
         (true, true) => (-(1 << (a.bits - 1)) + 1, (1 << (a.bits - 1)) - 1),
-    }
-}
-
-fn round(x: f64, mode: Rounding) -> f64 {
-    match mode {
-        Rounding::HalfEven => x.round_ties_even(),
-        Rounding::HalfUp => x.floor() + f64::from(u8::from(x - x.floor() >= 0.5)),
-        Rounding::HalfDown => x.ceil() - f64::from(u8::from(x.ceil() - x >= 0.5)),
-        Rounding::Floor => x.floor(),
-        Rounding::Ceil => x.ceil(),
-        Rounding::Up => x.signum() * x.abs().ceil(),
-        Rounding::Down => x.trunc(),
     }
 }
 

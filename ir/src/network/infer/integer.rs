@@ -42,7 +42,8 @@ pub(super) fn requantise(a: &Requantise, ins: &[&ValueType]) -> Result<ValueType
         return Err(format!("its least code {} is above its largest {}", a.min, a.max));
     }
     let x = ins[1];
-    let channels = x.shape.0.get(1).copied().ok_or_else(|| format!("x has shape {} without channels", x.shape))?;
+    let channels =
+        x.shape.0.get(1).copied().ok_or_else(|| format!("x has shape {} without channels", x.shape))?;
     for pair in ins[1..].chunks(2) {
         if pair[0].shape != x.shape {
             return Err(format!("its operands have the shapes {} and {}", x.shape, pair[0].shape));

@@ -102,7 +102,10 @@ fn operator(w: &mut Writer<'_>, node: NodeId) {
         Op::Dequantise(op) => quantise::dequantise(w, node, op),
         Op::IntConv(_) | Op::IntDense(_) | Op::IntSumPool(_) | Op::Requantise(_) => {
             let what = format!("{} \"{}\"", network.op(node).name(), w.title(node));
-            w.refuse(what, "ONNX has no operator for it; the quantised network that it was made of can be written");
+            w.refuse(
+                what,
+                "ONNX has no operator for it; the quantised network that it was made of can be written",
+            );
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) const OPERATORS: &[Operator] = &[
 /// The same operators in the domain com.microsoft, where `axis` is in every version.
 pub(super) const ATTRIBUTES: &[Attribute] = &[Attribute::new("axis", Kind::Int)];
 
-/// Said once for a file whose numbers are read, but not its integers.
+/// Said once for a quantised file.
 pub(super) const NOTE: &str = "the file is quantised: its scales, zero points and widths are read and checked, and \
     the network is evaluated in floating point between them; its integers are used where they are asked for (--integer)";
 

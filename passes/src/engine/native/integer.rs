@@ -64,7 +64,8 @@ fn numbers<'a>(operands: &[Operand<'a>], zero: i64) -> Option<(&'a Tensor, Optio
     let codes = weights.to_i64()?;
     let sum = |row: &[i64]| row.iter().map(|w| i128::from(w.unsigned_abs())).sum::<i128>() * largest;
     let products = codes.chunks((codes.len() / outputs).max(1)).map(sum).max().unwrap_or(0);
-    let added = bias.map_or(Some(0), |bias| bias.to_i64()?.iter().map(|b| i128::from(b.unsigned_abs())).max())?;
+    let added =
+        bias.map_or(Some(0), |bias| bias.to_i64()?.iter().map(|b| i128::from(b.unsigned_abs())).max())?;
     (products + added < EXACT).then_some((weights, bias))
 }
 

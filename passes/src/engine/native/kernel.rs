@@ -85,7 +85,9 @@ pub(super) fn choose(op: &Op, operands: &[Operand<'_>], result: &Shape, limits: 
         Op::IntDense(op) => Some(boxed(integer::dense(op, operands)?, 1)),
         Op::IntSumPool(op) => Some(boxed(integer::sum_pool(op, &operands[0], result)?, 1)),
         Op::Requantise(op) => Some(chosen(Rescale::new(op, operands)?, operands.len())),
-        Op::Const(_) | Op::Input(_) | Op::MatMul(_) | Op::ReduceMean(_) | Op::Softmax(_) | Op::Cast(_) => None,
+        Op::Const(_) | Op::Input(_) | Op::MatMul(_) | Op::ReduceMean(_) | Op::Softmax(_) | Op::Cast(_) => {
+            None
+        }
     }
 }
 

@@ -175,9 +175,7 @@ fn step(network: &Network, node: NodeId, places: &mut Places, fused: &mut BTreeS
     let mut chosen = None;
     let floats = ty.element == Element::F32 && types.iter().all(|t| t.element == Element::F32);
     let kept = |(&v, t): (&Value, &&ValueType)| is_kept(t.element) || network.constant(v).is_some();
-    let whole = || {
-        kernel::is_whole(op) && is_kept(ty.element) && operands.iter().zip(&types).all(kept)
-    };
+    let whole = || kernel::is_whole(op) && is_kept(ty.element) && operands.iter().zip(&types).all(kept);
     if floats || whole() {
         let known: Vec<Operand<'_>> = operands
             .iter()

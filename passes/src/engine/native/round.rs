@@ -62,7 +62,8 @@ impl Rescale {
         let channels = channels_of(&operands[1].ty.shape)?;
         let unit = 2f64.powi(-i32::from(op.shift));
         let whole = |i: usize| operands[i].constant?.to_i64();
-        let largest = |numbers: &[i64]| numbers.iter().map(|n| i128::from(n.unsigned_abs())).max().unwrap_or(0);
+        let largest =
+            |numbers: &[i64]| numbers.iter().map(|n| i128::from(n.unsigned_abs())).max().unwrap_or(0);
         let offsets = whole(0)?;
         let mut sum = largest(&offsets);
         let mut factors = Vec::new();
@@ -194,7 +195,10 @@ impl ToNumbers {
         range(operands[0].ty.element)?;
         let (scales, zeros) = (operands[1].constant?, operands[2].constant?.to_f32());
         let channels = by_channel(&operands[0].ty.shape, op.axis, scales.len().max(zeros.len()))?;
-        Some(ToNumbers { scales: spread(&Tensor::to_f32(scales), channels)?, zeros: spread(&zeros, channels)? })
+        Some(ToNumbers {
+            scales: spread(&Tensor::to_f32(scales), channels)?,
+            zeros: spread(&zeros, channels)?,
+        })
     }
 }
 
