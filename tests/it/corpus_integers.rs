@@ -2,11 +2,11 @@
 //! every number, and against the golden outputs of runtimes that compute in f32, where each difference is listed.
 
 use nonresc_ir::eval;
-use nonresc_ir::network::{Edit, Network, Op};
+use nonresc_ir::network::{Batch, Edit, Element, Network, Op, Transpose};
 use nonresc_ir::onnx::import::{ImportOptions, import_file};
 use nonresc_ir::tensor::Tensor;
 use nonresc_passes::engine::{Engine, Frames, Given};
-use nonresc_passes::integers::integers;
+use nonresc_passes::integers::{Rule, integers};
 use nonresc_passes::normalise::normalise;
 use nonresc_tests::corpus::{Entry, array, folder};
 
@@ -44,7 +44,7 @@ fn outputs_are_those_of_exact_arithmetic() {
         let Ok(imported) = entry.import(&entry.options()) else { continue };
         let mut network = imported.network;
         normalise(&mut network).unwrap();
-        let made = match integers(&network) {
+        let made = match integers(&network, Rule::AsGiven) {
             Ok(made) => made.network,
             Err(_) => {
                 refused.push(name);
@@ -80,7 +80,7 @@ fn every_layer_is_that_of_exact_arithmetic() {
     ] {
         let mut network = network(name);
         Edit::new(&mut network).set_batch(frames).unwrap();
-        let made = integers(&network).unwrap().network;
+        let made = integers(&network, Rule::AsGiven).unwrap().network;
         let exact = eval::trace::<f64>(&network, std::slice::from_ref(&images)).unwrap();
         let whole = eval::trace::<f32>(&made, std::slice::from_ref(&images)).unwrap();
         let mut layers = 0;
@@ -114,7 +114,7 @@ fn logits_of_images() {
     let given = images(512);
     for &(name, listed) in OFF {
         let network = network(name);
-        let made = integers(&network).unwrap().network;
+        let made = integers(&network, Rule::AsGiven).unwrap().network;
         let given = Given::from([(network.inputs()[0].name.clone(), given.clone())]);
         let found = run(&made, Engine::Native, &given);
         let file = folder().join(format!("models/{name}.logits5000.npz"));
@@ -132,6 +132,67 @@ fn logits_of_images() {
         assert!(apart.iter().all(|&steps| steps < 2.01), "{name}");
     }
 }
+
+/// The tensors that TensorFlow Lite's reference kernels give of each layer for the model's two inputs.
+#[test]
+fn tflite_layer_by_layer() {
+    let name = "resnet8_tflite_int8";
+    let mut network = network(name);
+    Edit::new(&mut network).set_batch(2).unwrap();
+    let made = integers(&network, Rule::TfLite).unwrap().network;
+    let file = folder().join(format!("models/{name}.layers.npz"));
+    let channels_last = |tensor: &Tensor, perm: Vec<usize>| {
+        eval::operator::<f32>(&Transpose { perm }.into(), &[tensor]).unwrap()
+    };
+    let input = channels_last(&array(&file, "input"), vec![0, 3, 1, 2]);
+    let traced = eval::trace::<f32>(&made, &[input]).unwrap();
+    let codes = Element::I8;
+    let mut found: Vec<Tensor> = Vec::new();
+    for node in made.topological().unwrap() {
+        if matches!(made.op(node), Op::Requantise(_)) && made.ty(node.into()).element == codes {
+            found.push(traced[&node.into()].clone());
+        }
+    }
+    for (i, kind) in KINDS {
+        let golden = array(&file, &format!("{i:02}_{kind}"));
+        let golden = match golden.shape().rank() {
+            4 => channels_last(&golden, vec![0, 3, 1, 2]),
+            _ => golden,
+        };
+        assert!(found.contains(&golden), "no layer is that of {kind}, operator {i}");
+    }
+
+    let images = images(512).to_f32().iter().map(|x| f64::from(*x) - 128.0).collect::<Vec<f64>>();
+    let images = Tensor::from_f64(codes, [512, 3, 32, 32], &images).unwrap();
+    let images = channels_last(&images, vec![0, 2, 3, 1]);
+    let logits = made.topological().unwrap().into_iter().filter(|&n| matches!(made.op(n), Op::Requantise(_)));
+    let mut made = made.clone();
+    let logits = logits.filter(|&n| made.ty(n.into()).shape.0[1..] == [10]).next_back().unwrap();
+    Edit::new(&mut made).output("logits", logits.into(), Batch::Dynamic(None));
+    let given = Given::from([(made.inputs()[0].name.clone(), images)]);
+    let found = Frames::new(&made, Engine::Native).unwrap().run(&given).unwrap().pop().unwrap().1;
+    let golden = array(&folder().join(format!("models/{name}.logits5000.npz")), "logits_ref");
+    assert_eq!(found.to_i64().unwrap(), golden.to_i64().unwrap()[..5120]);
+}
+
+/// TensorFlow Lite's operators in order, but for the reshape, which moves nothing, and the softmax, which the host
+/// computes.
+const KINDS: [(usize, &str); 14] = [
+    (0, "CONV_2D"),
+    (1, "CONV_2D"),
+    (2, "CONV_2D"),
+    (3, "ADD"),
+    (4, "CONV_2D"),
+    (5, "CONV_2D"),
+    (6, "CONV_2D"),
+    (7, "ADD"),
+    (8, "CONV_2D"),
+    (9, "CONV_2D"),
+    (10, "CONV_2D"),
+    (11, "ADD"),
+    (12, "AVERAGE_POOL_2D"),
+    (14, "FULLY_CONNECTED"),
+];
 
 fn network(name: &str) -> Network {
     let path = folder().join(format!("models/{name}.onnx"));

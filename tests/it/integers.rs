@@ -10,7 +10,7 @@ use nonresc_ir::network::{Element, Network, Op, Requantise, Rounding, verify, ve
 use nonresc_ir::tensor::{Data, Tensor};
 use nonresc_ir::text;
 use nonresc_passes::engine::{Engine, Frames, Given};
-use nonresc_passes::integers::integers;
+use nonresc_passes::integers::{Rule, integers};
 use nonresc_passes::normalise::normalise;
 use nonresc_tests::seed::Seed;
 use serde_json::Value as Json;
@@ -24,7 +24,7 @@ fn case(name: &str) -> Network {
 
 /// The integer network, and how its codes are made.
 fn shown(network: &Network) -> String {
-    let made = integers(network).unwrap();
+    let made = integers(network, Rule::AsGiven).unwrap();
     verify(&made.network).and_then(|()| verify_live(&made.network)).unwrap();
     let mut shown = text::print(&made.network);
     for rounded in &made.roundings {
@@ -45,7 +45,7 @@ fn cases_come_out_as_shown() {
 
 #[test]
 fn refusals_name_every_operator() {
-    let faults = integers(&case("refused")).unwrap_err();
+    let faults = integers(&case("refused"), Rule::AsGiven).unwrap_err();
     insta::with_settings!({ snapshot_path => "../snapshots/integers", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("refused", faults.to_string());
     });
@@ -53,7 +53,7 @@ fn refusals_name_every_operator() {
         "nir 1\ninput \"x\" %0 batch=\"N\"\noutput \"y\" %1 batch=\"N\"\n\n%0 = input : f32 1x2x4x4 \"x\"\n%1 = relu %0 : f32 1x2x4x4 \"y\"\n",
         None,
     );
-    let faults = integers(&float.unwrap()).unwrap_err();
+    let faults = integers(&float.unwrap(), Rule::AsGiven).unwrap_err();
     assert!(faults.to_string().contains("it has no quantised layer"), "{faults}");
 }
 
@@ -62,7 +62,7 @@ fn refusals_name_every_operator() {
 fn codes_are_those_of_exact_arithmetic() {
     for name in ["residual", "waiting"] {
         let network = case(name);
-        let made = integers(&network).unwrap().network;
+        let made = integers(&network, Rule::AsGiven).unwrap().network;
         let mut seed = Seed(7);
         for _ in 0..50 {
             let shape = network.ty(network.inputs()[0].node.into()).shape.clone();
@@ -92,9 +92,10 @@ fn codes_are_those_of_exact_arithmetic() {
 }
 
 fn rounding(name: &str) -> Rounding {
-    use Rounding::{Ceil, Down, Floor, HalfDown, HalfEven, HalfUp, Up};
-    let all = [("half-even", HalfEven), ("half-up", HalfUp), ("half-down", HalfDown), ("floor", Floor)];
-    let all = all.into_iter().chain([("ceil", Ceil), ("up", Up), ("down", Down)]);
+    use Rounding::{Ceil, Down, Floor, HalfAway, HalfDown, HalfEven, HalfUp, Up};
+    let all =
+        [("half-even", HalfEven), ("half-up", HalfUp), ("half-down", HalfDown), ("half-away", HalfAway)];
+    let all = all.into_iter().chain([("floor", Floor), ("ceil", Ceil), ("up", Up), ("down", Down)]);
     all.into_iter().find(|(known, _)| *known == name).unwrap().1
 }
 

@@ -224,6 +224,10 @@ pub struct Run {
     /// Compute a quantised network in integers, as hardware does
     #[arg(long)]
     pub integer: bool,
+
+    /// How integers are rounded
+    #[arg(long, value_enum, default_value_t = Rounding::File, requires = "integer")]
+    pub rounding: Rounding,
 }
 
 /// `nonresc eval`.
@@ -269,6 +273,10 @@ pub struct Eval {
     /// Compute a quantised network in integers, as hardware does
     #[arg(long)]
     pub integer: bool,
+
+    /// How integers are rounded
+    #[arg(long, value_enum, default_value_t = Rounding::File, requires = "integer")]
+    pub rounding: Rounding,
 
     /// Form of what is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -437,6 +445,30 @@ impl From<Engine> for nonresc_passes::engine::Engine {
             Engine::Native => Self::Native,
             Engine::Plain => Self::Plain,
             Engine::Tract => Self::Tract,
+        }
+    }
+}
+
+/// How integers are rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Rounding {
+    /// As each quantiser of the file says
+    File,
+    /// To the nearest, ties to even, as ONNX says
+    HalfEven,
+    /// To the nearest, ties up
+    HalfUp,
+    /// As TensorFlow Lite's reference kernels do
+    Tflite,
+}
+
+impl From<Rounding> for nonresc_passes::integers::Rule {
+    fn from(rounding: Rounding) -> Self {
+        match rounding {
+            Rounding::File => Self::AsGiven,
+            Rounding::HalfEven => Self::All(nonresc_ir::network::Rounding::HalfEven),
+            Rounding::HalfUp => Self::All(nonresc_ir::network::Rounding::HalfUp),
+            Rounding::Tflite => Self::TfLite,
         }
     }
 }

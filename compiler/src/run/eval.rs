@@ -26,7 +26,10 @@ pub(super) fn eval(args: &Eval) -> Result<(), Failure> {
     let loaded = model::load(&args.model, &args.reading, &wanted)?;
     exit::remark(&loaded.notes)?;
     // The layout of the images is known in normal form.
-    let network = if args.integer { in_integers(loaded.network)? } else { normal_form(loaded.network) };
+    let network = match args.integer {
+        true => in_integers(loaded.network, args.rounding)?,
+        false => normal_form(loaded.network),
+    };
     let request = Request {
         path: args.data.clone(),
         labels: args.labels.clone(),

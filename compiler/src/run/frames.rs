@@ -13,7 +13,7 @@ use nonresc_passes::integers::integers;
 use nonresc_passes::normalise::normalise;
 
 use super::model;
-use crate::args::{Engine, Run};
+use crate::args::{Engine, Rounding, Run};
 use crate::exit::{self, Failure};
 
 /// Runs the network on all frames of the input file and writes its outputs under their own names.
@@ -43,7 +43,7 @@ pub(super) fn run(args: &Run) -> Result<(), Failure> {
         )));
     }
     let network = match args.engine {
-        _ if args.integer => in_integers(loaded.network)?,
+        _ if args.integer => in_integers(loaded.network, args.rounding)?,
         Engine::Plain => loaded.network,
         Engine::Native | Engine::Tract => normal_form(loaded.network),
     };
@@ -71,8 +71,8 @@ pub(super) fn normal_form(network: Network) -> Network {
 ///
 /// # Errors
 /// What integers cannot compute.
-pub(super) fn in_integers(network: Network) -> Result<Network, Failure> {
-    Ok(integers(&normal_form(network))?.network)
+pub(super) fn in_integers(network: Network, rounding: Rounding) -> Result<Network, Failure> {
+    Ok(integers(&normal_form(network), rounding.into())?.network)
 }
 
 fn bytes(to: &Path, results: &[(String, Tensor)]) -> Result<Vec<u8>, Failure> {

@@ -99,6 +99,7 @@ impl Attr for Rounding {
             Rounding::HalfEven => "half-even",
             Rounding::HalfUp => "half-up",
             Rounding::HalfDown => "half-down",
+            Rounding::HalfAway => "half-away",
             Rounding::Floor => "floor",
             Rounding::Ceil => "ceil",
             Rounding::Up => "up",
@@ -107,8 +108,8 @@ impl Attr for Rounding {
         text.to_string()
     }
     fn parse(text: &str) -> Result<Self, String> {
-        use Rounding::{Ceil, Down, Floor, HalfDown, HalfEven, HalfUp, Up};
-        [HalfEven, HalfUp, HalfDown, Floor, Ceil, Up, Down]
+        use Rounding::{Ceil, Down, Floor, HalfAway, HalfDown, HalfEven, HalfUp, Up};
+        [HalfEven, HalfUp, HalfDown, HalfAway, Floor, Ceil, Up, Down]
             .into_iter()
             .find(|r| r.print() == text)
             .ok_or_else(|| format!("'{text}' is no rounding mode"))

@@ -211,6 +211,8 @@ pub enum Rounding {
     HalfUp,
     /// To the nearest, ties towards minus infinity.
     HalfDown,
+    /// To the nearest, ties away from zero.
+    HalfAway,
     /// Towards minus infinity.
     Floor,
     /// Towards plus infinity.
@@ -229,6 +231,7 @@ impl Rounding {
             Rounding::HalfEven => x.round_ties_even(),
             Rounding::HalfUp => x.floor() + f64::from(u8::from(x - x.floor() >= 0.5)),
             Rounding::HalfDown => x.ceil() - f64::from(u8::from(x.ceil() - x >= 0.5)),
+            Rounding::HalfAway => x.round(),
             Rounding::Floor => x.floor(),
             Rounding::Ceil => x.ceil(),
             Rounding::Up => x.signum() * x.abs().ceil(),
@@ -246,6 +249,7 @@ impl Rounding {
             Rounding::HalfEven => above || (half && floor & 1 == 1),
             Rounding::HalfUp => above || half,
             Rounding::HalfDown => above,
+            Rounding::HalfAway => above || (half && x > 0),
             Rounding::Floor => false,
             Rounding::Ceil => !none,
             Rounding::Up => !none && x > 0,

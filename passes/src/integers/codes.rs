@@ -10,17 +10,17 @@ use nonresc_ir::tensor::{Data, Tensor};
 use super::form::{Codes, Form, Limits, Range, Sum, at};
 use super::ratio::Ratio;
 use super::rescale::{self, Operand};
-use super::{Making, Outcome, Refusal, Rounded, range_of};
+use super::{Making, Outcome, Refusal, Rounded, Rule, range_of};
 
 /// What a quantiser gives.
 pub(super) struct Quantiser {
-    scale: Vec<Ratio>,
-    zero: i64,
-    element: Element,
+    pub(super) scale: Vec<Ratio>,
+    pub(super) zero: i64,
+    pub(super) element: Element,
     /// Codes that it can give.
     codes: Range,
     rounding: Rounding,
-    names: Names,
+    pub(super) names: Names,
 }
 
 impl Making<'_, '_> {
@@ -63,7 +63,11 @@ impl Making<'_, '_> {
             }
         };
         let names = self.from.node(node).names.clone();
-        self.round(x, &Quantiser { scale, zero, element, codes, rounding: a.rounding, names })
+        let rounding = match self.rule {
+            Rule::AsGiven | Rule::TfLite => a.rounding,
+            Rule::All(rounding) => rounding,
+        };
+        self.round(x, &Quantiser { scale, zero, element, codes, rounding, names })
     }
 
     pub(super) fn dequantiser(&mut self, node: NodeId, axis: usize, value: Value, range: Range) -> Outcome {
@@ -115,6 +119,10 @@ impl Making<'_, '_> {
             )
         };
         let (min, max) = limits(sum.limits, q);
+        if self.rule == Rule::TfLite {
+            self.edit.named(q.names.clone());
+            return self.as_tflite(sum, q, (min, max));
+        }
         let window = (min - q.zero, max - q.zero);
         let mut operands = Vec::with_capacity(sum.terms.len());
         for term in &sum.terms {

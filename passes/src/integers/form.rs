@@ -55,6 +55,20 @@ pub(super) struct Term {
     pub(super) zero: Vec<i64>,
     /// Of x less zero.
     pub(super) range: Vec<Range>,
+    pub(super) origin: Origin,
+}
+
+/// What a term is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Codes as they are.
+    Codes,
+    /// The sums of a convolution.
+    Products,
+    /// The sums of a dense layer.
+    Dense,
+    /// The sums of windows.
+    Mean,
 }
 
 /// Between which numbers an activation keeps a value.
@@ -83,7 +97,13 @@ impl Codes {
     pub(super) fn sum(&self) -> Sum {
         let count = self.zero.len();
         let range = (0..count).map(|i| (self.range.0 - self.zero[i], self.range.1 - self.zero[i])).collect();
-        let term = Term { value: self.value, factor: self.scale.clone(), zero: self.zero.clone(), range };
+        let term = Term {
+            value: self.value,
+            factor: self.scale.clone(),
+            zero: self.zero.clone(),
+            range,
+            origin: Origin::Codes,
+        };
         Sum { terms: vec![term], offset: vec![0.0], limits: self.limits }
     }
 

@@ -4,7 +4,7 @@ use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{AvgPool, Conv, Element, IntConv, IntDense, IntSumPool, Op, Pair, Shape};
 use nonresc_ir::tensor::Tensor;
 
-use super::form::{Codes, Form, Limits, Range, Sum, Term, at};
+use super::form::{Codes, Form, Limits, Origin, Range, Sum, Term, at};
 use super::ratio::Ratio;
 use super::{Making, Outcome, ROUND_FIRST, Refusal};
 
@@ -20,6 +20,12 @@ struct Bias {
     steps: Vec<i64>,
     rest: Vec<f64>,
 }
+
+/// A number times a scale, both rounded to f32: half a unit in the last place for each.
+const ROUNDED: f64 = 1.5 * f32::EPSILON as f64;
+
+/// Scales that differ by less are the same, rounded to f32.
+const NEAR: f64 = 4.0 * f32::EPSILON as f64;
 
 /// Widest sums.
 const MAX_BITS: u32 = 48;
@@ -130,8 +136,21 @@ impl Making<'_, '_> {
         Ok(Layer { weights, factor, bias, range, bits: bits as u8 })
     }
 
+    /// The codes of a bias whose scale is the products', as near as f32 can say it.
+    fn steps(&self, value: Value, factor: &[Ratio]) -> Option<Vec<i64>> {
+        let Op::Dequantise(_) = self.from.op(value.node) else { return None };
+        let operands = self.from.operands(value.node);
+        let constant = |i: usize| self.from.constant(operands[i]);
+        let (codes, scale, zero) = (constant(0)?.to_i64()?, constant(1)?.to_f64(), constant(2)?.to_i64()?);
+        let near = |i: usize| (at(&scale, i) / at(factor, i).value() - 1.0).abs() < NEAR;
+        (0..codes.len()).all(near).then(|| codes.iter().enumerate().map(|(i, b)| b - at(&zero, i)).collect())
+    }
+
     /// A bias in steps of the products.
     fn bias(&self, value: Value, factor: &[Ratio]) -> Result<Bias, Refusal> {
+        if let Some(steps) = self.steps(value, factor) {
+            return Ok(Bias { steps, rest: vec![0.0] });
+        }
         let refusal = || Refusal::new("its bias is computed", "make it a constant");
         let numbers = match (self.from.constant(value), self.from.op(value.node)) {
             (Some(numbers), _) => numbers.to_f64(),
@@ -149,8 +168,8 @@ impl Making<'_, '_> {
             let factor = at(factor, i).value();
             let exact = number / factor;
             let near = exact.round();
-            // What is the nearest f32 to a whole number of steps was one before it was written as a float.
-            let is_whole = (near * factor) as f32 == *number as f32;
+            // What f32 can hardly tell from a whole number of steps was one before it was multiplied by its scale.
+            let is_whole = (near * factor - number).abs() <= number.abs() * ROUNDED;
             let whole = if is_whole { near } else { exact.floor() };
             if whole.abs() > 2f64.powi(46) {
                 return Err(Refusal::new(
@@ -166,6 +185,7 @@ impl Making<'_, '_> {
 
     fn finish(&mut self, op: Op, x: &Codes, layer: Layer) -> Outcome {
         let Layer { weights, factor, bias, range, .. } = layer;
+        let origin = if matches!(op, Op::IntDense(_)) { Origin::Dense } else { Origin::Products };
         let codes = signed(weights.shape.clone(), &weights.codes);
         let codes = self.edit.constant(codes);
         let mut operands = vec![x.value, codes];
@@ -173,7 +193,7 @@ impl Making<'_, '_> {
             operands.push(self.edit.constant(signed(Shape(vec![bias.steps.len()]), &bias.steps)));
         }
         let value = self.edit.add(op, &operands)?;
-        let term = Term { value, factor, zero: vec![0], range };
+        let term = Term { value, factor, zero: vec![0], range, origin };
         let rest = if bias.rest.iter().all(|&r| r == 0.0) { vec![0.0] } else { bias.rest };
         Ok(Form::Sum(Sum { terms: vec![term], offset: rest, limits: Limits::NONE }))
     }
@@ -221,7 +241,7 @@ impl Making<'_, '_> {
         let range = range.ok_or_else(|| Refusal::new("its sums are too wide", "use a smaller window"))?;
         let op = IntSumPool { zero, bits: width(range) as u8, ..op };
         let value = self.edit.add(op, &[x.value])?;
-        let term = Term { value, factor, zero: vec![0], range: vec![range] };
+        let term = Term { value, factor, zero: vec![0], range: vec![range], origin: Origin::Mean };
         Ok(Form::Sum(Sum { terms: vec![term], offset: vec![0.0], limits: Limits::NONE }))
     }
 }

@@ -10,6 +10,7 @@
 //! - [`moves`]: operators that commute with rounding.
 //! - [`codes`]: quantisers; the way back to floats at the outputs.
 //! - [`rescale`], [`ratio`]: factors that give the codes that the exact ratio of scales gives.
+//! - [`tflite`]: the arithmetic of TensorFlow Lite instead, where that is asked for.
 
 mod codes;
 mod form;
@@ -17,16 +18,29 @@ mod layer;
 mod moves;
 mod ratio;
 mod rescale;
+mod tflite;
 
 use std::collections::BTreeMap;
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::names::Names;
-use nonresc_ir::network::{Edit, EditError, Element, Network, Op};
+use nonresc_ir::network::{Edit, EditError, Element, Network, Op, Rounding};
 
 use form::{Codes, Form, Limits, Range, Sum};
 pub use rescale::{FACTOR_BITS, Proof};
+
+/// How codes are rounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rule {
+    /// As each quantiser says, with the exact ratios of scales.
+    #[default]
+    AsGiven,
+    /// All quantisers in one way, with the exact ratios of scales.
+    All(Rounding),
+    /// As TensorFlow Lite's reference kernels do.
+    TfLite,
+}
 
 /// An integer network, and how each of its quantisers came to be.
 #[derive(Clone, Debug)]
@@ -54,12 +68,13 @@ pub struct Rounded {
 ///
 /// # Errors
 /// Every operator between quantisers that integers cannot compute, by its ONNX name; a network without quantisers.
-pub fn integers(network: &Network) -> Result<Integers, Diagnostics> {
+pub fn integers(network: &Network, rule: Rule) -> Result<Integers, Diagnostics> {
     let order =
         network.topological().ok_or_else(|| fault("the network", "it has a cycle", "break the cycle"))?;
     let mut integer = network.clone();
     let mut making = Making {
         from: network,
+        rule,
         edit: Edit::new(&mut integer),
         forms: BTreeMap::new(),
         roundings: Vec::new(),
@@ -117,6 +132,7 @@ const ROUND_FIRST: &str = "put a quantiser between the two";
 /// The integer network under way.
 struct Making<'a, 'e> {
     from: &'a Network,
+    rule: Rule,
     edit: Edit<'e>,
     forms: BTreeMap<NodeId, Form>,
     roundings: Vec<Rounded>,

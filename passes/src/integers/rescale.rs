@@ -29,6 +29,8 @@ pub enum Proof {
     },
     /// Not known: sums of several scales over many numbers, or a margin too thin for the widest factors.
     Open,
+    /// The rule that was asked for names the factors.
+    Given,
 }
 
 /// One operand: its ratios to the result's scale and the range of its numbers, one or one a channel.
@@ -207,7 +209,7 @@ impl Margin {
 }
 
 fn is_half(rounding: Rounding) -> bool {
-    matches!(rounding, Rounding::HalfEven | Rounding::HalfUp | Rounding::HalfDown)
+    matches!(rounding, Rounding::HalfEven | Rounding::HalfUp | Rounding::HalfDown | Rounding::HalfAway)
 }
 
 /// How far a number is from where rounding changes its code.

@@ -8,7 +8,7 @@ import random
 from fractions import Fraction
 from math import floor
 
-MODES = ["half-even", "half-up", "half-down", "floor", "ceil", "up", "down"]
+MODES = ["half-even", "half-up", "half-down", "half-away", "floor", "ceil", "up", "down"]
 
 
 def nearest(x, mode):
@@ -32,6 +32,8 @@ def nearest(x, mode):
         return low + 1
     if mode == "half-down":
         return low
+    if mode == "half-away":
+        return low + (x > 0)
     return low + low % 2
 
 

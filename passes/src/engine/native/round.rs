@@ -25,6 +25,7 @@ fn round(x: f64, mode: Rounding) -> f64 {
         Rounding::HalfEven => even,
         Rounding::HalfUp => even + step(rest == 0.5),
         Rounding::HalfDown => even - step(rest == -0.5),
+        Rounding::HalfAway => even + step(rest == 0.5 && x > 0.0) - step(rest == -0.5 && x < 0.0),
         Rounding::Floor => even - step(rest < 0.0),
         Rounding::Ceil => even + step(rest > 0.0),
         Rounding::Up => even + step(rest > 0.0 && x > 0.0) - step(rest < 0.0 && x < 0.0),
