@@ -22,6 +22,7 @@ pub mod engine;
 pub mod fifo;
 pub mod fold;
 pub mod integers;
+pub mod layers;
 pub mod lower;
 pub mod manager;
 pub mod normalise;

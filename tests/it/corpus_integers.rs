@@ -5,8 +5,11 @@ use nonresc_ir::eval;
 use nonresc_ir::network::{Batch, Edit, Element, Network, Op, Transpose};
 use nonresc_ir::onnx::import::{ImportOptions, import_file};
 use nonresc_ir::tensor::Tensor;
+use nonresc_passes::accuracy;
+use nonresc_passes::data::{Dataset, Request};
 use nonresc_passes::engine::{Engine, Frames, Given};
 use nonresc_passes::integers::{Rule, integers};
+use nonresc_passes::layers::layers;
 use nonresc_passes::normalise::normalise;
 use nonresc_tests::corpus::{Entry, array, folder};
 
@@ -133,6 +136,37 @@ fn logits_of_images() {
     }
 }
 
+/// A quantiser whose scale is made sixteen times too small is the first that leaves the floats.
+#[test]
+fn the_first_layer_that_leaves_floats_is_named() {
+    let mut network = network("resnet8_qdq_u8s8_tensor");
+    let request =
+        Request { path: folder().join("data/cifar10/test_512.bin"), limit: Some(8), ..Request::default() };
+    let data = Dataset::open(&request, accuracy::frame(&network).unwrap()).unwrap();
+    let sound = layers(&network, Rule::AsGiven, &data, 8).unwrap();
+    assert_eq!(sound.len(), 16);
+    assert_eq!(sound[0].error, 0.0, "the input is whole");
+    assert!(sound[1..].iter().all(|layer| (20.0..50.0).contains(&layer.decibels())), "{sound:?}");
+
+    let named = |network: &Network, name: &str| {
+        let is = |n: &_| network.node(*n).names.iter().any(|own| own == name);
+        network.node_ids().find(is).unwrap()
+    };
+    let quantiser = named(&network, "/Relu_3_output_0_QuantizeLinear");
+    let scale = network.constant(network.operands(quantiser)[1]).unwrap().to_f64()[0] / 16.0;
+    let readers: Vec<_> = network.users(quantiser.into()).into_iter().map(|(reader, _)| reader).collect();
+    let mut edit = Edit::new(&mut network);
+    let scale = edit.constant(Tensor::from_f64(Element::F32, &[][..], &[scale]).unwrap());
+    for node in readers.into_iter().chain([quantiser]) {
+        edit.rewire(node, 1, scale).unwrap();
+    }
+    let broken = layers(&network, Rule::AsGiven, &data, 8).unwrap();
+    let first = broken.iter().find(|layer| layer.has_left()).unwrap();
+    assert_eq!(first.names.0.first(), Some("/Relu_3_output_0_QuantizeLinear"), "{broken:?}");
+    assert_eq!(first.names.1.first(), Some("/c3/Conv"));
+    assert!(first.clipped > 0.1);
+}
+
 /// The tensors that TensorFlow Lite's reference kernels give of each layer for the model's two inputs.
 #[test]
 fn tflite_layer_by_layer() {
@@ -165,9 +199,10 @@ fn tflite_layer_by_layer() {
     let images = images(512).to_f32().iter().map(|x| f64::from(*x) - 128.0).collect::<Vec<f64>>();
     let images = Tensor::from_f64(codes, [512, 3, 32, 32], &images).unwrap();
     let images = channels_last(&images, vec![0, 2, 3, 1]);
-    let logits = made.topological().unwrap().into_iter().filter(|&n| matches!(made.op(n), Op::Requantise(_)));
+    let is_logits =
+        |&n: &_| matches!(made.op(n), Op::Requantise(_)) && made.ty(n.into()).shape.0[1..] == [10];
+    let logits = made.topological().unwrap().into_iter().rfind(is_logits).unwrap();
     let mut made = made.clone();
-    let logits = logits.filter(|&n| made.ty(n.into()).shape.0[1..] == [10]).next_back().unwrap();
     Edit::new(&mut made).output("logits", logits.into(), Batch::Dynamic(None));
     let given = Given::from([(made.inputs()[0].name.clone(), images)]);
     let found = Frames::new(&made, Engine::Native).unwrap().run(&given).unwrap().pop().unwrap().1;

@@ -278,6 +278,11 @@ pub struct Eval {
     #[arg(long, value_enum, default_value_t = Rounding::File, requires = "integer")]
     pub rounding: Rounding,
 
+    /// Instead of accuracy, how far each layer's codes are from floats, and which is the first to leave them; on 64
+    /// images unless --limit says more
+    #[arg(long, requires = "integer")]
+    pub layers: bool,
+
     /// Form of what is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

@@ -26,9 +26,10 @@ pub(super) fn eval(args: &Eval) -> Result<(), Failure> {
     let loaded = model::load(&args.model, &args.reading, &wanted)?;
     exit::remark(&loaded.notes)?;
     // The layout of the images is known in normal form.
-    let network = match args.integer {
-        true => in_integers(loaded.network, args.rounding)?,
-        false => normal_form(loaded.network),
+    let normal = normal_form(loaded.network);
+    let network = match args.integer && !args.layers {
+        true => in_integers(&normal, args.rounding)?,
+        false => normal,
     };
     let request = Request {
         path: args.data.clone(),
@@ -37,6 +38,9 @@ pub(super) fn eval(args: &Eval) -> Result<(), Failure> {
         limit: args.limit.and_then(|n| n.try_into().ok()),
     };
     let data = Dataset::open(&request, accuracy::frame(&network)?)?;
+    if args.layers {
+        return super::layers::layers(args, &network, &data);
+    }
     let start = Instant::now();
     let found = accuracy::measure(&network, &data, args.engine.into())?;
     let took = start.elapsed();

@@ -43,7 +43,7 @@ pub(super) fn run(args: &Run) -> Result<(), Failure> {
         )));
     }
     let network = match args.engine {
-        _ if args.integer => in_integers(loaded.network, args.rounding)?,
+        _ if args.integer => in_integers(&normal_form(loaded.network), args.rounding)?,
         Engine::Plain => loaded.network,
         Engine::Native | Engine::Tract => normal_form(loaded.network),
     };
@@ -67,12 +67,12 @@ pub(super) fn normal_form(network: Network) -> Network {
     }
 }
 
-/// The integer network of a quantised one.
+/// The integer network of a quantised one in normal form.
 ///
 /// # Errors
 /// What integers cannot compute.
-pub(super) fn in_integers(network: Network, rounding: Rounding) -> Result<Network, Failure> {
-    Ok(integers(&normal_form(network), rounding.into())?.network)
+pub(super) fn in_integers(normal: &Network, rounding: Rounding) -> Result<Network, Failure> {
+    Ok(integers(normal, rounding.into())?.network)
 }
 
 fn bytes(to: &Path, results: &[(String, Tensor)]) -> Result<Vec<u8>, Failure> {

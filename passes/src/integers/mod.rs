@@ -28,6 +28,7 @@ use nonresc_ir::names::Names;
 use nonresc_ir::network::{Edit, EditError, Element, Network, Op, Rounding};
 
 use form::{Codes, Form, Limits, Range, Sum};
+use ratio::Ratio;
 pub use rescale::{FACTOR_BITS, Proof};
 
 /// How codes are rounded.
@@ -49,6 +50,8 @@ pub struct Integers {
     pub network: Network,
     /// Every place where sums become codes, in the order of the network.
     pub roundings: Vec<Rounded>,
+    /// Every quantiser of the quantised network that gives codes here, and its codes, in the order of that network.
+    pub quantisers: Vec<(NodeId, Value)>,
 }
 
 /// A place where sums become codes.
@@ -78,13 +81,14 @@ pub fn integers(network: &Network, rule: Rule) -> Result<Integers, Diagnostics> 
         edit: Edit::new(&mut integer),
         forms: BTreeMap::new(),
         roundings: Vec::new(),
+        quantisers: Vec::new(),
         faults: Diagnostics::default(),
     };
     for node in order {
         making.node(node);
     }
     making.outputs();
-    let Making { roundings, faults, mut edit, .. } = making;
+    let Making { roundings, mut quantisers, faults, mut edit, .. } = making;
     faults.or(())?;
     edit.remove_dead();
     if roundings.is_empty() && !has_sums(&integer) {
@@ -95,7 +99,8 @@ pub fn integers(network: &Network, rule: Rule) -> Result<Integers, Diagnostics> 
         )
         .into());
     }
-    Ok(Integers { network: integer, roundings })
+    quantisers.retain(|(_, codes)| integer.contains(codes.node));
+    Ok(Integers { network: integer, roundings, quantisers })
 }
 
 fn has_sums(network: &Network) -> bool {
@@ -136,6 +141,7 @@ struct Making<'a, 'e> {
     edit: Edit<'e>,
     forms: BTreeMap<NodeId, Form>,
     roundings: Vec<Rounded>,
+    quantisers: Vec<(NodeId, Value)>,
     faults: Diagnostics,
 }
 
@@ -151,6 +157,9 @@ impl Making<'_, '_> {
                 Some(Form::Broken)
             }
         };
+        if let (Op::Quantise(_), Some(Form::Whole(codes, _))) = (self.from.op(node), &form) {
+            self.quantisers.push((node, *codes));
+        }
         if let Some(form) = form {
             self.forms.insert(node, form);
         }
@@ -190,6 +199,14 @@ impl Making<'_, '_> {
             (Op::Relu(_), Some(x)) => self.limited(node, x, 0.0, f64::INFINITY),
             (Op::Clip(a), Some(x)) => self.limited(node, x, a.min, a.max),
             (Op::Add(_), _) => self.add(node, operands, forms),
+            (Op::Mul(_), _) => self.product(node, operands, forms),
+            (Op::Cast(a), Some(Form::Whole(value, range))) if a.to.is_float() => Ok(Form::Codes(Codes {
+                value: *value,
+                range: *range,
+                scale: Ratio::of(1.0).into_iter().collect(),
+                zero: vec![0],
+                limits: Limits::NONE,
+            })),
             (Op::AvgPool(a), Some(x)) => self.window_mean(a, &x.clone()),
             (Op::GlobalAvgPool(_), Some(x)) => self.whole_mean(node, &x.clone()),
             (
@@ -270,6 +287,53 @@ impl Making<'_, '_> {
             return Err(Refusal::new("its operands have different shapes", "add maps of one shape"));
         }
         Ok(Form::Sum(sum))
+    }
+
+    /// A value times a constant above zero, one or one a channel.
+    fn product(&mut self, node: NodeId, operands: &[Value], forms: &[Option<Form>]) -> Outcome {
+        let channels = self.from.ty(node.into()).shape.0.get(1).copied().unwrap_or(1);
+        let (form, constant) = match forms {
+            [Some(form), None] => (form, operands[1]),
+            [None, Some(form)] => (form, operands[0]),
+            _ => {
+                return Err(Refusal::new(
+                    "it multiplies two computed values",
+                    "integers are multiplied by constants",
+                ));
+            }
+        };
+        let factors = self.per_channel(constant, channels)?;
+        self.scaled(form, &factors, &[0.0])
+    }
+
+    /// A value times factors above zero, plus summands; one or one a channel.
+    fn scaled(&mut self, form: &Form, factors: &[f64], summands: &[f64]) -> Outcome {
+        let mut sum = self.as_sum(form)?;
+        let ratios: Option<Vec<Ratio>> = factors.iter().map(|&f| Ratio::of(f)).collect();
+        let ratios = ratios.ok_or_else(|| {
+            Refusal::new("it multiplies by a number that is not above zero", "fold it into weights")
+        })?;
+        for term in &mut sum.terms {
+            let count = term.factor.len().max(ratios.len());
+            let factor = (0..count).map(|i| form::at(&term.factor, i).times(form::at(&ratios, i))).collect();
+            let factor: Option<Vec<Ratio>> = factor;
+            term.factor = factor.ok_or_else(|| {
+                Refusal::new("its factors are too far apart", "export it with other scales")
+            })?;
+        }
+        let count = sum.offset.len().max(factors.len()).max(summands.len());
+        let offset = |i| form::at(&sum.offset, i) * form::at(factors, i) + form::at(summands, i);
+        sum.offset = (0..count).map(offset).collect();
+        // Codes of one scale stay codes, which layers can read.
+        match (form, &sum.terms[..], &sum.offset[..]) {
+            (Form::Codes(codes), [term], [0.0]) => Ok(Form::Codes(Codes {
+                value: term.value,
+                scale: term.factor.clone(),
+                limits: Limits::NONE,
+                ..codes.clone()
+            })),
+            _ => Ok(Form::Sum(sum)),
+        }
     }
 
     /// A value as a sum without limits.

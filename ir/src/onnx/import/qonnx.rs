@@ -22,7 +22,49 @@ pub(super) const OPERATORS: &[Operator] = &[
         Attribute::new("signed", Kind::Int),
     ]),
     Operator::new("BipolarQuant", (2, 2), bipolar),
+    Operator::new("Trunc", (5, 5), trunc).with(&[Attribute::new("rounding_mode", Kind::Text)]),
 ];
+
+/// Codes of `in` bits that lose their lowest ones: their scale stays, so numbers become smaller by as much.
+fn trunc(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
+    let x = call.operand(0)?;
+    let mut bits = |i: usize, what: &str| match call.optional_scalar(i, what)? {
+        // One bit more holds codes with a sign and codes without; Trunc does not say which they are.
+        Some(bits) if bits.fract() == 0.0 && (1.0..MAX_BITS).contains(&bits) => Ok(bits as u8 + 1),
+        _ => Err(Fault::from(format!("its {what} is no whole number from 1 to 31"))),
+    };
+    let (from, to) = (bits(3, "input bit width")?, bits(4, "output bit width")?);
+    if to > from {
+        return Err(format!("it has {} bits of {}", to - 1, from - 1).into());
+    }
+    let rounding = match call.text("rounding_mode") {
+        None => Rounding::Floor,
+        Some(_) => rounding(call)?,
+    };
+    let scale = scale(call, 1)?;
+    let long = Element::Int { bits: from, signed: true };
+    let zero = zero_point(call, long)?;
+    let number = |element, n: f64| Tensor::from_f64(element, [], &[n]).map(|t| Item::Const(Arc::new(t)));
+    let short = Element::Int { bits: to, signed: true };
+    let constants = (number(Element::F32, 1.0), number(Element::F32, 2f64.powi(i32::from(from - to))));
+    let ((Some(one), Some(step)), (Some(none), Some(short_none))) =
+        (constants, (number(long, 0.0), number(short, 0.0)))
+    else {
+        return Err("its constants do not fit".into());
+    };
+    let short_zero = match &zero {
+        Item::Const(zero) if zero.len() == 1 => number(short, zero.to_f64()[0]),
+        _ => None,
+    };
+    let short_zero =
+        short_zero.ok_or_else(|| fault("its zero point is none of its shorter codes", "use 0"))?;
+    call.importer.note(NOTE.into());
+    let quantise = |bits, rounding| Quantise { bits, signed: true, narrow: false, rounding, axis: 1 };
+    let q = call.emit(quantise(from, Rounding::HalfEven), &[&x, &scale, &zero])?;
+    let whole = call.emit(Dequantise { axis: 1 }, &[&q, &one, &none])?;
+    let cut = call.emit(quantise(to, rounding), &[&whole, &step, &short_none])?;
+    call.emit(Dequantise { axis: 1 }, &[&cut, &scale, &short_zero])
+}
 
 fn quant(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
     let x = call.operand(0)?;

@@ -1,6 +1,8 @@
 //! Operators that carry their scales with them (ONNX QLinear*, and those of onnxruntime's com.microsoft): read
 //! as dequantise, the float operator, quantise.
 
+use std::sync::Arc;
+
 use super::attribute::{Attribute, Kind};
 use super::call::{Call, Fault, axis};
 use super::conv::{self, convolve};
@@ -11,10 +13,13 @@ use super::quantise::{self, NOTE, quantised, scale, zero_point};
 use super::table::Operator;
 use super::window::{AUTO_PAD, KERNEL, PADS, STRIDES};
 use crate::network::{Add, Concat, Dequantise, Element, GlobalAvgPool, LeakyRelu, Mul, Op};
+use crate::tensor::Tensor;
 
 pub(super) const OPERATORS: &[Operator] = &[
     Operator::new("QLinearConv", (8, 9), q_conv).with(conv::ATTRIBUTES).since(10),
     Operator::new("QLinearMatMul", (8, 8), q_matmul).since(10),
+    Operator::new("ConvInteger", (2, 4), conv_integer).with(conv::ATTRIBUTES).since(10),
+    Operator::new("MatMulInteger", (2, 4), matmul_integer).since(10),
 ];
 
 const CHANNELS_LAST: Attribute = Attribute::new("channels_last", Kind::Int);
@@ -115,6 +120,44 @@ fn q_conv(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
     let bias = bias(call, 8, 1, 4)?;
     let y = convolve(call, &x, &w, bias.as_ref(), 3)?;
     out(call, &y, 6)
+}
+
+/// Whole numbers of 32 bits as numbers: what is behind operand `i` less its zero point `zero`.
+fn whole(call: &mut Call<'_, '_>, i: usize, zero: usize, axis: usize) -> Result<Item, Fault> {
+    let x = call.operand(i)?;
+    let from = call.ty(&x).element;
+    if !matches!(from, Element::Int { .. }) {
+        return Err(format!("its input {} is {from}, not an integer", call.name(i)).into());
+    }
+    let count = call.optional(zero, "zero point")?.map_or(1, |zero| zero.len());
+    let dims = if count == 1 { vec![] } else { vec![count] };
+    let ones = Tensor::from_f64(Element::F32, &dims[..], &vec![1.0; count]).ok_or("ones fit every shape")?;
+    let one = Item::Const(Arc::new(ones));
+    let zero = zero_point(call, zero, from, &one)?;
+    call.importer.note(NOTE.into());
+    call.emit(Dequantise { axis }, &[&x, &one, &zero])
+}
+
+/// A sum of products as a whole number of 32 bits.
+fn in_32_bits(call: &mut Call<'_, '_>, y: &Item) -> Result<Item, Fault> {
+    let number = |element, n| Tensor::from_f64(element, [], &[n]).map(|t| Item::Const(Arc::new(t)));
+    let (one, zero) = (number(Element::F32, 1.0), number(Element::I32, 0.0));
+    let (one, zero) = (one.ok_or("one is a float")?, zero.ok_or("zero is whole")?);
+    quantised(call, y, &one, &zero, 1)
+}
+
+fn conv_integer(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
+    let x = whole(call, 0, 2, 1)?;
+    let w = whole(call, 1, 3, 0)?;
+    let y = convolve(call, &x, &w, None, 1)?;
+    in_32_bits(call, &y)
+}
+
+fn matmul_integer(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
+    let a = whole(call, 0, 2, 0)?;
+    let b = whole(call, 1, 3, 1)?;
+    let y = product(call, &a, &b)?;
+    in_32_bits(call, &y)
 }
 
 fn q_matmul(call: &mut Call<'_, '_>) -> Result<Item, Fault> {

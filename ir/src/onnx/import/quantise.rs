@@ -29,8 +29,8 @@ pub(super) const OPERATORS: &[Operator] = &[
 pub(super) const ATTRIBUTES: &[Attribute] = &[Attribute::new("axis", Kind::Int)];
 
 /// Said once for a quantised file.
-pub(super) const NOTE: &str = "the file is quantised: its scales, zero points and widths are read and checked, and \
-    the network is evaluated in floating point between them; its integers are used where they are asked for (--integer)";
+pub(super) const NOTE: &str = "the file is quantised: numbers are computed in floats between its roundings, or with \
+    --integer of run and eval in whole numbers";
 
 pub(super) fn quantise(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
     let x = call.operand(0)?;
