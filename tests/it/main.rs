@@ -30,6 +30,7 @@ mod fifo;
 mod fifo_random;
 mod fold;
 mod import;
+mod integer_dialects;
 mod integers;
 mod lower;
 mod lower_values;
