@@ -5,6 +5,7 @@
 //!   which rewrite they get, both by trials.
 //! - on networks: [`normalise`], [`residual`], [`plan`]; between the levels: [`lower`];
 //!   on streams: [`fold`], [`fifo`], [`bind`].
+//! - [`quantise`]: networks of floats to networks of codes.
 //! - [`engine`]: fast evaluation; [`data`]: labelled images; [`accuracy`]: how often a network is right on them;
 //!   [`target`], [`device`]: what is designed for.
 //!
@@ -28,6 +29,7 @@ pub mod manager;
 pub mod normalise;
 pub mod pass;
 pub mod plan;
+pub mod quantise;
 mod range;
 pub mod residual;
 pub mod table;

@@ -2,6 +2,7 @@
 //!
 //! Here text becomes values and nonsense becomes a usage error. Nothing is read, run or printed here.
 
+mod quantise;
 mod values;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nonresc_passes::target::Bits;
 
+pub use quantise::{Quantise, ScaleKind};
 use values::{bits, clock, divisors, dump, extents, factor, numbers, rate, square};
 
 /// Compiles ONNX residual networks to exactly sized streaming FPGA schedules, with or without their skips.
@@ -38,6 +40,7 @@ Examples:
   nonresc resnet8.onnx --skips 1:remove                   without the first skip
   nonresc resnet8.onnx --dump-ir                          how the file was understood
   nonresc eval resnet8.onnx --data cifar-10-batches-bin   accuracy of the network as given
+  nonresc quantise resnet8.onnx --data cifar-10-batches-bin --out q   the same in integer codes
 
 A model whose file is named like a command is written ./run.
 Exit codes: 0 done, 1 input refused, 2 usage, 3 a needed tool is missing, 4 verification failed.";
@@ -49,6 +52,8 @@ pub enum Command {
     Run(Run),
     /// Measure the network's accuracy on a labelled data set
     Eval(Eval),
+    /// Turn a network of floats into one of integer codes, by calibration on images
+    Quantise(Quantise),
     /// Say why a skip costs what it costs, and what each rewrite would do with it
     Explain(Explain),
     /// Hold designs against each other: of several models, or of one under several plans
@@ -84,6 +89,23 @@ pub struct Reading {
     /// Then it is divided by this, one number or one a channel, such as 0.2470,0.2435,0.2616
     #[arg(long, value_name = "NUMBERS", value_parser = divisors)]
     pub std: Option<Numbers>,
+}
+
+/// How images are read and fitted to the network.
+#[derive(Clone, Debug, Args)]
+pub struct Images {
+    /// For a folder of images: a text file whose line i is the folder name of class i. For a .npy: the .npy of
+    /// its labels
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+
+    /// Resize images so that their shorter side has N pixels, or to H x W
+    #[arg(long, value_name = "N|HxW", value_parser = square)]
+    pub resize: Option<Extents>,
+
+    /// Then cut N x N or H x W pixels out of the middle
+    #[arg(long, value_name = "N|HxW", value_parser = square)]
+    pub crop: Option<Extents>,
 }
 
 /// What a design is made for.
@@ -249,18 +271,9 @@ pub struct Eval {
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
 
-    /// For a folder of images: a text file whose line i is the folder name of class i. For a .npy: the .npy of
-    /// its labels
-    #[arg(long, value_name = "FILE")]
-    pub labels: Option<PathBuf>,
-
-    /// Resize images so that their shorter side has N pixels, or to H x W
-    #[arg(long, value_name = "N|HxW", value_parser = square)]
-    pub resize: Option<Extents>,
-
-    /// Then cut N x N or H x W pixels out of the middle
-    #[arg(long, value_name = "N|HxW", value_parser = square)]
-    pub crop: Option<Extents>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub images: Images,
 
     /// Use only so many images from the beginning
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use nonresc_passes::quantise::Method;
 use nonresc_passes::target::Bits;
 
 use super::{Dump, Extents, Numbers};
@@ -80,4 +81,25 @@ pub(super) fn bits(text: &str) -> Result<Bits, String> {
         .and_then(|rest| rest.split_once('a'))
         .and_then(|(w, a)| Some(Bits { weights: width(w)?, activations: width(a)? }))
         .ok_or_else(|| "write w8a8: bits of weights, then of activations, 1 to 16 each".into())
+}
+
+/// A layer's name and its bits.
+pub(super) fn layer_bits(text: &str) -> Result<(String, Bits), String> {
+    match text.rsplit_once('=') {
+        Some((name, widths)) if !name.is_empty() => Ok((name.to_string(), bits(widths)?)),
+        _ => Err("write NAME=w4a8: a layer by its name, then its bits".into()),
+    }
+}
+
+/// Percent of the numbers that are not clipped, where none are said.
+const PERCENT: f64 = 99.99;
+
+pub(super) fn calibration(text: &str) -> Result<Method, String> {
+    match text.split_once('=') {
+        None if text == "mse" => Ok(Method::Mse),
+        None if text == "min-max" => Ok(Method::MinMax),
+        None if text == "percentile" => Ok(Method::Percentile(PERCENT)),
+        Some(("percentile", percent)) => within(percent, 50.0, 100.0, "percent").map(Method::Percentile),
+        _ => Err("write mse, min-max, percentile, or percentile=99.9".into()),
+    }
 }

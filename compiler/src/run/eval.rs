@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use nonresc_ir::network::Network;
 use nonresc_passes::accuracy::{self, Accuracy, Count};
-use nonresc_passes::data::{Dataset, Fit, Request, Size};
+use nonresc_passes::data::{Dataset, Fit, Request, Size, Split};
 use serde::Serialize;
 
 use super::frames::{in_integers, normal_form};
 use super::model;
-use crate::args::{Eval, Extents, Format, Reading};
+use crate::args::{Eval, Extents, Format, Images, Reading};
 use crate::columns::{Columns, grouped};
 use crate::exit::{self, Failure};
 
@@ -33,9 +33,10 @@ pub(super) fn eval(args: &Eval) -> Result<(), Failure> {
     };
     let request = Request {
         path: args.data.clone(),
-        labels: args.labels.clone(),
-        fit: fit(args),
+        labels: args.images.labels.clone(),
+        fit: fit(&args.images),
         limit: args.limit.and_then(|n| n.try_into().ok()),
+        split: Split::Test,
     };
     let data = Dataset::open(&request, accuracy::frame(&network)?)?;
     if args.layers {
@@ -60,7 +61,8 @@ pub(super) fn eval(args: &Eval) -> Result<(), Failure> {
     Ok(())
 }
 
-fn fit(args: &Eval) -> Fit {
+/// How images are fitted to the network.
+pub(super) fn fit(args: &Images) -> Fit {
     let both = |Extents(sides): &Extents| match sides[..] {
         [height, width] => (height, width),
         _ => (sides[0], sides[0]),

@@ -11,6 +11,7 @@ mod frames;
 mod layers;
 mod model;
 mod options;
+mod quantise;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         }
         Some(Command::Run(args)) => frames::run(args),
         Some(Command::Eval(args)) => eval::eval(args),
+        Some(Command::Quantise(args)) => quantise::quantise(args),
         Some(Command::Explain(args)) => explain::explain(args),
         Some(Command::Compare(args)) => compare::compare(args),
         Some(Command::Devices(args)) => devices::devices(args),

@@ -418,3 +418,14 @@ ops! {
         rounding: Rounding = Rounding::HalfEven,
     }
 }
+
+impl Quantise {
+    /// The least and the largest code; the width is one that inference takes.
+    pub fn limits(&self) -> [i64; 2] {
+        let half = 1 << (self.bits - 1);
+        match (self.signed, self.narrow) {
+            (false, _) => [0, 2 * half - 1],
+            (true, narrow) => [i64::from(narrow) - half, half - 1],
+        }
+    }
+}

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Split;
+
 /// Bytes of an image: three planes of 32 x 32.
 pub(super) const PIXELS: usize = 3 * SIDE * SIDE;
 /// Rows and columns of an image.
@@ -49,13 +51,28 @@ impl Kind {
     }
 }
 
-/// The test file among the files of a folder: as the data set's authors call it, else the only binary file whose
-/// name begins so.
-pub(super) fn test_file(files: &[PathBuf]) -> Option<&PathBuf> {
-    let named = |name: &str| files.iter().find(|path| path.file_name().is_some_and(|n| n == name));
-    named("test_batch.bin").or_else(|| named("test.bin")).or_else(|| {
+/// What the authors of the data sets call the files of a part.
+fn named(split: Split) -> [&'static str; 2] {
+    match split {
+        Split::Test => ["test_batch.bin", "test.bin"],
+        Split::Training => ["data_batch_1.bin", "train.bin"],
+    }
+}
+
+/// The names that are looked for, for people.
+pub(super) fn names(split: Split) -> String {
+    named(split).join(" or ")
+}
+
+/// The file of a part among the files of a folder: as the data sets' authors call it, else the only binary file whose
+/// name begins like theirs.
+pub(super) fn file_of(split: Split, files: &[PathBuf]) -> Option<&PathBuf> {
+    let known = named(split);
+    let find = |name: &str| files.iter().find(|path| path.file_name().is_some_and(|n| n == name));
+    known.into_iter().find_map(find).or_else(|| {
+        let beginning = known[1].trim_end_matches(".bin");
         let begins = |path: &&PathBuf| {
-            path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("test")) && is_binary(path)
+            path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(beginning)) && is_binary(path)
         };
         let mut found = files.iter().filter(begins);
         found.next().filter(|_| found.next().is_none())

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 
+use super::Split;
+
 /// How deep images may lie below the folder of their class.
 const DEEPEST: usize = 8;
 
@@ -40,10 +42,15 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The folder in which the classes lie: `test` or `val` where the data set is split, else the folder itself.
-pub(super) fn test_split(folder: &Path) -> PathBuf {
-    let splits = ["test", "val"].map(|split| folder.join(split));
-    splits.into_iter().find(|split| split.is_dir()).unwrap_or_else(|| folder.to_path_buf())
+/// The folder in which the classes lie: `test` or `val`, or `train`, where the data set is split, else the folder
+/// itself.
+pub(super) fn split(split: Split, folder: &Path) -> PathBuf {
+    let names: &[&str] = match split {
+        Split::Test => &["test", "val"],
+        Split::Training => &["train"],
+    };
+    let folders = names.iter().map(|name| folder.join(name));
+    folders.into_iter().find(|split| split.is_dir()).unwrap_or_else(|| folder.to_path_buf())
 }
 
 /// The images below `folder`; `order` lists the classes by label where the sorted names are not meant.

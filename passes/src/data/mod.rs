@@ -35,6 +35,18 @@ pub struct Request {
     pub fit: Fit,
     /// Only so many images from the beginning.
     pub limit: Option<usize>,
+    /// Which part of a folder that is split.
+    pub split: Split,
+}
+
+/// A part of a data set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Split {
+    /// Images to measure on.
+    #[default]
+    Test,
+    /// Images that the network was trained on.
+    Training,
 }
 
 /// Labelled images of one shape.
@@ -171,19 +183,23 @@ impl Dataset {
 
 fn open_folder(request: &Request, frame: [usize; 3]) -> Result<Dataset, Diagnostics> {
     let files = folder::sorted(&request.path)?;
-    if let Some(file) = cifar::test_file(&files) {
+    if let Some(file) = cifar::file_of(request.split, &files) {
         return open_cifar(file, request, frame);
     }
     if let Some(file) = files.iter().find(|file| cifar::is_binary(file)) {
         return Err(Diagnostic::new(
             "data/folder",
             format!("data {}", request.path.display()),
-            format!("it holds binary files such as {}, and no test_batch.bin or test.bin", file.display()),
+            format!(
+                "it holds binary files such as {}, and no {}",
+                file.display(),
+                cifar::names(request.split)
+            ),
             "name the file itself, such as --data cifar-10-batches-bin/data_batch_1.bin",
         )
         .into());
     }
-    let source = folder::test_split(&request.path);
+    let source = folder::split(request.split, &request.path);
     let order = request.labels.as_deref().map(folder::class_list).transpose()?;
     let found = folder::labelled(&source, order)?;
     Ok(Dataset {

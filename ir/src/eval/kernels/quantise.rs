@@ -15,7 +15,7 @@ fn at(count: usize, i: usize, shape: &[usize], axis: usize) -> usize {
 pub(super) fn quantise<T: Real>(a: &Quantise, ins: &[&Array<T>]) -> Vec<i64> {
     let (x, scale, zero_point) = (ins[0].real(), ins[1].real(), ins[2].whole());
     let shape = &ins[0].ty.shape.0;
-    let (least, most) = codes(a);
+    let [least, most] = a.limits();
     let code = |(i, &x): (usize, &T)| {
         // The division is in the type of the scale, as ONNX says; the rest is exact in f64.
         let steps = (x / scale[at(scale.len(), i, shape, a.axis)]).to_f64();
@@ -23,15 +23,6 @@ pub(super) fn quantise<T: Real>(a: &Quantise, ins: &[&Array<T>]) -> Vec<i64> {
         (a.rounding.round(steps) + zero as f64).clamp(least as f64, most as f64) as i64
     };
     x.iter().enumerate().map(code).collect()
-}
-
-/// The least and the largest code.
-fn codes(a: &Quantise) -> (i64, i64) {
-    match (a.signed, a.narrow) {
-        (false, _) => (0, (1 << a.bits) - 1),
-        (true, false) => (-(1 << (a.bits - 1)), (1 << (a.bits - 1)) - 1),
-        (true, true) => (-(1 << (a.bits - 1)) + 1, (1 << (a.bits - 1)) - 1),
-    }
 }
 
 pub(super) fn dequantise<T: Real>(a: &Dequantise, ins: &[&Array<T>]) -> Vec<T> {

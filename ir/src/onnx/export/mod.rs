@@ -25,10 +25,8 @@ use writer::Writer;
 const OPSET: i64 = 17;
 /// The operator set in which average pools may be dilated.
 const OPSET_DILATED_POOL: i64 = 19;
-/// The version of the file format that belongs to [`OPSET`].
-const IR_VERSION: i64 = 8;
-/// The version of the file format that belongs to [`OPSET_DILATED_POOL`].
-const IR_VERSION_DILATED_POOL: i64 = 9;
+/// The operator set in which quantisers give codes of 16 bits.
+const OPSET_WIDE_CODES: i64 = 21;
 
 /// The network as the bytes of an ONNX file.
 ///
@@ -49,11 +47,7 @@ fn model(network: &Network) -> Result<ModelProto, Diagnostics> {
         )
         .into());
     };
-    let dilated = order.iter().any(
-        |&node| matches!(network.op(node), Op::AvgPool(AvgPool { dilation, .. }) if *dilation != Pair::ONE),
-    );
-    let (opset, ir_version) =
-        if dilated { (OPSET_DILATED_POOL, IR_VERSION_DILATED_POOL) } else { (OPSET, IR_VERSION) };
+    let opset = order.iter().map(|&node| opset(network, node)).fold(OPSET, i64::max);
     let mut writer = Writer::new(network, opset);
     ports::inputs(&mut writer);
     for node in order {
@@ -61,13 +55,31 @@ fn model(network: &Network) -> Result<ModelProto, Diagnostics> {
     }
     ports::outputs(&mut writer);
     Ok(ModelProto {
-        ir_version: Some(ir_version),
+        ir_version: Some(ir_version(opset)),
         opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(opset) }],
         producer_name: Some("nonresc".into()),
         producer_version: Some(env!("CARGO_PKG_VERSION").into()),
         graph: Some(writer.finish()?),
         ..ModelProto::default()
     })
+}
+
+/// The operator set that a node needs.
+fn opset(network: &Network, node: NodeId) -> i64 {
+    match network.op(node) {
+        Op::AvgPool(AvgPool { dilation, .. }) if *dilation != Pair::ONE => OPSET_DILATED_POOL,
+        _ if quantise::is_wide(network, node) => OPSET_WIDE_CODES,
+        _ => OPSET,
+    }
+}
+
+/// The version of the file format that belongs to an operator set.
+fn ir_version(opset: i64) -> i64 {
+    match opset {
+        ..OPSET_DILATED_POOL => 8,
+        OPSET_DILATED_POOL..OPSET_WIDE_CODES => 9,
+        _ => 10,
+    }
 }
 
 fn operator(w: &mut Writer<'_>, node: NodeId) {

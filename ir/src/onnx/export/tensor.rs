@@ -26,9 +26,18 @@ pub(super) fn data_type(element: Element) -> Option<DataType> {
     })
 }
 
+/// The element type in which numbers of an element lie in a file: integers of other widths than the machine's in the
+/// next wider one.
+pub(super) fn stored(element: Element) -> Element {
+    match element {
+        Element::Int { bits, signed } => Element::Int { bits: bits.next_power_of_two().max(8), signed },
+        Element::F16 | Element::F32 | Element::F64 | Element::Bool => element,
+    }
+}
+
 /// A tensor under a name; nothing where its element has no ONNX type.
 pub(super) fn message(name: &str, tensor: &Tensor) -> Option<TensorProto> {
-    let data_type = data_type(tensor.element())?;
+    let data_type = data_type(stored(tensor.element()))?;
     Some(TensorProto {
         dims: tensor.shape().0.iter().map(|&d| d as i64).collect(),
         data_type: Some(data_type as i32),

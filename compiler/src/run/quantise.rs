@@ -1,0 +1,112 @@
+//! `nonresc quantise`: a network of floats to one of codes, by calibration on images.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use nonresc_backends::out::{self, OutFile};
+use nonresc_ir::diagnostic::Diagnostic;
+use nonresc_ir::{onnx, text};
+use nonresc_passes::accuracy;
+use nonresc_passes::data::{Dataset, Request, Split};
+use nonresc_passes::normalise::normalise;
+use nonresc_passes::quantise::{QuantiseOptions, Quantised, Quantity, Row, Scales, quantise as quantised};
+
+use super::eval::fit;
+use super::model;
+use crate::args::Quantise;
+use crate::columns::Columns;
+use crate::exit::{self, Failure};
+
+/// Quantises the network, prints what was chosen and writes the files.
+///
+/// # Errors
+/// Refused models, operators without integers, data that does not fit, folders that cannot be written.
+pub(super) fn quantise(args: &Quantise) -> Result<(), Failure> {
+    if let Some(dir) = &args.out {
+        out::check(dir)?;
+    }
+    let options = QuantiseOptions::from(args);
+    if options.layers.len() < args.layer_bits.len() {
+        return Err(Failure::usage(Diagnostic::new(
+            "usage/layer-bits",
+            "--layer-bits with one layer twice",
+            "a layer has one width",
+            "name each layer once",
+        )));
+    }
+    let wanted: Vec<String> = args.output.iter().cloned().collect();
+    let loaded = model::load(&args.model, &args.reading, &wanted)?;
+    exit::remark(&loaded.notes)?;
+    let mut network = loaded.network;
+    normalise(&mut network)?;
+    let data = match &args.data {
+        None => None,
+        Some(path) => {
+            let request = Request {
+                path: path.clone(),
+                labels: args.images.labels.clone(),
+                fit: fit(&args.images),
+                limit: Some(options.samples),
+                split: Split::Training,
+            };
+            Some(Dataset::open(&request, accuracy::frame(&network)?)?)
+        }
+    };
+    let made = quantised(&network, data.as_ref(), &options)?;
+    exit::remark(&made.notes)?;
+    let printed = printed(args, data.as_ref(), &made, options.scales);
+    if let Some(dir) = &args.out {
+        out::write(dir, &files(&made)?)?;
+    }
+    Ok(io::stdout().lock().write_all(printed.as_bytes())?)
+}
+
+fn files(made: &Quantised) -> Result<Vec<OutFile>, Failure> {
+    Ok(vec![
+        OutFile { name: "quantised.onnx", bytes: onnx::export::export(&made.network)? },
+        OutFile { name: "network.nir", bytes: text::print(&made.network).into_bytes() },
+        OutFile { name: "network.safetensors", bytes: text::weights(&made.network) },
+    ])
+}
+
+fn printed(args: &Quantise, data: Option<&Dataset>, made: &Quantised, scales: Scales) -> String {
+    let source = data.map_or("inputs that were made up".to_string(), |data| {
+        format!("{} images of {}", data.len(), data.source().display())
+    });
+    let mut text = format!("{} quantised, calibrated on {source}\n\n", args.model.display());
+    let mut table = Columns::new(["<layer", "<tensor", "<codes", "<scale", "least", "most", "clipped %"]);
+    for row in &made.rows {
+        table.row([
+            row.layer.clone(),
+            tensor(row).to_string(),
+            format!("{}{}", if row.signed { 'i' } else { 'u' }, row.bits),
+            scale(row, scales),
+            format!("{:.4}", row.range.0),
+            format!("{:.4}", row.range.1),
+            format!("{:.3}", 100.0 * row.clipped),
+        ]);
+    }
+    text += &table.text(100);
+    if let Some(dir) = &args.out {
+        text += &format!("\nwritten to {}\n", Path::new(dir).display());
+    }
+    text
+}
+
+fn tensor(row: &Row) -> &'static str {
+    match row.tensor {
+        Quantity::Input => "input",
+        Quantity::Weights => "weights",
+        Quantity::Result => "result",
+    }
+}
+
+/// The scale, or the least and the largest.
+fn scale(row: &Row, scales: Scales) -> String {
+    let one = |scale: f64| match scales {
+        Scales::PowerOfTwo => format!("2^{}", scale.log2()),
+        Scales::Free => format!("{scale:.3e}"),
+    };
+    let (least, most) = row.scales;
+    if least == most { one(least) } else { format!("{} .. {}", one(least), one(most)) }
+}
