@@ -61,17 +61,16 @@ impl<'a> Steps<'a> {
         step.min(added).min(self.chosen[site].scale.into()) / 4.0
     }
 
-    /// The least step of an accumulator that starts with `bias`, where a step of what is added to it or made of it is
-    /// at most `finest` of its own; of a result that is not rounded, a step of 8 bits.
-    pub(super) fn least_accumulator(&self, layer: &sites::Layer, bias: f64, finest: f64) -> f64 {
-        let result = layer.site.map(|site| &self.chosen[site]);
-        let added =
-            layer.addend.and_then(|value| self.sites.codes.get(&value)).map(|&site| &self.chosen[site]);
-        let bits = result.map_or(8, |chosen| chosen.codes.bits.max(8));
-        let least = [result, added].into_iter().flatten().map(|chosen| f64::from(chosen.scale));
-        // Weights that are all zero need a scale as well.
-        let least = least.fold(f64::MIN_POSITIVE, f64::max) / finest;
-        least.max(bias.abs() / (f64::from(1u32 << bits) * finest))
+    /// The width of the codes of a value that is read.
+    pub(super) fn bits(&self, value: Value) -> u32 {
+        self.chosen(value).codes.bits
+    }
+
+    /// The largest step of what is added to a layer's sum and of what is made of it; 0 where there is neither.
+    pub(super) fn coarsest(&self, layer: &sites::Layer) -> f64 {
+        let result = layer.site.map(|site| f64::from(self.chosen[site].scale));
+        let added = layer.addend.map(|value| self.of(value));
+        result.into_iter().chain(added).fold(0.0, f64::max)
     }
 
     /// The finest step of what is rounded at a site that no layer's bias reaches, where ties are to be broken there.

@@ -25,11 +25,10 @@ mod weights;
 use std::collections::BTreeMap;
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
-use nonresc_ir::id::NodeId;
+use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Network, canonicalise};
 
 use crate::data::Dataset;
-use crate::range;
 use crate::target::Bits;
 use calibrate::{Observed, Source};
 use scale::Codes;
@@ -168,7 +167,7 @@ pub fn quantise(
     let observed = calibrate::observe(&network, &sites.values(&network), &source)?;
     let mut notes = source.notes();
     let chosen: Vec<Chosen> =
-        sites.sites.iter().map(|site| Chosen::new(&network, site, &observed, &widths, options)).collect();
+        sites.sites.iter().map(|site| Chosen::new(&sites, site, &observed, &widths, options)).collect();
     let steps = build::Steps::new(&network, &sites, &chosen, options.scales);
     let correct = options.bias_correction && data.is_some();
     let layers: Vec<weights::Layer> = sites
@@ -196,9 +195,9 @@ struct Chosen {
 
 impl Chosen {
     fn new(
-        network: &Network,
+        sites: &Sites,
         site: &Site,
-        observed: &BTreeMap<nonresc_ir::id::Value, Observed>,
+        observed: &BTreeMap<Value, Observed>,
         widths: &Widths,
         options: &QuantiseOptions,
     ) -> Self {
@@ -206,7 +205,7 @@ impl Chosen {
         let known = match site.kind {
             // What is below zero later is clipped to it.
             Kind::Input => seen.least >= 0.0,
-            Kind::Layer | Kind::Sum | Kind::Mean | Kind::Limit => range::bounds(network, site.at).0 >= 0.0,
+            Kind::Layer | Kind::Sum | Kind::Mean | Kind::Limit => sites.nonnegative.contains(&site.at.node),
         };
         let bits = widths.activations(site);
         let codes = Codes::new(if known { bits } else { bits.max(2) }, !known, false);
@@ -303,7 +302,7 @@ fn rows(
     sites: &Sites,
     chosen: &[Chosen],
     layers: &[weights::Layer],
-    observed: &BTreeMap<nonresc_ir::id::Value, Observed>,
+    observed: &BTreeMap<Value, Observed>,
 ) -> Vec<Row> {
     let mut rows: Vec<(NodeId, Row)> = Vec::new();
     for (layer, made) in sites.layers.iter().zip(layers) {

@@ -45,7 +45,7 @@ impl Codes {
         x - self.of(x, scale) as f64 * scale
     }
 
-    /// The least scale that clips no number of `least ..= most` to less than half a step; 0 where all are zero.
+    /// The least scale whose codes reach from `least` to `most`; 0 where both are zero, or on the side without codes.
     fn around(self, least: f64, most: f64) -> f64 {
         let above = most.max(0.0) / self.most().max(1) as f64;
         let below = if self.least() < 0 { least.min(0.0) / self.least() as f64 } else { 0.0 };
@@ -56,6 +56,10 @@ impl Codes {
 /// The scale of an activation.
 pub(super) fn of_activations(seen: &Observed, codes: Codes, method: Method, scales: Scales) -> f32 {
     let whole = codes.around(seen.least, seen.most);
+    if whole == 0.0 {
+        // Any scale holds zeros; this one is no finer than what else there is.
+        return 1.0;
+    }
     let scale = match method {
         Method::MinMax => allowed(whole, scales),
         Method::Percentile(percent) => {

@@ -50,6 +50,8 @@ pub(super) struct Sites {
     pub(super) layers: Vec<Layer>,
     /// The site that each value has its codes from.
     pub(super) codes: BTreeMap<Value, usize>,
+    /// Nodes whose numbers are known not to be negative.
+    pub(super) nonnegative: BTreeSet<NodeId>,
 }
 
 impl Sites {
@@ -91,8 +93,24 @@ pub(super) fn find(network: &Network) -> Result<Sites, Diagnostics> {
     };
     for node in order {
         walk.visit(node);
+        if is_nonnegative(network, node, &walk.found.nonnegative) {
+            walk.found.nonnegative.insert(node);
+        }
     }
     Ok(walk.found)
+}
+
+/// Whether the numbers of a node are known not to be negative; `known` says it of its operands.
+fn is_nonnegative(network: &Network, node: NodeId, known: &BTreeSet<NodeId>) -> bool {
+    let of_operands = || network.operands(node).iter().all(|v| known.contains(&v.node));
+    match network.op(node) {
+        Op::Relu(_) => true,
+        Op::Clip(clip) => clip.min >= 0.0 || clip.max >= 0.0 && of_operands(),
+        op => {
+            (keeps_scale(op) || matches!(op, Op::Add(_) | Op::AvgPool(_) | Op::GlobalAvgPool(_)))
+                && of_operands()
+        }
+    }
 }
 
 /// Whether an operator only moves or compares numbers, so that codes stay codes of the same scale.
@@ -124,8 +142,25 @@ fn keeps_scale(op: &Op) -> bool {
         | Op::Concat(_)
         | Op::Cast(_)
         | Op::Quantise(_)
-        | Op::Dequantise(_) => false,
+        | Op::Dequantise(_)
+        | Op::IntConv(_)
+        | Op::IntDense(_)
+        | Op::IntSumPool(_)
+        | Op::Requantise(_) => false,
     }
+}
+
+/// Whether an operator is of a network that is quantised already.
+fn is_quantised(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Quantise(_)
+            | Op::Dequantise(_)
+            | Op::IntConv(_)
+            | Op::IntDense(_)
+            | Op::IntSumPool(_)
+            | Op::Requantise(_)
+    )
 }
 
 /// Whether a node can be a part of an integer network; else why not.
@@ -137,7 +172,7 @@ fn taken(network: &Network, node: NodeId) -> Result<(), Diagnostic> {
     let stored = |v: &Value| known(v) || matches!(network.op(v.node), Op::Dequantise(_));
     let (why, remedy) = match op {
         Op::Const(_) => return Ok(()),
-        _ if network.ty(node.into()).element != Element::F32 && !matches!(op, Op::Quantise(_)) => {
+        _ if network.ty(node.into()).element != Element::F32 && !is_quantised(op) => {
             ("its numbers are not floats of 32 bits", "export the model with floats of 32 bits")
         }
         Op::Conv(_) | Op::Dense(_) if operands[1..].iter().all(stored) => return Ok(()),
@@ -163,12 +198,21 @@ fn taken(network: &Network, node: NodeId) -> Result<(), Diagnostic> {
         | Op::Reshape(_)
         | Op::Transpose(_)
         | Op::Softmax(_) => return Ok(()),
-        Op::Quantise(_) | Op::Dequantise(_) => {
+        Op::Quantise(_)
+        | Op::Dequantise(_)
+        | Op::IntConv(_)
+        | Op::IntDense(_)
+        | Op::IntSumPool(_)
+        | Op::Requantise(_) => {
             ("the network is quantised already", "give the float model that it was made of")
         }
-        Op::BatchNorm(_) | Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Div(_) => (
-            "its factors went into no layer, and integers are given to layers and sums of activations alone",
-            "put batch norm behind a convolution, so that it can be folded",
+        Op::BatchNorm(_) | Op::Add(_) => (
+            "its numbers went into no layer, and a layer of its own would need scales of its own",
+            "put batch norm and constants behind a convolution, so that they can be folded",
+        ),
+        Op::Sub(_) | Op::Mul(_) | Op::Div(_) => (
+            "only convolutions, dense layers, sums and pools have integers",
+            "use sums of activations, and convolutions for factors",
         ),
         Op::LeakyRelu(_) => ("its slope would need a scale of its own", "train with relu or a clipped one"),
         Op::MatMul(_) => ("it multiplies by computed numbers", "use dense layers"),

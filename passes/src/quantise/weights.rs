@@ -18,9 +18,13 @@ use super::{Granularity, QuantiseOptions, Quantity, Row};
 
 /// Up to so many bits the scale of weights is searched for the least error; wider codes clip nothing.
 const SEARCHED_BITS: u32 = 6;
-/// Most steps of an accumulator in a step of what is added to it or made of it: a channel whose weights are next to
-/// nothing gets a coarser scale for them, else its sums would be wide for nothing.
-const FINEST: f64 = (1u32 << 12) as f64;
+/// Bits that a step of a result may have in the accumulator, beyond those of a weight: a channel whose weights are next
+/// to nothing gets a coarser scale for them, else its sums would be wide for nothing. Those of other channels have one.
+const BITS_BELOW: u32 = 4;
+/// The least number of such bits in all.
+const LEAST_BITS_BELOW: u32 = 12;
+/// Most bits of a bias, but for its sign.
+const BIAS_BITS: u32 = 30;
 /// Whole numbers up to here are exact in floats of 32 bits.
 const EXACT: f64 = (1u32 << 24) as f64;
 
@@ -79,7 +83,8 @@ pub(super) fn quantise(
     let mut bias = operands.get(2).map_or_else(|| vec![0.0; outputs], |&b| numbers(network, b).1);
     let input = steps.of(operands[0]);
     let codes = Codes::new(bits, true, true);
-    let least: Vec<f64> = bias.iter().map(|&b| steps.least_accumulator(layer, b, FINEST) / input).collect();
+    let least: Vec<f64> =
+        bias.iter().map(|&b| least_step(steps, layer, operands[0], b, bits) / input).collect();
     let scales = scales(&weights, &least, codes, options);
     let taps = weights.len() / outputs;
     let scale = |channel: usize| f64::from(scales[if scales.len() == 1 { 0 } else { channel }]);
@@ -106,6 +111,16 @@ pub(super) fn quantise(
         range: weights.iter().fold((0.0, 0.0), |(least, most), &w| (w.min(least), w.max(most))),
         scales,
     }
+}
+
+/// The least step of an accumulator that starts with `bias`.
+fn least_step(steps: &Steps<'_>, layer: &sites::Layer, input: Value, bias: f64, bits: u32) -> f64 {
+    let below = (bits + BITS_BELOW).max(LEAST_BITS_BELOW);
+    let of_bias = (steps.bits(input) + below).min(BIAS_BITS);
+    let power = |bits: u32| f64::from(1u32 << bits);
+    // Weights that are all zero need a scale as well.
+    let coarsest = steps.coarsest(layer).max(f64::MIN_POSITIVE);
+    (coarsest / power(below)).max(bias.abs() / power(of_bias))
 }
 
 /// The scale of each output channel, or of all; none below the `least` of a channel.

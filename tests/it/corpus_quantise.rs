@@ -1,0 +1,52 @@
+//! A trained network of the corpora, calibrated on its training images and measured on others.
+
+use nonresc_ir::network::{Network, canonicalise};
+use nonresc_ir::onnx::import::{ImportOptions, import_file};
+use nonresc_passes::data::{Dataset, Request};
+use nonresc_passes::engine::{Engine, Frames, Given};
+use nonresc_passes::normalise::normalise;
+use nonresc_passes::quantise::{QuantiseOptions, Scales, quantise};
+use nonresc_passes::target::Bits;
+use nonresc_tests::corpus::folder;
+
+#[test]
+fn resnet8_keeps_its_accuracy() {
+    let shared = folder();
+    let model = shared.join("models/resnet8_ts13_fold.onnx");
+    let mut network = import_file(&model, &ImportOptions::default()).unwrap().network;
+    normalise(&mut network).unwrap();
+    let network = canonicalise(&network);
+    let open = |name: &str| {
+        let path = shared.join("data/cifar10").join(name);
+        Dataset::open(&Request { path, ..Request::default() }, [3, 32, 32]).unwrap()
+    };
+    let (images, test) = (open("calibration_256.bin"), open("test_512.bin"));
+    // The class of each image.
+    let classes = |network: &Network| -> Vec<usize> {
+        let given = Given::from([("input".to_string(), test.frames(0..test.len()).unwrap())]);
+        let scores = Frames::new(network, Engine::Native).unwrap().run(&given).unwrap().remove(0).1.to_f32();
+        let best = |row: &[f32]| (0..10).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap();
+        scores.chunks_exact(10).map(best).collect()
+    };
+    let right = |classes: &[usize]| {
+        classes.iter().zip(test.labels()).filter(|(class, label)| **class == **label as usize).count()
+    };
+    let float = classes(&network);
+    // Of 512 images so many may get another class than with floats. Where chance decides which of two classes that are
+    // close is the right one, the difference in what is right is of the order of the root of that.
+    for (bits, scales, others) in
+        [((8, 8), Scales::PowerOfTwo, 12), ((8, 8), Scales::Free, 10), ((6, 6), Scales::PowerOfTwo, 30)]
+    {
+        let bits = Bits { weights: bits.0, activations: bits.1 };
+        let options = QuantiseOptions { bits, scales, ..QuantiseOptions::default() };
+        let found = classes(&quantise(&network, Some(&images), &options).unwrap().network);
+        let differ = found.iter().zip(&float).filter(|(a, b)| a != b).count();
+        let (found, float) = (right(&found), right(&float));
+        println!("{bits:?} {scales:?}: {differ} classes differ, {found} right, {float} as floats");
+        assert!(differ <= others, "{bits:?} {scales:?}: {differ} of {} classes differ", test.len());
+        assert!(
+            (found as f64) > float as f64 - 2.0 * (others as f64).sqrt(),
+            "{bits:?} {scales:?}: {found} of {float}"
+        );
+    }
+}
