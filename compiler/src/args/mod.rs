@@ -2,6 +2,7 @@
 //!
 //! Here text becomes values and nonsense becomes a usage error. Nothing is read, run or printed here.
 
+mod images;
 mod quantise;
 mod values;
 
@@ -10,8 +11,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nonresc_passes::target::Bits;
 
+pub use images::Images;
 pub use quantise::{Quantise, ScaleKind};
-use values::{bits, clock, divisors, dump, extents, factor, numbers, rate, square};
+use values::{bits, clock, divisors, dump, extents, factor, numbers, rate};
 
 /// Compiles ONNX residual networks to exactly sized streaming FPGA schedules, with or without their skips.
 #[derive(Debug, Parser)]
@@ -89,23 +91,6 @@ pub struct Reading {
     /// Then it is divided by this, one number or one a channel, such as 0.2470,0.2435,0.2616
     #[arg(long, value_name = "NUMBERS", value_parser = divisors)]
     pub std: Option<Numbers>,
-}
-
-/// How images are read and fitted to the network.
-#[derive(Clone, Debug, Args)]
-pub struct Images {
-    /// For a folder of images: a text file whose line i is the folder name of class i. For a .npy: the .npy of
-    /// its labels
-    #[arg(long, value_name = "FILE")]
-    pub labels: Option<PathBuf>,
-
-    /// Resize images so that their shorter side has N pixels, or to H x W
-    #[arg(long, value_name = "N|HxW", value_parser = square)]
-    pub resize: Option<Extents>,
-
-    /// Then cut N x N or H x W pixels out of the middle
-    #[arg(long, value_name = "N|HxW", value_parser = square)]
-    pub crop: Option<Extents>,
 }
 
 /// What a design is made for.
