@@ -6,13 +6,18 @@ use std::fs;
 use std::path::Path;
 
 use nonresc_ir::eval::{self, evaluate};
-use nonresc_ir::network::{Element, Network, Op, Requantise, Rounding, verify, verify_live};
+use nonresc_ir::network::{Conv, Element, Network, Op, Requantise, Rounding, Sides, verify, verify_live};
 use nonresc_ir::tensor::{Data, Tensor};
 use nonresc_ir::text;
 use nonresc_passes::engine::{Engine, Frames, Given};
 use nonresc_passes::integers::{Rule, integers};
+use nonresc_passes::lower::{Skipped, lower};
 use nonresc_passes::normalise::normalise;
+use nonresc_passes::residual::skips;
+use nonresc_passes::target::Rate;
+use nonresc_tests::networks::Maker;
 use nonresc_tests::seed::Seed;
+use nonresc_tests::target::unlimited;
 use serde_json::Value as Json;
 
 fn case(name: &str) -> Network {
@@ -146,4 +151,37 @@ fn engine_agrees(op: &Op, sums: &Tensor, [offset, factor]: [&Tensor; 2], codes: 
     let found = session.run(std::slice::from_ref(sums)).unwrap().remove(0);
     assert_eq!(found.to_i64().unwrap(), codes, "{op:?}");
     true
+}
+
+/// Of a skip whose quantiser stands in front of the fork codes wait; where it stands behind, sums do.
+#[test]
+fn a_skip_is_as_wide_as_what_is_forked() {
+    let widths = |before: bool| {
+        let (mut m, x) = Maker::new(3, 8);
+        let x = m.rounded("in", x);
+        let weights = m.constant(&[4, 3, 3, 3]);
+        let weights = m.rounded("w1", weights);
+        let first = m.op("first", Conv { pad: Sides::all(1), ..Conv::default() }, &[x, weights]);
+        let (skip, path) = match before {
+            true => {
+                let rounded = m.rounded("fork", first);
+                (rounded, rounded)
+            }
+            false => (first, m.rounded("path", first)),
+        };
+        let weights = m.constant(&[4, 4, 3, 3]);
+        let weights = m.rounded("w2", weights);
+        let second = m.op("second", Conv { pad: Sides::all(1), ..Conv::default() }, &[path, weights]);
+        let sum = m.add("sum", second, skip);
+        let sum = m.rounded("out", sum);
+        m.output("y", sum);
+        let mut network = m.network;
+        normalise(&mut network).unwrap();
+        let found = skips(&network);
+        let stream = lower(&network, &Skipped::kept(&found), &unlimited(Rate::Fastest)).unwrap();
+        let skip = stream.channels().find(|&c| stream.channel(c).skip.is_some()).unwrap();
+        stream.channel(skip).bits
+    };
+    // Codes of 8 bits; and 27 products of 8 bits with 8 bits.
+    assert_eq!((widths(true), widths(false)), (8, 8 + 7 + 5));
 }

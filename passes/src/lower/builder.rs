@@ -44,12 +44,22 @@ pub(super) struct Read {
     pub(super) skip: Option<usize>,
 }
 
+/// Widest sums that integers are made for.
+const MOST_BITS: u32 = 48;
+
+/// Whether a node rounds activations.
+fn rounds(network: &Network, node: NodeId) -> bool {
+    matches!(network.op(node), Op::Quantise(_)) && !refuse::is_constant(network, network.operands(node)[0])
+}
+
 /// The stream under construction.
 pub(super) struct Builder<'a> {
     pub(super) network: &'a Network,
     pub(super) skips: &'a Skips,
     carries: &'a [plan::Carry],
     pub(super) bits: Bits,
+    /// Whether quantisers say where values are rounded; what none marks is then as wide as it comes to be.
+    quantised: bool,
     pub(super) stream: Stream,
     pub(super) reads: Vec<Read>,
     pub(super) faults: Diagnostics,
@@ -72,6 +82,7 @@ impl<'a> Builder<'a> {
             skips,
             carries,
             bits: target.bits,
+            quantised: network.node_ids().any(|node| rounds(network, node)),
             stream: Stream::new(),
             reads: Vec::new(),
             faults: Diagnostics::default(),
@@ -164,6 +175,16 @@ impl<'a> Builder<'a> {
     /// The width of activations that no quantiser marks.
     pub(super) fn width(&self, signed: bool) -> Width {
         Width { bits: self.bits.activations, signed }
+    }
+
+    /// The width of a sum that is at most so many times as large as an operand of this width: all of it where
+    /// quantisers say where values are rounded, else as [`Builder::width`].
+    pub(super) fn sum_width(&self, operand: Width, times: u64, signed: bool) -> Width {
+        if !self.quantised {
+            return self.width(signed);
+        }
+        let more = u64::BITS - times.saturating_sub(1).leading_zeros() + u32::from(signed && !operand.signed);
+        Width { bits: (operand.bits + more).min(MOST_BITS), signed }
     }
 
     /// The one operator that reads a value, marks looked through, and at which operand; nothing where several do or

@@ -8,7 +8,7 @@ use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Conv, Element, Op, Pair, tensor_digest};
 use nonresc_ir::stream::{Activation, Fold, Form, Kind, Map, MatVec, Multiplier, Window};
 
-use super::builder::{self, Builder, map_of};
+use super::builder::{self, Builder, Place, map_of};
 use super::refuse;
 
 /// One product a clock.
@@ -82,7 +82,10 @@ fn matrix_vector(
     });
     let actor = b.actor(node, kind);
     b.read(actor, 0, place, None);
-    b.give(node, actor, true);
+    let given = b.give(node, actor, true);
+    let products = window.kernel.h * window.kernel.w * place.map.channels / groups.max(1);
+    let times = 1u64.checked_shl(weight_bits.saturating_sub(1)).and_then(|w| w.checked_mul(products as u64));
+    b.set(node.into(), Place { width: b.sum_width(place.width, times.unwrap_or(u64::MAX), true), ..given });
 }
 
 /// Whether any window reads any pixel.

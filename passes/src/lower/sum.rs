@@ -50,7 +50,8 @@ pub(super) fn add(b: &mut Builder<'_>, node: NodeId) {
         }
         None => sum(b, node, places, skips),
     };
-    let width = b.width(signed);
+    let wider = if places[0].width.bits < places[1].width.bits { places[1].width } else { places[0].width };
+    let width = b.sum_width(wider, 2, signed);
     let map = b.stream.actor(actor).kind.output_map(0);
     b.set(node.into(), Place { actor, map, zeros, flat: places[input].flat, width });
 }
