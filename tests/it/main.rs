@@ -32,6 +32,7 @@ mod fifo_random;
 mod fold;
 mod import;
 mod integer_dialects;
+mod integer_layers;
 mod integers;
 mod lower;
 mod lower_values;

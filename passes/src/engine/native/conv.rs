@@ -8,7 +8,7 @@ use std::ops::Range;
 use nonresc_ir::network::{Conv, Shape, Sides};
 use nonresc_ir::tensor::Tensor;
 
-use super::kernel::Kernel;
+use super::kernel::{Kernel, Scratch, room};
 use super::layout::stored;
 use super::tile::{Block, LANES, Lanes, Limits, Runs, Sums};
 use crate::engine::strided::{StridedCopy, steps};
@@ -21,13 +21,22 @@ pub(super) struct WindowSums {
     padding: Option<Padding>,
 }
 
+/// Which inputs the results of a layer are made of, in the padded map of all frames.
+#[derive(Debug)]
+pub(super) struct Windows {
+    /// The element where each pixel's window starts.
+    pub(super) pixels: Vec<usize>,
+    pub(super) runs: Runs,
+    pub(super) padding: Option<Padding>,
+}
+
 /// How the map is copied into a larger one with zeros around it.
 #[derive(Debug)]
-struct Padding {
+pub(super) struct Padding {
     copy: StridedCopy,
     /// Where the zeros are.
     border: Vec<Range<usize>>,
-    len: usize,
+    pub(super) len: usize,
 }
 
 impl Padding {
@@ -51,25 +60,30 @@ impl Padding {
         border.push(end..len);
         Padding { copy, border, len }
     }
+
+    /// The map with `zero` around it.
+    pub(super) fn around<T: Copy>(&self, map: &[T], zero: T, padded: &mut [T]) {
+        for zeros in &self.border {
+            padded[zeros.clone()].fill(zero);
+        }
+        self.copy.run(map, padded);
+    }
 }
 
 /// The map with its padding around it.
-fn padded<'a>(padding: Option<&Padding>, map: &'a [f32], scratch: &'a mut Vec<f32>) -> &'a [f32] {
+fn padded<'a>(padding: Option<&Padding>, map: &'a [f32], scratch: &'a mut Scratch) -> &'a [f32] {
     let Some(padding) = padding else { return map };
-    scratch.resize(padding.len, 0.0);
-    for zeros in &padding.border {
-        scratch[zeros.clone()].fill(0.0);
-    }
-    padding.copy.run(map, scratch);
-    scratch
+    let padded = room(&mut scratch.floats, padding.len);
+    padding.around(map, 0.0, padded);
+    padded
 }
 
-impl WindowSums {
-    /// A convolution of a map of shape `x` with known weights; nothing where the shapes are none of a
+impl Windows {
+    /// Of a convolution of a map of shape `x` with weights of shape `w`; nothing where the shapes are none of a
     /// convolution.
-    pub(super) fn conv(op: &Conv, x: &Shape, w: &Tensor, bias: Option<&Tensor>, y: &Shape) -> Option<Self> {
-        let (&[frames, channels, height, width], &[outputs, per_group, kernel_h, kernel_w]) =
-            (x.0.as_slice(), w.shape().0.as_slice())
+    pub(super) fn conv(op: &Conv, x: &Shape, w: &Shape, y: &Shape) -> Option<Self> {
+        let (&[frames, channels, height, width], &[_, per_group, kernel_h, kernel_w]) =
+            (x.0.as_slice(), w.0.as_slice())
         else {
             return None;
         };
@@ -96,29 +110,36 @@ impl WindowSums {
         let runs = Runs { starts, len: taps_a_run * per_group };
         let padding =
             (op.pad != Sides::ZERO).then(|| Padding::new(op.pad, [frames, channels, height, width]));
-        let blocks = blocks(
-            op.groups,
-            [outputs, per_group, kernel_h * kernel_w],
-            &w.to_f32(),
-            &bias_of(bias, outputs)?,
-        );
-        let sums = Sums { pixels, runs, blocks, channels: outputs, limits: Limits::NONE };
-        Some(WindowSums { sums, padding })
+        Some(Windows { pixels, runs, padding })
+    }
+
+    /// Of a dense layer on `x` [N,F].
+    pub(super) fn dense(x: &Shape) -> Option<Self> {
+        let &[frames, features] = x.0.as_slice() else { return None };
+        let pixels = (0..frames).map(|n| n * features).collect();
+        Some(Windows { pixels, runs: Runs { starts: vec![0], len: features }, padding: None })
+    }
+}
+
+impl WindowSums {
+    /// A convolution of a map of shape `x` with known weights; nothing where the shapes are none of a
+    /// convolution.
+    pub(super) fn conv(op: &Conv, x: &Shape, w: &Tensor, bias: Option<&Tensor>, y: &Shape) -> Option<Self> {
+        WindowSums::new(Windows::conv(op, x, w.shape(), y)?, op.groups, w, bias)
     }
 
     /// A dense layer on `x` [N,F] with weights [O,F].
     pub(super) fn dense(x: &Shape, w: &Tensor, bias: Option<&Tensor>) -> Option<Self> {
-        let (&[frames, features], &[outputs, _]) = (x.0.as_slice(), w.shape().0.as_slice()) else {
-            return None;
-        };
-        let sums = Sums {
-            pixels: (0..frames).map(|n| n * features).collect(),
-            runs: Runs { starts: vec![0], len: features },
-            blocks: blocks(1, [outputs, features, 1], &w.to_f32(), &bias_of(bias, outputs)?),
-            channels: outputs,
-            limits: Limits::NONE,
-        };
-        Some(WindowSums { sums, padding: None })
+        WindowSums::new(Windows::dense(x)?, 1, w, bias)
+    }
+
+    fn new(windows: Windows, groups: usize, w: &Tensor, bias: Option<&Tensor>) -> Option<Self> {
+        let Windows { pixels, runs, padding } = windows;
+        let [outputs, per_group, ref kernel @ ..] = w.shape().0[..] else { return None };
+        let extents = [outputs, per_group, kernel.iter().product()];
+        let blocks = blocks(groups, extents, &w.to_f32(), &bias_of(bias, outputs)?);
+        let sums = Sums { pixels, runs, blocks, channels: outputs, limits: Limits::NONE };
+        Some(WindowSums { sums, padding })
     }
 
     /// Holds results to `limits`.
@@ -133,34 +154,49 @@ fn bias_of(bias: Option<&Tensor>, outputs: usize) -> Option<Vec<f32>> {
     (bias.len() == outputs).then_some(bias)
 }
 
-/// Weights of extents [outputs, channels of a group, taps] in blocks of output channels, none of which spans
-/// two groups.
+/// Up to [`LANES`] output channels of one group.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outputs {
+    /// The group's first input channel.
+    pub(super) input: usize,
+    /// First output channel.
+    pub(super) output: usize,
+    pub(super) lanes: usize,
+}
+
+/// The output channels of `groups` groups in blocks, none of which spans two groups.
+pub(super) fn outputs(groups: usize, outputs: usize, per_group: usize) -> impl Iterator<Item = Outputs> {
+    let a_group = outputs / groups.max(1);
+    (0..groups).flat_map(move |group| {
+        (0..a_group).step_by(LANES).map(move |first| Outputs {
+            input: group * per_group,
+            output: group * a_group + first,
+            lanes: LANES.min(a_group - first),
+        })
+    })
+}
+
+/// Weights of extents [outputs, channels of a group, taps] in blocks of output channels.
 fn blocks(groups: usize, extents: [usize; 3], weights: &[f32], bias: &[f32]) -> Vec<Block> {
-    let [outputs, per_group, taps] = extents;
-    let outputs_a_group = outputs / groups.max(1);
-    let mut blocks = Vec::new();
-    for group in 0..groups {
-        for first in (0..outputs_a_group).step_by(LANES) {
-            let lanes = LANES.min(outputs_a_group - first);
-            let output = group * outputs_a_group + first;
-            let mut packed = vec![Lanes::ZERO; taps * per_group];
-            for (lane, o) in (output..output + lanes).enumerate() {
-                for tap in 0..taps {
-                    for c in 0..per_group {
-                        packed[tap * per_group + c].0[lane] = weights[(o * per_group + c) * taps + tap];
-                    }
+    let [all, per_group, taps] = extents;
+    let block = |Outputs { input, output, lanes }| {
+        let mut packed = vec![Lanes::ZERO; taps * per_group];
+        for (lane, o) in (output..output + lanes).enumerate() {
+            for tap in 0..taps {
+                for c in 0..per_group {
+                    packed[tap * per_group + c].0[lane] = weights[(o * per_group + c) * taps + tap];
                 }
             }
-            let mut start = Lanes::ZERO;
-            start.0[..lanes].copy_from_slice(&bias[output..output + lanes]);
-            blocks.push(Block { input: group * per_group, output, lanes, weights: packed, bias: start });
         }
-    }
-    blocks
+        let mut start = Lanes::ZERO;
+        start.0[..lanes].copy_from_slice(&bias[output..output + lanes]);
+        Block { input, output, lanes, weights: packed, bias: start }
+    };
+    outputs(groups, all, per_group).map(block).collect()
 }
 
 impl Kernel for WindowSums {
-    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Vec<f32>) {
+    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Scratch) {
         let input = padded(self.padding.as_ref(), operands[0], scratch);
         self.sums.run(input, result);
     }
@@ -186,10 +222,9 @@ impl Depthwise {
             return None;
         }
         let weights = w.to_f32();
-        let whole = WindowSums::conv(op, x, w, bias, y)?;
+        let windows = Windows::conv(op, x, w.shape(), y)?;
         let taps = kernel_h * kernel_w;
-        let taps = whole
-            .sums
+        let taps = windows
             .runs
             .starts
             .iter()
@@ -197,10 +232,10 @@ impl Depthwise {
             .map(|(tap, &start)| (start, (0..outputs).map(|c| weights[c * taps + tap]).collect()))
             .collect();
         Some(Depthwise {
-            pixels: whole.sums.pixels,
+            pixels: windows.pixels,
             taps,
             bias: bias_of(bias, outputs)?,
-            padding: whole.padding,
+            padding: windows.padding,
             limits: Limits::NONE,
         })
     }
@@ -213,7 +248,7 @@ impl Depthwise {
 }
 
 impl Kernel for Depthwise {
-    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Vec<f32>) {
+    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Scratch) {
         let input = padded(self.padding.as_ref(), operands[0], scratch);
         let channels = self.bias.len();
         for (&pixel, sums) in self.pixels.iter().zip(result.chunks_exact_mut(channels)) {

@@ -3,7 +3,7 @@
 use nonresc_ir::network::{BatchNorm, Op, Shape};
 use nonresc_ir::tensor::Tensor;
 
-use super::kernel::Kernel;
+use super::kernel::{Kernel, Scratch};
 use super::layout::stored;
 use super::tile::Limits;
 use crate::engine::strided::{Axis, loops, steps};
@@ -101,7 +101,7 @@ fn walk(
 }
 
 impl Kernel for Binary {
-    fn run(&self, operands: &[&[f32]], y: &mut [f32], _: &mut Vec<f32>) {
+    fn run(&self, operands: &[&[f32]], y: &mut [f32], _: &mut Scratch) {
         let (a, b, limits) = (operands[0], operands[1], self.limits);
         match self.operation {
             Operation::Add => self.apply(a, b, y, |a, b| limits.hold(a + b)),
@@ -145,7 +145,7 @@ impl Affine {
 }
 
 impl Kernel for Affine {
-    fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Vec<f32>) {
+    fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Scratch) {
         let channels = self.factors.len();
         for (y, x) in result.chunks_exact_mut(channels).zip(operands[0].chunks_exact(channels)) {
             for (((y, x), factor), summand) in y.iter_mut().zip(x).zip(&self.factors).zip(&self.summands) {
@@ -174,7 +174,7 @@ impl Unary {
 }
 
 impl Kernel for Unary {
-    fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Vec<f32>) {
+    fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Scratch) {
         for (y, &x) in result.iter_mut().zip(operands[0]) {
             *y = self.limits.hold(if x < 0.0 { x * self.slope } else { x });
         }

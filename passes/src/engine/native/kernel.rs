@@ -1,8 +1,9 @@
 //! What a step of a plan is, and which kernel an operator gets. No kernel's arithmetic here.
 
-use nonresc_ir::network::{Op, Shape, ValueType};
+use nonresc_ir::network::{Op, Requantise, Shape, ValueType};
 use nonresc_ir::tensor::Tensor;
 
+use super::bytes;
 use super::conv::{Depthwise, WindowSums};
 use super::elementwise::{Affine, Binary, Unary};
 use super::integer;
@@ -14,7 +15,26 @@ use super::tile::Limits;
 /// Computes one value from stored f32 operands.
 pub(super) trait Kernel: Send + Sync + std::fmt::Debug {
     /// Writes all of `result`, whose length is the value's; `scratch` is room for anything.
-    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Vec<f32>);
+    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Scratch);
+}
+
+/// Memory that kernels leave to each other from run to run.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pub(super) floats: Vec<f32>,
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "byte kernels are of one kind of CPU")
+    )]
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Room for `len` numbers in memory that only grows; what stands there is anything.
+pub(super) fn room<T: Copy + Default>(memory: &mut Vec<T>, len: usize) -> &mut [T] {
+    if memory.len() < len {
+        memory.resize(len, T::default());
+    }
+    &mut memory[..len]
 }
 
 /// An operand of an operator that wants a kernel: its type, and its numbers where they are known.
@@ -84,10 +104,27 @@ pub(super) fn choose(op: &Op, operands: &[Operand<'_>], result: &Shape, limits: 
         Op::IntConv(op) => Some(boxed(integer::conv(op, operands, result)?, 1)),
         Op::IntDense(op) => Some(boxed(integer::dense(op, operands)?, 1)),
         Op::IntSumPool(op) => Some(boxed(integer::sum_pool(op, &operands[0], result)?, 1)),
-        Op::Requantise(op) => Some(chosen(Rescale::new(op, operands)?, operands.len())),
+        Op::Requantise(op) => Some(chosen(Rescale::new(op, operands, None)?, operands.len())),
         Op::Const(_) | Op::Input(_) | Op::MatMul(_) | Op::ReduceMean(_) | Op::Softmax(_) | Op::Cast(_) => {
             None
         }
+    }
+}
+
+/// The kernel of an integer layer and of the requantisation behind it, whose operand `whole` the layer's sums are. It
+/// reads the layer's first operand and, where the requantisation has another one, that.
+pub(super) fn rescaled(
+    op: &Op,
+    operands: &[Operand<'_>],
+    result: &Shape,
+    (rescale, whole): (&Requantise, usize),
+    rescaled: &[Operand<'_>],
+) -> Option<Box<dyn Kernel>> {
+    let rescale = Rescale::new(rescale, rescaled, Some(whole))?;
+    match op {
+        Op::IntConv(op) => bytes::conv(op, operands, result, Some(rescale)),
+        Op::IntDense(op) => bytes::dense(op, operands, Some(rescale)),
+        _ => None,
     }
 }
 

@@ -16,9 +16,14 @@ pub(super) fn stored(extents: &[usize]) -> Vec<usize> {
 /// Row-major numbers in stored order.
 pub(super) fn to_stored(extents: &[usize], row_major_numbers: &[f32]) -> Vec<f32> {
     let mut result = vec![0.0; row_major_numbers.len()];
-    StridedCopy::new(extents, (0, &steps(&row_major(extents))), (0, &stored(extents)))
-        .run(row_major_numbers, &mut result);
+    store(extents, row_major_numbers, &mut result);
     result
+}
+
+/// Likewise, into memory that is there.
+pub(super) fn store(extents: &[usize], row_major_numbers: &[f32], result: &mut [f32]) {
+    StridedCopy::new(extents, (0, &steps(&row_major(extents))), (0, &stored(extents)))
+        .run(row_major_numbers, result);
 }
 
 /// Stored numbers in row-major order.

@@ -3,7 +3,14 @@
 //! Every operator that real networks spend time in has a kernel here; the plain evaluator does the rest, so
 //! that whatever the plain evaluator runs, this engine runs too.
 
+#[cfg(target_arch = "x86_64")]
+mod bytes;
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "no_bytes.rs"]
+mod bytes;
 mod conv;
+#[cfg(target_arch = "x86_64")]
+mod dot;
 mod elementwise;
 mod integer;
 mod kernel;

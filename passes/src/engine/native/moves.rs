@@ -2,7 +2,7 @@
 
 use nonresc_ir::network::{self, Op, Shape};
 
-use super::kernel::Kernel;
+use super::kernel::{Kernel, Scratch, room};
 use super::layout::stored;
 use crate::engine::strided::{StridedCopy, row_major, steps};
 
@@ -49,15 +49,14 @@ impl Moved {
 }
 
 impl Kernel for Moved {
-    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Vec<f32>) {
+    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Scratch) {
         if let Some(value) = self.fill {
             result.fill(value);
         }
         match &self.to_row_major {
             None => self.copy.run(operands[0], result),
             Some(first) => {
-                scratch.clear();
-                scratch.resize(operands[0].len(), 0.0);
+                let scratch = room(&mut scratch.floats, operands[0].len());
                 first.run(operands[0], scratch);
                 self.copy.run(scratch, result);
             }
@@ -86,7 +85,7 @@ impl Concat {
 }
 
 impl Kernel for Concat {
-    fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Vec<f32>) {
+    fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Scratch) {
         for (copy, operand) in self.copies.iter().zip(operands) {
             copy.run(operand, result);
         }

@@ -9,8 +9,8 @@ use nonresc_ir::network::{Element, Network, Op, ValueType};
 use nonresc_ir::tensor::{Data, Tensor};
 
 use super::integer::is_kept;
-use super::kernel::{self, Kernel, Operand};
-use super::layout::{from_stored, to_stored};
+use super::kernel::{self, Kernel, Operand, Scratch, room};
+use super::layout::{from_stored, store, to_stored};
 use super::tile::Limits;
 use crate::engine::plain;
 
@@ -21,8 +21,8 @@ enum Place {
     Known(Arc<Vec<f32>>),
     /// A known tensor for the plain evaluator.
     Tensor(Arc<Tensor>),
-    /// Computed numbers that are kept as f32, in stored order.
-    Floats(usize),
+    /// Computed numbers that are kept as f32, in stored order: their slot, which may be larger, and how many they are.
+    Floats(usize, usize),
     /// A computed value of another element type.
     Other(usize),
 }
@@ -59,7 +59,7 @@ pub(super) struct Plan {
 pub(super) struct Workspace {
     floats: Vec<Vec<f32>>,
     others: Vec<Option<Tensor>>,
-    scratch: Vec<f32>,
+    scratch: Scratch,
 }
 
 /// Gives out places and takes back those whose value has been read for the last time.
@@ -73,12 +73,13 @@ struct Places {
 }
 
 impl Places {
-    fn give(&mut self, value: Value, element: Element) -> Place {
-        let place = if is_kept(element) {
-            Place::Floats(self.free_floats.pop().unwrap_or_else(|| {
+    fn give(&mut self, value: Value, ty: &ValueType) -> Place {
+        let place = if is_kept(ty.element) {
+            let slot = self.free_floats.pop().unwrap_or_else(|| {
                 self.floats += 1;
                 self.floats - 1
-            }))
+            });
+            Place::Floats(slot, ty.shape.len())
         } else {
             self.others += 1;
             Place::Other(self.others - 1)
@@ -92,7 +93,7 @@ impl Places {
         let Some(left) = self.readers.get_mut(&value) else { return };
         *left -= 1;
         if *left == 0
-            && let Some(Place::Floats(slot)) = self.of.get(&value)
+            && let Some(Place::Floats(slot, _)) = self.of.get(&value)
         {
             self.free_floats.push(*slot);
         }
@@ -122,14 +123,23 @@ impl Plan {
         let mut inputs = Vec::new();
         for port in network.inputs() {
             let ty = network.ty(port.node.into()).clone();
-            inputs.push((places.give(port.node.into(), ty.element), ty));
+            inputs.push((places.give(port.node.into(), &ty), ty));
         }
         let mut steps = Vec::new();
-        let mut fused = BTreeSet::new();
+        let mut rescaled: BTreeMap<NodeId, Rescaled> = BTreeMap::new();
+        for &node in &order {
+            rescaled.extend(rescaled_layer(network, node).map(|found| (node, found)));
+        }
+        // What another step does.
+        let mut fused: BTreeSet<NodeId> = rescaled.values().map(|found| found.layer).collect();
         for node in order {
             match network.op(node) {
                 Op::Input(_) | Op::Const(_) => {}
-                _ => steps.extend(step(network, node, &mut places, &mut fused)),
+                _ if fused.contains(&node) => {}
+                _ => steps.push(match rescaled.remove(&node) {
+                    Some(found) => rescaled_step(network, node, found, &mut places),
+                    None => step(network, node, &mut places, &mut fused),
+                }),
             }
         }
         let mut outputs = Vec::new();
@@ -162,11 +172,61 @@ impl Plan {
     }
 }
 
-/// The step of one operator; nothing where the operator before does its work, as `fused` says.
-fn step(network: &Network, node: NodeId, places: &mut Places, fused: &mut BTreeSet<NodeId>) -> Option<Step> {
-    if fused.contains(&node) {
-        return None;
+/// The operands of a node as a kernel is chosen by them.
+fn described(network: &Network, node: NodeId) -> Vec<Operand<'_>> {
+    let of = |&v: &Value| Operand { ty: network.ty(v), constant: network.constant(v).map(Arc::as_ref) };
+    network.operands(node).iter().map(of).collect()
+}
+
+/// A layer whose sums a requantisation alone reads, and the kernel of both.
+struct Rescaled {
+    layer: NodeId,
+    kernel: Box<dyn Kernel>,
+    /// What the kernel reads.
+    reads: Vec<Value>,
+}
+
+/// The layer that a requantisation is done with.
+fn rescaled_layer(network: &Network, node: NodeId) -> Option<Rescaled> {
+    let Op::Requantise(op) = network.op(node) else { return None };
+    let ty = network.ty(node.into());
+    let operands = network.operands(node);
+    let is_read = |v: Value| is_kept(network.ty(v).element) && network.constant(v).is_none();
+    (1..operands.len()).step_by(2).find_map(|sums| {
+        let value = operands[sums];
+        let other: Vec<Value> =
+            (1..operands.len()).step_by(2).filter(|&i| i != sums).map(|i| operands[i]).collect();
+        let alone = network.users(value).len() == 1 && !network.is_output(value);
+        let x = *network.operands(value.node).first()?;
+        if !(alone && is_kept(ty.element) && is_read(x) && other.iter().all(|&v| is_read(v))) {
+            return None;
+        }
+        let layer = value.node;
+        let kernel = kernel::rescaled(
+            network.op(layer),
+            &described(network, layer),
+            &ty.shape,
+            (op, sums),
+            &described(network, node),
+        )?;
+        Some(Rescaled { layer, kernel, reads: [x].into_iter().chain(other).collect() })
+    })
+}
+
+/// The step of a layer and the requantisation `node` of its sums, in the place of the latter, where both have all that
+/// they read.
+fn rescaled_step(network: &Network, node: NodeId, found: Rescaled, places: &mut Places) -> Step {
+    let ty = network.ty(node.into()).clone();
+    let operands = found.reads.iter().map(|&v| operand_place(network, v, places, true)).collect();
+    let result = places.give(node.into(), &ty);
+    for operand in network.operands(found.layer).into_iter().chain(network.operands(node)) {
+        places.read(operand);
     }
+    Step { work: Work::Fast(found.kernel), operands, ty, result }
+}
+
+/// The step of one operator. What it does for its reader goes to `fused`.
+fn step(network: &Network, node: NodeId, places: &mut Places, fused: &mut BTreeSet<NodeId>) -> Step {
     let op = network.op(node);
     let operands = network.operands(node);
     let types: Vec<&ValueType> = operands.iter().map(|&v| network.ty(v)).collect();
@@ -177,11 +237,7 @@ fn step(network: &Network, node: NodeId, places: &mut Places, fused: &mut BTreeS
     let kept = |(&v, t): (&Value, &&ValueType)| is_kept(t.element) || network.constant(v).is_some();
     let whole = || kernel::is_whole(op) && is_kept(ty.element) && operands.iter().zip(&types).all(kept);
     if floats || whole() {
-        let known: Vec<Operand<'_>> = operands
-            .iter()
-            .zip(&types)
-            .map(|(&v, ty)| Operand { ty, constant: network.constant(v).map(Arc::as_ref) })
-            .collect();
+        let known = described(network, node);
         let limited = limited_by(network, node);
         chosen = kernel::choose(op, &known, &ty.shape, limited.map_or(Limits::NONE, |(_, limits)| limits));
         if let (Some(_), Some((reader, _))) = (&chosen, limited) {
@@ -195,11 +251,11 @@ fn step(network: &Network, node: NodeId, places: &mut Places, fused: &mut BTreeS
         None => (Work::Plain(op.clone(), types.iter().map(|&t| t.clone()).collect()), operands.len()),
     };
     let read = operands[..reads].iter().map(|&v| operand_place(network, v, places, fast)).collect();
-    let result = places.give(value, ty.element);
+    let result = places.give(value, &ty);
     for &operand in &operands {
         places.read(operand);
     }
-    Some(Step { work, operands: read, ty, result })
+    Step { work, operands: read, ty, result }
 }
 
 /// The only reader of a node's value, where all that it does is to put limits on it.
@@ -221,20 +277,19 @@ fn operand_place(network: &Network, value: Value, places: &Places, fast: bool) -
 }
 
 fn fast(memory: &mut Workspace, step: &Step, kernel: &dyn Kernel) {
-    let Place::Floats(slot) = step.result else { return };
+    let Place::Floats(slot, len) = step.result else { return };
     let mut result = std::mem::take(&mut memory.floats[slot]);
-    result.resize(step.ty.shape.len(), 0.0);
     let mut scratch = std::mem::take(&mut memory.scratch);
     let operands: Vec<&[f32]> = step
         .operands
         .iter()
         .map(|place| match place {
             Place::Known(numbers) => numbers.as_slice(),
-            Place::Floats(slot) => memory.floats[*slot].as_slice(),
+            Place::Floats(slot, len) => &memory.floats[*slot][..*len],
             Place::Tensor(_) | Place::Other(_) => &[],
         })
         .collect();
-    kernel.run(&operands, &mut result, &mut scratch);
+    kernel.run(&operands, room(&mut result, len), &mut scratch);
     memory.floats[slot] = result;
     memory.scratch = scratch;
 }
@@ -244,8 +299,8 @@ fn take(memory: &Workspace, place: &Place, ty: &ValueType) -> Tensor {
     let tensor = match place {
         Place::Tensor(tensor) => Some(Tensor::clone(tensor)),
         Place::Known(numbers) => Tensor::f32(ty.shape.clone(), from_stored(&ty.shape.0, numbers)),
-        Place::Floats(slot) => {
-            let numbers = from_stored(&ty.shape.0, &memory.floats[*slot]);
+        Place::Floats(slot, len) => {
+            let numbers = from_stored(&ty.shape.0, &memory.floats[*slot][..*len]);
             match ty.element {
                 Element::F32 => Tensor::f32(ty.shape.clone(), numbers),
                 element => {
@@ -261,8 +316,12 @@ fn take(memory: &Workspace, place: &Place, ty: &ValueType) -> Tensor {
 
 fn put(memory: &mut Workspace, place: &Place, ty: &ValueType, tensor: Tensor) {
     match (place, tensor.data()) {
-        (Place::Floats(slot), Data::F32(numbers)) => memory.floats[*slot] = to_stored(&ty.shape.0, numbers),
-        (Place::Floats(slot), _) => memory.floats[*slot] = to_stored(&ty.shape.0, &tensor.to_f32()),
+        (Place::Floats(slot, len), Data::F32(numbers)) => {
+            store(&ty.shape.0, numbers, room(&mut memory.floats[*slot], *len));
+        }
+        (Place::Floats(slot, len), _) => {
+            store(&ty.shape.0, &tensor.to_f32(), room(&mut memory.floats[*slot], *len));
+        }
         (Place::Other(slot), _) => memory.others[*slot] = Some(tensor),
         _ => {}
     }

@@ -2,7 +2,7 @@
 
 use nonresc_ir::network::{AvgPool, IntSumPool, Op, Pair, Shape, Sides};
 
-use super::kernel::Kernel;
+use super::kernel::{Kernel, Scratch};
 
 /// A pool as one list of input pixels for each output pixel.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ fn taps(output: usize, kernel: usize, stride: usize, dilation: usize, before: us
 }
 
 impl Kernel for Pool {
-    fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Vec<f32>) {
+    fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Scratch) {
         let start = if self.mean { 0.0 } else { f32::NEG_INFINITY };
         for (y, window) in result.chunks_exact_mut(self.channels).zip(&self.windows) {
             y.fill(start);

@@ -187,6 +187,7 @@ macro_rules! each_pixel {
         $( if $n < $pixels { let $p = $n; $body } )*
     };
 }
+pub(super) use each_pixel;
 
 /// The sums of `P` pixels, whose windows start at `at`, for `B` blocks of one group. `P` is at most what
 /// [`each_pixel`] writes out.
