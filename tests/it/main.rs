@@ -34,6 +34,7 @@ mod import;
 mod integer_dialects;
 mod integer_layers;
 mod integers;
+mod integers_random;
 mod lower;
 mod lower_values;
 mod manager;

@@ -9,6 +9,7 @@ pub mod double;
 pub mod model;
 pub mod networks;
 pub mod ported;
+pub mod quantised;
 pub mod random;
 pub mod reference;
 pub mod rtl;

@@ -51,20 +51,6 @@ impl Making<'_, '_> {
         self.finish(op.into(), &x, layer)
     }
 
-    /// A factor and a summand for each channel, where that is all that a layer of float weights does: batch norm in
-    /// normal form.
-    fn affine(&self, node: NodeId, a: &Conv) -> Option<(Vec<f64>, Vec<f64>)> {
-        let operands = self.from.operands(node);
-        let weights = self.from.constant(operands[1])?;
-        let (channels, one) = (weights.shape().0[0], Conv { groups: a.groups, ..Conv::default() });
-        (weights.shape().0[1..] == [1, 1, 1] && a.groups == channels && *a == one).then_some(())?;
-        let summands = match operands.get(2) {
-            Some(&bias) => self.from.constant(bias)?.to_f64(),
-            None => vec![0.0],
-        };
-        Some((weights.to_f64(), summands))
-    }
-
     pub(super) fn dense(&mut self, node: NodeId, x: &Form) -> Outcome {
         let x = self.input(x, false)?;
         let zero = x.zero[0];

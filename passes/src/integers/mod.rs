@@ -6,12 +6,14 @@
 //! that they are, sums never round, and each quantiser rounds once.
 //!
 //! - [`form`]: what a value is while it has no code of its own yet: codes with scales, sums with factors.
+//! - [`affine`]: what constants are multiplied by and added to.
 //! - [`layer`]: convolutions, dense layers, sums of windows.
 //! - [`moves`]: operators that commute with rounding.
 //! - [`codes`]: quantisers; the way back to floats at the outputs.
 //! - [`rescale`], [`ratio`]: factors that give the codes that the exact ratio of scales gives.
 //! - [`tflite`]: the arithmetic of TensorFlow Lite instead, where that is asked for.
 
+mod affine;
 mod codes;
 mod form;
 mod layer;
@@ -27,7 +29,7 @@ use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::names::Names;
 use nonresc_ir::network::{Edit, EditError, Element, Network, Op, Rounding};
 
-use form::{Codes, Form, Limits, Range, Sum};
+use form::{Codes, Form, Limits, Range, Sum, Term};
 use ratio::Ratio;
 pub use rescale::{FACTOR_BITS, Proof};
 
@@ -267,73 +269,20 @@ impl Making<'_, '_> {
 
     /// A sum of two values, or of one and a constant.
     fn add(&mut self, node: NodeId, operands: &[Value], forms: &[Option<Form>]) -> Outcome {
-        let channels = self.from.ty(node.into()).shape.0.get(1).copied().unwrap_or(1);
-        let mut sum = Sum { terms: Vec::new(), offset: vec![0.0], limits: Limits::NONE };
-        for (form, &operand) in forms.iter().zip(operands) {
-            let part = match form {
-                Some(form) => self.as_sum(form)?,
-                None => Sum {
-                    terms: Vec::new(),
-                    offset: self.per_channel(operand, channels)?,
-                    limits: Limits::NONE,
-                },
-            };
-            sum.terms.extend(part.terms);
-            let count = sum.offset.len().max(part.offset.len());
-            sum.offset = (0..count).map(|i| form::at(&sum.offset, i) + form::at(&part.offset, i)).collect();
-        }
+        let (a, b) = match forms {
+            [Some(a), Some(b)] => (self.as_sum(a)?, self.as_sum(b)?),
+            [Some(form), None] => return self.shifted(node, form, operands[1]),
+            [None, Some(form)] => return self.shifted(node, form, operands[0]),
+            _ => return Ok(Form::Broken),
+        };
         let shape = &self.from.ty(node.into()).shape;
-        if sum.terms.iter().any(|term| self.edit.ty(term.value).shape != *shape) {
+        let count = a.offset.len().max(b.offset.len());
+        let offset = (0..count).map(|i| form::at(&a.offset, i) + form::at(&b.offset, i)).collect();
+        let terms: Vec<Term> = a.terms.into_iter().chain(b.terms).collect();
+        if terms.iter().any(|term| self.edit.ty(term.value).shape != *shape) {
             return Err(Refusal::new("its operands have different shapes", "add maps of one shape"));
         }
-        Ok(Form::Sum(sum))
-    }
-
-    /// A value times a constant above zero, one or one a channel.
-    fn product(&mut self, node: NodeId, operands: &[Value], forms: &[Option<Form>]) -> Outcome {
-        let channels = self.from.ty(node.into()).shape.0.get(1).copied().unwrap_or(1);
-        let (form, constant) = match forms {
-            [Some(form), None] => (form, operands[1]),
-            [None, Some(form)] => (form, operands[0]),
-            _ => {
-                return Err(Refusal::new(
-                    "it multiplies two computed values",
-                    "integers are multiplied by constants",
-                ));
-            }
-        };
-        let factors = self.per_channel(constant, channels)?;
-        self.scaled(form, &factors, &[0.0])
-    }
-
-    /// A value times factors above zero, plus summands; one or one a channel.
-    fn scaled(&mut self, form: &Form, factors: &[f64], summands: &[f64]) -> Outcome {
-        let mut sum = self.as_sum(form)?;
-        let ratios: Option<Vec<Ratio>> = factors.iter().map(|&f| Ratio::of(f)).collect();
-        let ratios = ratios.ok_or_else(|| {
-            Refusal::new("it multiplies by a number that is not above zero", "fold it into weights")
-        })?;
-        for term in &mut sum.terms {
-            let count = term.factor.len().max(ratios.len());
-            let factor = (0..count).map(|i| form::at(&term.factor, i).times(form::at(&ratios, i))).collect();
-            let factor: Option<Vec<Ratio>> = factor;
-            term.factor = factor.ok_or_else(|| {
-                Refusal::new("its factors are too far apart", "export it with other scales")
-            })?;
-        }
-        let count = sum.offset.len().max(factors.len()).max(summands.len());
-        let offset = |i| form::at(&sum.offset, i) * form::at(factors, i) + form::at(summands, i);
-        sum.offset = (0..count).map(offset).collect();
-        // Codes of one scale stay codes, which layers can read.
-        match (form, &sum.terms[..], &sum.offset[..]) {
-            (Form::Codes(codes), [term], [0.0]) => Ok(Form::Codes(Codes {
-                value: term.value,
-                scale: term.factor.clone(),
-                limits: Limits::NONE,
-                ..codes.clone()
-            })),
-            _ => Ok(Form::Sum(sum)),
-        }
+        Ok(Form::Sum(Sum { terms, offset, limits: Limits::NONE }))
     }
 
     /// A value as a sum without limits.
@@ -352,24 +301,6 @@ impl Making<'_, '_> {
             Form::Host(_) | Form::Whole(..) | Form::Broken => {
                 Err(Refusal::new("one of its operands is not quantised", "put a quantiser in front of it"))
             }
-        }
-    }
-
-    /// The numbers of a constant that is the same in all places of a channel: one, or one a channel.
-    fn per_channel(&self, value: Value, channels: usize) -> Result<Vec<f64>, Refusal> {
-        let refusal = || {
-            Refusal::new(
-                "it adds a constant that is not one number a channel",
-                "fold the constant into a bias",
-            )
-        };
-        let numbers = self.from.constant(value).ok_or_else(refusal)?;
-        let dims = &numbers.shape().0;
-        match dims[..] {
-            _ if numbers.len() == 1 => Ok(numbers.to_f64()),
-            [1, c, 1, 1] | [c, 1, 1] if c == channels => Ok(numbers.to_f64()),
-            [1, c] if c == channels => Ok(numbers.to_f64()),
-            _ => Err(refusal()),
         }
     }
 
