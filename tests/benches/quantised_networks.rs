@@ -3,6 +3,8 @@
 //!
 //! Scales are powers of two, so that every runtime computes the same numbers.
 
+#![allow(clippy::print_stdout, reason = "it says what it wrote")]
+
 use std::path::PathBuf;
 
 use nonresc_ir::eval::evaluate;
