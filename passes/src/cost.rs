@@ -331,7 +331,7 @@ impl Reporter<'_> {
             _ if self.extent == Extent::Full => Effort::Full,
             Effort::Full | Effort::Within(_) => Effort::COMPARED,
         };
-        FifoOptions { mode, effort }
+        FifoOptions { mode, effort, peaks_left_open: true }
     }
 
     fn figures(&self, design: &StreamDesign) -> Figures {

@@ -44,7 +44,7 @@ pub(super) fn options(args: &args::Design, skips: &str) -> Result<Options, Failu
             seed: args.seed,
         },
         skips,
-        fifo: FifoOptions { mode, effort },
+        fifo: FifoOptions { mode, effort, ..FifoOptions::default() },
     })
 }
 

@@ -139,6 +139,8 @@ pub struct FifoOptions {
     pub mode: Mode,
     /// How much is spent on proofs.
     pub effort: Effort,
+    /// Whether it is left open how full channels get: their depths stand for it.
+    pub peaks_left_open: bool,
 }
 
 /// Events that a search may visit where its effort is not said: what is not proven by then stays as it is.
@@ -309,7 +311,7 @@ fn size_laid_out(
     // Nobody asks how full the channels of a baseline get.
     let one = proven || options.mode != Mode::Exact || timed.events.len() > steady::LARGE;
     let frames = if one { 1 } else { PEAK_FRAMES };
-    let mut timing = run_timed(stream, timed, &depths, frames)?;
+    let mut timing = run_timed(stream, timed, &depths, (frames, !options.peaks_left_open))?;
     if timing.settled_after.is_none() {
         (timing.interval_clocks, timing.interval_frames) = (interval, 1);
     }
@@ -355,7 +357,7 @@ fn size_laid_out(
 pub fn measure(stream: &Stream) -> Result<Timing, Diagnostics> {
     let timed = Timed::new(stream);
     let depths = depths(stream, &timed)?;
-    let timing = run_timed(stream, &timed, &depths, SETTLE_FRAMES)?;
+    let timing = run_timed(stream, &timed, &depths, (SETTLE_FRAMES, true))?;
     if timing.settled_after.is_none() {
         let why = format!("its frames did not settle into a pattern within {SETTLE_FRAMES}");
         return Err(
@@ -410,9 +412,15 @@ fn depths(stream: &Stream, timed: &Timed) -> Result<Vec<u64>, Diagnostics> {
     Ok(depths)
 }
 
-fn run_timed(stream: &Stream, timed: &Timed, depths: &[u64], frames: u64) -> Result<Timing, Diagnostics> {
+/// Runs so many frames at the most, finding out how full channels get or not.
+fn run_timed(
+    stream: &Stream,
+    timed: &Timed,
+    depths: &[u64],
+    (frames, peaks): (u64, bool),
+) -> Result<Timing, Diagnostics> {
     let steady =
-        steady::steady(timed, depths, frames).map_err(|hang| evidence::hang(stream, timed, &hang))?;
+        steady::steady(timed, depths, frames, peaks).map_err(|hang| evidence::hang(stream, timed, &hang))?;
     Ok(timing(stream, timed, steady))
 }
 

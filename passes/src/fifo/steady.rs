@@ -27,15 +27,23 @@ pub(super) struct Steady {
 /// Runs a stream until its growth is the same everywhere, over as many frames as the recurrence looks back: what
 /// follows then repeats for ever, since the state is a shift of an earlier one. Gives up after `most_frames`: deep
 /// channels in front of a slow actor take thousands to fill.
-pub(super) fn steady(timed: &Timed, depth: &[u64], most_frames: u64) -> Result<Steady, Hang> {
+/// Where `find_peaks` is not set, depths stand for peaks.
+pub(super) fn steady(
+    timed: &Timed,
+    depth: &[u64],
+    most_frames: u64,
+    find_peaks: bool,
+) -> Result<Steady, Hang> {
     let span = reach(timed, depth) as usize;
     let longest = if timed.events.len() > LARGE { 1 } else { LONGEST_PERIOD };
     let mut forward = Forward::from_reset(timed, depth, (span + longest).min(most_frames as usize));
-    let mut peak = vec![0; timed.channels.len()];
+    let mut peak = if find_peaks { vec![0; timed.channels.len()] } else { depth.to_vec() };
     let mut first_frame = Vec::new();
     for frame in 0..most_frames {
         forward.run_frame()?;
-        peaks(timed, &forward, frame, span, &mut peak);
+        if find_peaks {
+            peaks(timed, &forward, frame, span, &mut peak);
+        }
         if frame == 0 {
             let starts = forward.starts(0);
             let of = |a: &TimedActor| {
