@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use nonresc_ir::eval;
 use nonresc_ir::network::{Network, verify, verify_live};
-use nonresc_ir::onnx::export::export;
+use nonresc_ir::onnx::export::{export, export_qonnx};
 use nonresc_ir::onnx::import::{ImportOptions, import_bytes};
 use nonresc_passes::engine::Engine;
 use nonresc_passes::integers::{Integers, Rule, integers};
@@ -81,7 +81,7 @@ fn compared(mut network: Network, seed: u64) -> Result<Option<u64>, String> {
     Ok(Some(count))
 }
 
-/// What is written as ONNX with scales that are powers of two is read back as the same integers.
+/// What is written as QDQ or QONNX with scales that are powers of two is read back as the same integers.
 #[test]
 fn files_keep_their_integers() {
     let all = ImportOptions { all_outputs: true, ..ImportOptions::default() };
@@ -91,10 +91,12 @@ fn files_keep_their_integers() {
         else {
             continue;
         };
-        let bytes = export(&network).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
-        let mut read = import_bytes(bytes, "model.onnx", &all).unwrap().network;
+        let mut files = [export(&network), export_qonnx(&network)].map(|bytes| {
+            let bytes = bytes.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+            import_bytes(bytes, "model.onnx", &all).unwrap_or_else(|e| panic!("seed {seed}: {e}")).network
+        });
         let mut outputs = Vec::new();
-        for network in [&mut network, &mut read] {
+        for network in std::iter::once(&mut network).chain(&mut files) {
             normalise(network).unwrap();
             let whole = made(network).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
             let run = |made: Integers| {
@@ -102,7 +104,8 @@ fn files_keep_their_integers() {
             };
             outputs.push(whole.map(run));
         }
-        assert_eq!(outputs[0], outputs[1], "seed {seed}");
+        assert_eq!(outputs[0], outputs[1], "seed {seed}: QDQ");
+        assert_eq!(outputs[0], outputs[2], "seed {seed}: QONNX");
         done += usize::from(outputs[0].is_some());
     }
     assert!(done > 20, "{done} networks");

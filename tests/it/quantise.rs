@@ -429,7 +429,7 @@ fn the_program_quantises_and_its_file_can_be_evaluated() {
     let printed = run("1", "q");
     assert_eq!(
         names(&home.path().join("q")),
-        [".nonresc", "network.nir", "network.safetensors", "quantised.onnx"]
+        [".nonresc", "network.nir", "network.safetensors", "quantised.onnx", "quantised.qonnx.onnx"]
     );
     assert!(
         printed.starts_with("resnet8.onnx quantised, calibrated on 8 images of images.npz\n"),
@@ -437,7 +437,7 @@ fn the_program_quantises_and_its_file_can_be_evaluated() {
     );
     assert!(printed.contains(" i6 ") && printed.contains(" u7 "), "{printed}");
     run("3", "again");
-    for name in ["network.nir", "network.safetensors", "quantised.onnx"] {
+    for name in ["network.nir", "network.safetensors", "quantised.onnx", "quantised.qonnx.onnx"] {
         let bytes = |folder: &str| fs::read(home.path().join(folder).join(name)).unwrap();
         assert_eq!(bytes("q"), bytes("again"), "{name}");
     }

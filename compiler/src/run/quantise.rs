@@ -64,6 +64,7 @@ pub(super) fn quantise(args: &Quantise) -> Result<(), Failure> {
 fn files(made: &Quantised) -> Result<Vec<OutFile>, Failure> {
     Ok(vec![
         OutFile { name: "quantised.onnx", bytes: onnx::export::export(&made.network)? },
+        OutFile { name: "quantised.qonnx.onnx", bytes: onnx::export::export_qonnx(&made.network)? },
         OutFile { name: "network.nir", bytes: text::print(&made.network).into_bytes() },
         OutFile { name: "network.safetensors", bytes: text::weights(&made.network) },
     ])

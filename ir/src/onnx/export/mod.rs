@@ -7,6 +7,7 @@
 mod elementwise;
 mod node;
 mod ports;
+mod qonnx;
 mod quantise;
 mod reshape;
 mod tensor;
@@ -33,11 +34,27 @@ const OPSET_WIDE_CODES: i64 = 21;
 /// # Errors
 /// Every operator or element type that standard ONNX cannot say, by name.
 pub fn export(network: &Network) -> Result<Vec<u8>, Diagnostics> {
-    Ok(model(network)?.encode_to_vec())
+    Ok(model(network, Dialect::Standard)?.encode_to_vec())
+}
+
+/// The network as the bytes of a QONNX file: quantisers are `Quant` of the domain `qonnx.custom_op.general`, of any
+/// width, all else is standard ONNX.
+///
+/// # Errors
+/// As [`export`]; codes that are read as codes, which QONNX does not know.
+pub fn export_qonnx(network: &Network) -> Result<Vec<u8>, Diagnostics> {
+    Ok(model(network, Dialect::Qonnx)?.encode_to_vec())
+}
+
+/// How quantisers are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Standard,
+    Qonnx,
 }
 
 /// The network as an ONNX message.
-fn model(network: &Network) -> Result<ModelProto, Diagnostics> {
+fn model(network: &Network, dialect: Dialect) -> Result<ModelProto, Diagnostics> {
     let Some(order) = network.topological() else {
         return Err(Diagnostic::new(
             "export/cycle",
@@ -51,17 +68,33 @@ fn model(network: &Network) -> Result<ModelProto, Diagnostics> {
     let mut writer = Writer::new(network, opset);
     ports::inputs(&mut writer);
     for node in order {
-        operator(&mut writer, node);
+        match (dialect, network.op(node)) {
+            (Dialect::Qonnx, Op::Quantise(op)) => qonnx::quantise(&mut writer, node, op),
+            (Dialect::Qonnx, Op::Dequantise(op)) => qonnx::dequantise(&mut writer, node, op),
+            (Dialect::Qonnx, Op::Const(_)) if qonnx::takes_over(network, node) => {}
+            _ => operator(&mut writer, node),
+        }
     }
     ports::outputs(&mut writer);
     Ok(ModelProto {
         ir_version: Some(ir_version(opset)),
-        opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(opset) }],
+        opset_import: domains(opset, dialect),
         producer_name: Some("nonresc".into()),
         producer_version: Some(env!("CARGO_PKG_VERSION").into()),
         graph: Some(writer.finish()?),
         ..ModelProto::default()
     })
+}
+
+/// The operator sets of a file.
+fn domains(opset: i64, dialect: Dialect) -> Vec<OperatorSetIdProto> {
+    let own = (dialect == Dialect::Qonnx).then_some((qonnx::DOMAIN, 1));
+    let all = [("", opset)].into_iter().chain(own);
+    let set = |(domain, version): (&str, i64)| OperatorSetIdProto {
+        domain: Some(domain.into()),
+        version: Some(version),
+    };
+    all.map(set).collect()
 }
 
 /// The operator set that a node needs.

@@ -12,6 +12,11 @@ pub(super) fn int(name: &str, value: usize) -> AttributeProto {
     AttributeProto { i: Some(value as i64), ..attribute(name, AttributeType::Int) }
 }
 
+/// A word.
+pub(super) fn text(name: &str, value: &str) -> AttributeProto {
+    AttributeProto { s: Some(value.as_bytes().to_vec().into()), ..attribute(name, AttributeType::String) }
+}
+
 /// Whole numbers.
 pub(super) fn ints(name: &str, values: &[usize]) -> AttributeProto {
     AttributeProto {

@@ -127,6 +127,13 @@ impl<'a> Writer<'a> {
         self.define(node.into(), output);
     }
 
+    /// Says that the last node's operator is one of another domain.
+    pub(super) fn in_domain(&mut self, domain: &str) {
+        if let Some(node) = self.graph.node.last_mut() {
+            node.domain = Some(domain.into());
+        }
+    }
+
     /// Adds a node that reads the network node's operands as they are.
     pub(super) fn simple(&mut self, node: NodeId, op_type: &str, attribute: Vec<AttributeProto>) {
         let input = self.operands(node);
