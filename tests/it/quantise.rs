@@ -17,12 +17,14 @@ use nonresc_ir::onnx::import::{ImportOptions, import_bytes};
 use nonresc_ir::tensor::Tensor;
 use nonresc_ir::text;
 use nonresc_passes::data::{Dataset, Request, arrays};
+use nonresc_passes::lower::{Skipped, lower};
 use nonresc_passes::normalise::normalise;
 use nonresc_passes::quantise::{Granularity, Method, QuantiseOptions, Quantised, Quantity, Scales, quantise};
-use nonresc_passes::target::Bits;
+use nonresc_passes::target::{Bits, Rate};
 use nonresc_tests::networks::{Maker, two_blocks};
 use nonresc_tests::random;
 use nonresc_tests::seed::Seed;
+use nonresc_tests::target::unlimited;
 
 use crate::program::{home, names, nonresc_in};
 use crate::snapshot;
@@ -469,4 +471,18 @@ fn training_images_are_taken_out_of_a_folder() {
     }
     let printed = nonresc_in(home.path(), &["quantise", "resnet8.onnx", "--data", "."]).done();
     assert!(printed.contains("calibrated on 3 images of ./data_batch_1.bin"), "{printed}");
+}
+
+/// What breaks ties is a constant of its quantiser in hardware, and no layer.
+#[test]
+fn constants_that_break_ties_are_no_actors() {
+    let mut network = quantised(skips(), &options(8, 8)).network;
+    let is_tie = |network: &Network, n: NodeId| title(network, n).ends_with("_ties");
+    assert!(network.node_ids().any(|n| is_tie(&network, n)));
+    normalise(&mut network).unwrap();
+    let found = nonresc_passes::residual::skips(&network);
+    let stream = lower(&network, &Skipped::kept(&found), &unlimited(Rate::Fastest)).unwrap();
+    let actors: Vec<String> = stream.actors().map(|a| stream.actor(a).names.to_string()).collect();
+    assert!(!actors.iter().any(|names| names.contains("_ties")), "{actors:?}");
+    assert!(actors.iter().any(|names| names.contains("mean.pool")), "{actors:?}");
 }

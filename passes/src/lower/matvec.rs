@@ -5,7 +5,7 @@
 //! column, and their images in the order of the stream (row, column, channel) come from one rule.
 
 use nonresc_ir::id::{NodeId, Value};
-use nonresc_ir::network::{Conv, Element, Op, Pair, tensor_digest};
+use nonresc_ir::network::{Conv, Element, Network, Op, Pair, tensor_digest};
 use nonresc_ir::stream::{Activation, Fold, Form, Kind, Map, MatVec, Multiplier, Window};
 
 use super::builder::{self, Builder, Place, map_of};
@@ -17,6 +17,11 @@ const UNFOLDED: Fold =
 
 pub(super) fn conv(b: &mut Builder<'_>, node: NodeId, a: &Conv) {
     let operands = b.network.operands(node);
+    if breaks_ties(b.network, node, a) {
+        let place = b.place(operands[0]);
+        b.set(node.into(), place);
+        return;
+    }
     let (kernel, output) = (b.network.ty(operands[1]).shape.chw(), map_of(b.network, node.into()));
     let (Some((_, h, w)), Some(output)) = (kernel, output) else {
         return refuse::rank(b, node);
@@ -24,6 +29,27 @@ pub(super) fn conv(b: &mut Builder<'_>, node: NodeId, a: &Conv) {
     let window = Window { kernel: Pair { h, w }, stride: a.stride, pad: a.pad, dilation: a.dilation };
     let groups = a.groups;
     matrix_vector(b, node, &operands, output, groups, |_| window);
+}
+
+/// Whether all that a layer does is to add less than a step of the quantiser that alone reads it: a constant of that
+/// rounding, and no layer.
+fn breaks_ties(network: &Network, node: NodeId, a: &Conv) -> bool {
+    let operands = network.operands(node);
+    let constant = |value: Value| network.constant(value).map(|tensor| tensor.to_f64());
+    let (Some(weights), Some(bias)) = (constant(operands[1]), operands.get(2).and_then(|&b| constant(b)))
+    else {
+        return false;
+    };
+    let [(reader, 0)] = network.users(node.into())[..] else { return false };
+    let Op::Quantise(_) = network.op(reader) else { return false };
+    let step = constant(network.operands(reader)[1]).and_then(|scale| scale.into_iter().reduce(f64::min));
+    let alone = Conv { groups: a.groups, ..Conv::default() };
+    network.ty(operands[1]).shape.0[1..] == [1, 1, 1]
+        && *a == alone
+        && a.groups == weights.len()
+        && weights.iter().all(|&w| w == 1.0)
+        && step.is_some_and(|step| bias.iter().all(|b| b.abs() < step))
+        && !network.is_output(node.into())
 }
 
 pub(super) fn dense(b: &mut Builder<'_>, node: NodeId) {
