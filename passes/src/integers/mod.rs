@@ -76,6 +76,13 @@ pub struct Rounded {
 pub fn integers(network: &Network, rule: Rule) -> Result<Integers, Diagnostics> {
     let order =
         network.topological().ok_or_else(|| fault("the network", "it has a cycle", "break the cycle"))?;
+    let has_codes = |node: NodeId| {
+        let marks = matches!(network.op(node), Op::Quantise(_) | Op::Dequantise(_));
+        marks && network.constant(network.operands(node)[0]).is_none()
+    };
+    if !network.node_ids().any(has_codes) {
+        return Err(no_codes().into());
+    }
     let mut integer = network.clone();
     let mut making = Making {
         from: network,
@@ -94,15 +101,18 @@ pub fn integers(network: &Network, rule: Rule) -> Result<Integers, Diagnostics> 
     faults.or(())?;
     edit.remove_dead();
     if roundings.is_empty() && !has_sums(&integer) {
-        return Err(fault(
-            "the network",
-            "it has no quantised layer, so there are no integers to compute with",
-            "quantise it first, with `nonresc quantise`",
-        )
-        .into());
+        return Err(no_codes().into());
     }
     quantisers.retain(|(_, codes)| integer.contains(codes.node));
     Ok(Integers { network: integer, roundings, quantisers })
+}
+
+fn no_codes() -> Diagnostic {
+    fault(
+        "the network",
+        "it has no quantised layer, so there are no integers to compute with",
+        "quantise it first, with `nonresc quantise`",
+    )
 }
 
 fn has_sums(network: &Network) -> bool {
