@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::names::Names;
-use nonresc_ir::network::{Batch, Edit, EditError, Network, Op, Relu};
+use nonresc_ir::network::{Edit, EditError, Network, Op, Relu};
 use nonresc_ir::tensor::Tensor;
 
 use crate::accuracy::users_layout;
 use crate::data::Dataset;
-use crate::engine::{Engine, Frames, Given};
+use crate::engine::{Engine, Frames, Given, showing};
 use crate::integers::{Rule, integers};
 
 /// Images that are held in memory at a time.
@@ -65,7 +65,7 @@ pub fn layers(network: &Network, rule: Rule, data: &Dataset, most: usize) -> Res
     let made = integers(network, rule)?;
     let sites: Vec<Site> =
         made.quantisers.iter().filter_map(|&(node, codes)| site(network, node, codes)).collect();
-    let whole = with_outputs(&made.network, sites.iter().map(|site| site.codes));
+    let whole = showing(&made.network, sites.iter().map(|site| site.codes));
     let float = without_quantisers(network, &sites)?;
     let (whole, float) = (Frames::new(&whole, Engine::Native)?, Frames::new(&float, Engine::Native)?);
     let mut sums = vec![Sums::default(); sites.len()];
@@ -74,17 +74,12 @@ pub fn layers(network: &Network, rule: Rule, data: &Dataset, most: usize) -> Res
         let frames = data.frames(start..images.min(start + IMAGES_AT_A_TIME))?;
         let given = Given::from([("input".to_string(), users_layout(network, &frames))]);
         let (codes, numbers) = (whole.run(&given)?, float.run(&given)?);
-        let (codes, numbers) = (last(codes, sites.len()), last(numbers, sites.len()));
-        for (((sums, site), codes), numbers) in sums.iter_mut().zip(&sites).zip(codes).zip(numbers) {
+        for (((sums, site), (_, codes)), (_, numbers)) in sums.iter_mut().zip(&sites).zip(codes).zip(numbers)
+        {
             sums.add(site, &codes, &numbers);
         }
     }
     Ok(sites.iter().zip(sums).map(|(site, sums)| sums.layer(network, site)).collect())
-}
-
-fn last(outputs: Vec<(String, Tensor)>, count: usize) -> Vec<Tensor> {
-    let skipped = outputs.len() - count;
-    outputs.into_iter().skip(skipped).map(|(_, tensor)| tensor).collect()
 }
 
 fn site(network: &Network, quantiser: NodeId, codes: Value) -> Option<Site> {
@@ -92,22 +87,11 @@ fn site(network: &Network, quantiser: NodeId, codes: Value) -> Option<Site> {
     let operands = network.operands(quantiser);
     let scale = network.constant(operands[1])?.to_f64();
     let zero = network.constant(operands[2])?.to_f64()[0];
-    let bits = 2f64.powi(i32::from(a.bits) - i32::from(a.signed));
-    let least = if a.signed { f64::from(u8::from(a.narrow)) - bits } else { 0.0 };
+    let [least, most] = a.limits().map(|code| code as f64);
     let step = scale[0];
     let low = if least == zero { f64::NEG_INFINITY } else { (least - zero - 0.5) * step };
-    let range = (low, (bits - 0.5 - zero) * step);
+    let range = (low, (most + 0.5 - zero) * step);
     Some(Site { quantiser, codes, scale, zero, range })
-}
-
-/// The network with more outputs behind its own.
-fn with_outputs(network: &Network, values: impl Iterator<Item = Value>) -> Network {
-    let mut more = network.clone();
-    let mut edit = Edit::new(&mut more);
-    for (i, value) in values.enumerate() {
-        edit.output(&format!("value {i}"), value, Batch::Dynamic(None));
-    }
-    more
 }
 
 /// The network in floats from end to end, with what each quantiser reads as outputs.
@@ -132,8 +116,8 @@ fn without_quantisers(network: &Network, sites: &[Site]) -> Result<Network, Diag
             }
         }
     }
-    let values: Vec<Value> = sites.iter().filter_map(|site| reads.get(&site.quantiser).copied()).collect();
-    Ok(with_outputs(&float, values.into_iter()))
+    let values = sites.iter().filter_map(|site| reads.get(&site.quantiser).copied());
+    Ok(showing(&float, values))
 }
 
 /// What is known of one value so far.

@@ -23,6 +23,7 @@ pub mod engine;
 pub mod fifo;
 pub mod fold;
 pub mod integers;
+mod known;
 pub mod layers;
 pub mod lower;
 pub mod manager;

@@ -5,7 +5,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::types::{Element, Pair, Rounding, Sides};
+use super::types::{Element, Pair, Rounding, Shape, Sides};
 use crate::tensor::Tensor;
 
 /// Operands are numbered in 16 bits.
@@ -416,6 +416,21 @@ ops! {
         max: i64 = i64::MAX,
         /// How ties and fractions are rounded.
         rounding: Rounding = Rounding::HalfEven,
+    }
+}
+
+impl Conv {
+    /// Whether weights of this shape make of it a factor and a summand for each channel: batch norm in normal form.
+    pub fn maps_channels(&self, weights: &Shape) -> bool {
+        let plain = Conv { groups: self.groups, ..Conv::default() };
+        matches!(weights.0[..], [channels, 1, 1, 1] if channels == self.groups) && *self == plain
+    }
+}
+
+impl IntConv {
+    /// The convolution of numbers with the same windows.
+    pub fn window(&self) -> Conv {
+        Conv { stride: self.stride, pad: self.pad, dilation: self.dilation, groups: self.groups }
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use nonresc_ir::diagnostic::Diagnostic;
+use nonresc_ir::id::Value;
 use nonresc_ir::network::{Batch, Edit, Network, Shape};
 use nonresc_ir::tensor::Tensor;
 use rayon::prelude::*;
@@ -24,6 +25,18 @@ pub struct Frames {
     frames: usize,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
+}
+
+/// A network with these values as its outputs, in their order.
+pub(crate) fn showing(network: &Network, values: impl Iterator<Item = Value>) -> Network {
+    let mut shown = network.clone();
+    let batch = network.inputs()[0].batch.clone();
+    let mut edit = Edit::new(&mut shown);
+    edit.retain_outputs(|_| false);
+    for (i, value) in values.enumerate() {
+        edit.output(&i.to_string(), value, batch.clone());
+    }
+    shown
 }
 
 /// A port as the user sees it, in one run of the session.

@@ -70,8 +70,7 @@ impl Making<'_, '_> {
     pub(super) fn affine(&self, node: NodeId, a: &Conv) -> Option<(Vec<f64>, Vec<f64>)> {
         let operands = self.from.operands(node);
         let weights = self.from.constant(operands[1])?;
-        let (channels, one) = (weights.shape().0[0], Conv { groups: a.groups, ..Conv::default() });
-        (weights.shape().0[1..] == [1, 1, 1] && a.groups == channels && *a == one).then_some(())?;
+        a.maps_channels(weights.shape()).then_some(())?;
         let summands = match operands.get(2) {
             Some(&bias) => self.from.constant(bias)?.to_f64(),
             None => vec![0.0],

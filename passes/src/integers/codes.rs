@@ -9,8 +9,8 @@ use nonresc_ir::tensor::{Data, Tensor};
 
 use super::form::{Codes, Form, Limits, Range, Sum, at};
 use super::ratio::Ratio;
-use super::rescale::{self, Operand};
-use super::{Making, Outcome, Refusal, Rounded, Rule, range_of};
+use super::rescale::{self, Operand, Proof};
+use super::{Making, Outcome, Refusal, Rounded, Rule};
 
 /// What a quantiser gives.
 pub(super) struct Quantiser {
@@ -44,8 +44,7 @@ impl Making<'_, '_> {
     pub(super) fn quantiser(&mut self, node: NodeId, a: &Quantise, x: &Form) -> Outcome {
         let (scale, zero) = self.parameters(node, a.axis)?;
         let element = Element::Int { bits: a.bits, signed: a.signed };
-        let (least, most) = range_of(element);
-        let codes = (least + i64::from(a.narrow), most);
+        let codes = a.limits().into();
         if let Form::Host(value) = x {
             return match self.from.operands(node)[0] == *value {
                 true => Ok(Form::Whole(node.into(), codes)),
@@ -112,12 +111,6 @@ impl Making<'_, '_> {
     }
 
     fn rescale(&mut self, sum: &Sum, q: &Quantiser) -> Outcome {
-        let far = || {
-            Refusal::new(
-                "the scales in front of it and its own are too far apart",
-                "export it with other scales",
-            )
-        };
         let (min, max) = limits(sum.limits, q);
         if self.rule == Rule::TfLite {
             self.edit.named(q.names.clone());
@@ -152,13 +145,14 @@ impl Making<'_, '_> {
         let op = Requantise { shift: made.shift, zero: q.zero, bits, signed, min, max, rounding: q.rounding };
         let value = self.edit.add(op, &values)?;
         let widest = made.factors.iter().flatten().max().copied().unwrap_or(0);
-        self.roundings.push(Rounded {
-            names: q.names.clone(),
-            factor_bits: i64::BITS - widest.leading_zeros(),
-            shift: made.shift,
-            proof: made.proof,
-        });
+        self.rounded(q, widest, made.shift, made.proof);
         Ok(Form::Whole(value, (min, max)))
+    }
+
+    /// Notes how a quantiser's codes are made.
+    pub(super) fn rounded(&mut self, q: &Quantiser, widest: i64, shift: u8, proof: Proof) {
+        let factor_bits = i64::BITS - widest.leading_zeros();
+        self.roundings.push(Rounded { names: q.names.clone(), factor_bits, shift, proof });
     }
 
     /// Whole numbers as a constant: one, or one a channel.
@@ -186,19 +180,15 @@ impl Making<'_, '_> {
         let (scale, zero) = codes.scalar().ok_or_else(refusal)?;
         let code = |limit: f64, beyond: i64| {
             let code = limit / scale.value() + zero as f64;
-            if code.is_infinite() { Some(beyond) } else { (code.fract() == 0.0).then_some(code as i64) }
+            // An infinite limit has an infinite code.
+            if code.is_infinite() {
+                Ok(beyond)
+            } else {
+                (code.fract() == 0.0).then_some(code as i64).ok_or_else(refusal)
+            }
         };
-        let (min, max) = (codes.range.0, codes.range.1);
-        let low = if codes.limits.min.is_infinite() {
-            min
-        } else {
-            code(codes.limits.min, min).ok_or_else(refusal)?
-        };
-        let high = if codes.limits.max.is_infinite() {
-            max
-        } else {
-            code(codes.limits.max, max).ok_or_else(refusal)?
-        };
+        let (min, max) = codes.range;
+        let (low, high) = (code(codes.limits.min, min)?, code(codes.limits.max, max)?);
         let range = (min.clamp(low, high.max(low)), max.clamp(low.min(high), high));
         if range == codes.range {
             return Ok(Codes { limits: Limits::NONE, ..codes.clone() });
@@ -259,6 +249,11 @@ impl Making<'_, '_> {
         }
         Ok(total)
     }
+}
+
+/// Scales that no factors bring together.
+pub(super) fn far() -> Refusal {
+    Refusal::new("the scales in front of it and its own are too far apart", "export it with other scales")
 }
 
 /// An activation on codes, and the codes that it gives.

@@ -4,6 +4,8 @@ use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{AvgPool, Conv, Element, IntConv, IntDense, IntSumPool, Op, Pair, Shape};
 use nonresc_ir::tensor::Tensor;
 
+use crate::known;
+
 use super::form::{Codes, Form, Limits, Origin, Range, Sum, Term, at};
 use super::ratio::Ratio;
 use super::{Making, Outcome, ROUND_FIRST, Refusal};
@@ -154,18 +156,9 @@ impl Making<'_, '_> {
         if let Some(steps) = self.steps(value, factor) {
             return Ok(Bias { steps, rest: vec![0.0] });
         }
-        let refusal = || Refusal::new("its bias is computed", "make it a constant");
-        let numbers = match (self.from.constant(value), self.from.op(value.node)) {
-            (Some(numbers), _) => numbers.to_f64(),
-            (None, op @ Op::Dequantise(_)) => {
-                let operands = self.from.operands(value.node);
-                let known: Option<Vec<&Tensor>> =
-                    operands.iter().map(|&v| self.from.constant(v).map(AsRef::as_ref)).collect();
-                let known = known.ok_or_else(refusal)?;
-                nonresc_ir::eval::operator::<f64>(op, &known).map_err(|_| refusal())?.to_f64()
-            }
-            _ => return Err(refusal()),
-        };
+        let numbers = known::numbers(self.from, value)
+            .ok_or_else(|| Refusal::new("its bias is computed", "make it a constant"))?
+            .to_f64();
         let (mut steps, mut rest) = (Vec::new(), Vec::new());
         for (i, number) in numbers.iter().enumerate() {
             let factor = at(factor, i).value();
@@ -226,13 +219,7 @@ impl Making<'_, '_> {
     }
 
     fn mean(&mut self, op: IntSumPool, x: &Form) -> Outcome {
-        let x = match x {
-            Form::Codes(codes) => self.within_limits(codes)?,
-            _ => self.input(x, true)?,
-        };
-        if x.zero.iter().any(|z| *z != x.zero[0]) {
-            return Err(Refusal::new("what it reads has a zero point for each channel", "use one for all"));
-        }
+        let x = self.input(x, true)?;
         let zero = x.zero[0];
         let places = op.kernel.h * op.kernel.w;
         let count = Ratio::of(places as f64);

@@ -198,16 +198,15 @@ impl Making<'_, '_> {
     }
 
     fn computed(&mut self, node: NodeId, operands: &[Value], forms: &[Option<Form>]) -> Outcome {
-        let op = self.from.op(node).clone();
-        let first = forms[0].as_ref();
-        match (&op, first) {
-            (Op::Quantise(a), Some(x)) => self.quantiser(node, a, &x.clone()),
+        let from = self.from;
+        match (from.op(node), forms[0].as_ref()) {
+            (Op::Quantise(a), Some(x)) => self.quantiser(node, a, x),
             (Op::Dequantise(a), Some(Form::Whole(value, range))) => {
                 self.dequantiser(node, a.axis, *value, *range)
             }
             _ if forms.iter().flatten().all(|form| matches!(form, Form::Host(_))) => self.host(node, forms),
-            (Op::Conv(a), Some(x)) => self.conv(node, a, &x.clone()),
-            (Op::Dense(_), Some(x)) => self.dense(node, &x.clone()),
+            (Op::Conv(a), Some(x)) => self.conv(node, a, x),
+            (Op::Dense(_), Some(x)) => self.dense(node, x),
             (Op::Relu(_), Some(x)) => self.limited(node, x, 0.0, f64::INFINITY),
             (Op::Clip(a), Some(x)) => self.limited(node, x, a.min, a.max),
             (Op::Add(_), _) => self.add(node, operands, forms),
@@ -219,8 +218,8 @@ impl Making<'_, '_> {
                 zero: vec![0],
                 limits: Limits::NONE,
             })),
-            (Op::AvgPool(a), Some(x)) => self.window_mean(a, &x.clone()),
-            (Op::GlobalAvgPool(_), Some(x)) => self.whole_mean(node, &x.clone()),
+            (Op::AvgPool(a), Some(x)) => self.window_mean(a, x),
+            (Op::GlobalAvgPool(_), Some(x)) => self.whole_mean(node, x),
             (
                 Op::MaxPool(_)
                 | Op::GlobalMaxPool(_)

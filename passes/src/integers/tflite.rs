@@ -8,11 +8,11 @@
 use nonresc_ir::id::Value;
 use nonresc_ir::network::{Element, Requantise, Rounding};
 
-use super::codes::Quantiser;
+use super::codes::{Quantiser, far};
 use super::form::{Form, Origin, Range, Sum, Term, at};
 use super::ratio::Ratio;
 use super::rescale::Proof;
-use super::{Making, Outcome, Refusal, Rounded};
+use super::{Making, Outcome, Refusal};
 
 /// Bits by which the operands of a sum are moved up.
 const LEFT: u8 = 20;
@@ -64,12 +64,7 @@ impl Making<'_, '_> {
                 ));
             }
         };
-        self.roundings.push(Rounded {
-            names: q.names.clone(),
-            factor_bits: i64::BITS - widest.leading_zeros(),
-            shift,
-            proof: Proof::Given,
-        });
+        self.rounded(q, widest, shift, Proof::Given);
         Ok(Form::Whole(value, limits))
     }
 
@@ -92,20 +87,15 @@ impl Making<'_, '_> {
         if let (Origin::Dense, [m]) = (term.origin, &multipliers[..]) {
             return self.once(term, *m, q, limits);
         }
-        let rests: Option<Vec<u8>> = multipliers.iter().map(|m| u8::try_from(-m.exponent).ok()).collect();
-        let rests = rests.filter(|rests| rests.iter().all(|&rest| rest <= POINT)).ok_or_else(far)?;
-        let rest = rests.iter().copied().max().unwrap_or(0);
+        if multipliers.iter().any(|m| -m.exponent > i32::from(POINT)) {
+            return Err(far());
+        }
         let factors: Vec<i64> = multipliers.iter().map(|m| m.factor).collect();
         let count = factors.len().max(term.zero.len());
         let offsets: Vec<i64> = (0..count).map(|i| -at(&factors, i) * at(&term.zero, i)).collect();
-        let (offsets, widest) = (self.whole(&offsets), factors.iter().copied().max().unwrap_or(0));
-        let factors = self.whole(&factors);
-        let high = self.edit.add(wide(POINT, Rounding::HalfUp), &[offsets, term.value, factors])?;
-        // One shift for all channels: those that move less are moved up by the difference first.
-        let up: Vec<i64> = rests.iter().map(|&own| 1 << (rest - own)).collect();
-        let (none, up) = (self.whole(&[0]), self.whole(&up));
-        let op = self.last(rest, Rounding::HalfAway, q, limits)?;
-        Ok((self.edit.add(op, &[none, high, up])?, widest, POINT))
+        let last = self.last(0, Rounding::HalfAway, q, limits)?;
+        let value = self.rounded_twice((term.value, &factors, &offsets), &multipliers, Some(last))?;
+        Ok((value, factors.iter().copied().max().unwrap_or(0), POINT))
     }
 
     /// A dense layer's product, rounded once.
@@ -160,32 +150,37 @@ impl Making<'_, '_> {
             let m = Multiplier::of(own / twice).ok_or_else(far)?;
             let factor = m.factor << LEFT;
             let offset = factor.checked_mul(-at(&term.zero, 0)).ok_or_else(far)?;
-            values.push(self.rounded_twice((term.value, factor, offset), m, None)?);
+            values.push(self.rounded_twice((term.value, &[factor], &[offset]), &[m], None)?);
         }
         let one = self.whole(&[1]);
         let none = self.whole(&[0]);
         let sum = self.edit.add(wide(0, Rounding::HalfUp), &[none, values[0], one, values[1], one])?;
         let m = Multiplier::of(twice / (2f64.powi(LEFT.into()) * scale.value())).ok_or_else(far)?;
         let last = self.last(0, Rounding::HalfAway, q, limits)?;
-        Ok((self.rounded_twice((sum, m.factor, 0), m, Some(last))?, m.factor, POINT))
+        Ok((self.rounded_twice((sum, &[m.factor], &[0]), &[m], Some(last))?, m.factor, POINT))
     }
 
-    /// A product rounded behind 31 bits, then behind the multiplier's exponent, by `last` where it becomes a code.
+    /// Products rounded behind 31 bits, then behind the multipliers' exponents, by `last` where they become codes;
+    /// one number for all channels, or one for each.
     fn rounded_twice(
         &mut self,
-        (x, factor, offset): (Value, i64, i64),
-        m: Multiplier,
+        (x, factors, offsets): (Value, &[i64], &[i64]),
+        multipliers: &[Multiplier],
         last: Option<Requantise>,
     ) -> Result<Value, Refusal> {
-        let rest = u8::try_from(-m.exponent).map_err(|_| far())?;
-        let (offset, factor) = (self.whole(&[offset]), self.whole(&[factor]));
-        let high = self.edit.add(wide(POINT, Rounding::HalfUp), &[offset, x, factor])?;
-        let (none, one) = (self.whole(&[0]), self.whole(&[1]));
+        let rests: Option<Vec<u8>> = multipliers.iter().map(|m| u8::try_from(-m.exponent).ok()).collect();
+        let rests = rests.ok_or_else(far)?;
+        let rest = rests.iter().copied().max().unwrap_or(0);
+        // One shift for all channels: those that move less are moved up by the difference first.
+        let up: Vec<i64> = rests.iter().map(|&own| 1 << (rest - own)).collect();
+        let (offsets, factors) = (self.whole(offsets), self.whole(factors));
+        let high = self.edit.add(wide(POINT, Rounding::HalfUp), &[offsets, x, factors])?;
+        let (none, up) = (self.whole(&[0]), self.whole(&up));
         let op = match last {
             Some(last) => Requantise { shift: rest, ..last },
             None => wide(rest, Rounding::HalfAway),
         };
-        Ok(self.edit.add(op, &[none, high, one])?)
+        Ok(self.edit.add(op, &[none, high, up])?)
     }
 
     /// The rounding that gives a quantiser's codes.
@@ -204,8 +199,4 @@ impl Making<'_, '_> {
 /// A rounding on the way.
 fn wide(shift: u8, rounding: Rounding) -> Requantise {
     Requantise { shift, bits: 32, rounding, ..Requantise::default() }
-}
-
-fn far() -> Refusal {
-    Refusal::new("the scales in front of it and its own are too far apart", "export it with other scales")
 }

@@ -43,10 +43,7 @@ fn breaks_ties(network: &Network, node: NodeId, a: &Conv) -> bool {
     let [(reader, 0)] = network.users(node.into())[..] else { return false };
     let Op::Quantise(_) = network.op(reader) else { return false };
     let step = constant(network.operands(reader)[1]).and_then(|scale| scale.into_iter().reduce(f64::min));
-    let alone = Conv { groups: a.groups, ..Conv::default() };
-    network.ty(operands[1]).shape.0[1..] == [1, 1, 1]
-        && *a == alone
-        && a.groups == weights.len()
+    a.maps_channels(&network.ty(operands[1]).shape)
         && weights.iter().all(|&w| w == 1.0)
         && step.is_some_and(|step| bias.iter().all(|b| b.abs() < step))
         && !network.is_output(node.into())

@@ -3,12 +3,11 @@
 //! Weights that a file gives as integer codes stay so, as long as what is done to them can be done to their
 //! scales, one an output; else they become plain numbers.
 
-use nonresc_ir::eval;
 use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Conv, Dequantise, Edit, EditError, Network, Op, Sides};
-use nonresc_ir::tensor::Tensor;
 
 use super::affine::{Affine, numbers};
+use crate::known;
 
 /// A layer with weights known at compile time.
 #[derive(Clone, Debug)]
@@ -40,9 +39,9 @@ impl Linear {
             return None;
         }
         let operands = network.operands(node);
-        let weights = weights(network, operands[1])?;
+        let weights = known::numbers(network, operands[1])?;
         let bias = match operands.get(2) {
-            Some(&bias) => Some(self::weights(network, bias)?.to_f64()),
+            Some(&bias) => Some(known::numbers(network, bias)?.to_f64()),
             None => None,
         };
         Some(Linear {
@@ -149,18 +148,6 @@ impl Linear {
         }
         edit.add(self.op.clone(), &operands).map(Some)
     }
-}
-
-/// Numbers that stand in the graph as they are, or as codes.
-fn weights(network: &Network, value: Value) -> Option<Tensor> {
-    if let Some(tensor) = network.constant(value) {
-        return Some(Tensor::clone(tensor));
-    }
-    let Op::Dequantise(_) = network.op(value.node) else { return None };
-    let operands = network.operands(value.node);
-    let tensors: Option<Vec<&Tensor>> =
-        operands.iter().map(|&v| network.constant(v).map(AsRef::as_ref)).collect();
-    eval::operator::<f64>(network.op(value.node), &tensors?).ok()
 }
 
 /// The codes behind `value` with each output's scale times a factor: where a code has one scale an output, and

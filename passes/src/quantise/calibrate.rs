@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::Value;
-use nonresc_ir::network::{Edit, Network, Shape};
+use nonresc_ir::network::{Network, Shape};
 use nonresc_ir::tensor::{Data, Tensor};
 use rayon::prelude::*;
 
@@ -16,7 +16,7 @@ use super::QuantiseOptions;
 use super::scale::Codes;
 use crate::accuracy::{frame, users_layout};
 use crate::data::Dataset;
-use crate::engine::{Engine, Frames, Given};
+use crate::engine::{Engine, Frames, Given, showing};
 
 /// Bins of a histogram.
 const BINS: usize = 2048;
@@ -202,7 +202,7 @@ pub(super) fn observe(
     values: &BTreeSet<Value>,
     source: &Source<'_>,
 ) -> Result<BTreeMap<Value, Observed>, Diagnostics> {
-    let shown = showing(network, values);
+    let shown = showing(network, values.iter().copied());
     let frames = Frames::new(&shown, Engine::Native)?;
     let mut seen: Vec<(Value, Observed)> =
         values.iter().map(|&v| (v, Observed::new(channels(network, v)))).collect();
@@ -250,18 +250,6 @@ fn run(
         });
     }
     Ok(())
-}
-
-/// The network with these values as its outputs, in their order.
-fn showing(network: &Network, values: &BTreeSet<Value>) -> Network {
-    let mut shown = network.clone();
-    let batch = network.inputs()[0].batch.clone();
-    let mut edit = Edit::new(&mut shown);
-    edit.retain_outputs(|_| false);
-    for (i, &value) in values.iter().enumerate() {
-        edit.output(&i.to_string(), value, batch.clone());
-    }
-    shown
 }
 
 fn channels(network: &Network, value: Value) -> usize {

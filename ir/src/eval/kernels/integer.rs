@@ -3,6 +3,7 @@
 //! Sums wrap at their width, as hardware's do; a network that the compiler made never lets them.
 
 use super::super::array::{Array, Real, wrap};
+use super::pool::{Windows, map};
 use crate::network::{IntConv, IntDense, IntSumPool, Requantise, ValueType};
 
 pub(super) fn conv<T: Real>(a: &IntConv, ins: &[&Array<T>], ty: &ValueType) -> Vec<i64> {
@@ -54,25 +55,20 @@ pub(super) fn dense<T: Real>(a: &IntDense, ins: &[&Array<T>], ty: &ValueType) ->
 
 pub(super) fn sum_pool<T: Real>(a: &IntSumPool, ins: &[&Array<T>], ty: &ValueType) -> Vec<i64> {
     let x = ins[0].whole();
-    let (from, to) = (&ins[0].ty.shape.0, &ty.shape.0);
+    let (planes, from) = map(&ins[0].ty);
+    let windows = Windows {
+        map: from,
+        out: map(ty).1,
+        kernel: a.kernel,
+        stride: a.stride,
+        pad: a.pad,
+        dilation: a.dilation,
+    };
     let mut out = Vec::with_capacity(ty.shape.len());
-    for plane in x.chunks_exact(from[2] * from[3]) {
-        for y in 0..to[2] {
-            for column in 0..to[3] {
-                let mut sum = 0i64;
-                for ky in 0..a.kernel.h {
-                    for kx in 0..a.kernel.w {
-                        let row = (y * a.stride.h + ky * a.dilation.h).wrapping_sub(a.pad.top);
-                        let left = (column * a.stride.w + kx * a.dilation.w).wrapping_sub(a.pad.left);
-                        if row < from[2] && left < from[3] {
-                            sum = sum.wrapping_add(plane[row * from[3] + left].wrapping_sub(a.zero));
-                        }
-                    }
-                }
-                out.push(wrap(sum, ty.element));
-            }
-        }
-    }
+    windows.each(planes, |places, _| {
+        let codes = places.iter().map(|&place| x[place].wrapping_sub(a.zero));
+        out.push(wrap(codes.fold(0, i64::wrapping_add), ty.element));
+    });
     out
 }
 

@@ -5,17 +5,17 @@ use crate::network::{AvgPool, MaxPool, Pair, ReduceMean, Sides, ValueType};
 
 /// The places of a map under each window, window by window in raster order, plane by plane: calls `each` with
 /// the plane's first place, and for every window the places inside of the map and the window's row and column.
-struct Windows {
-    map: Pair,
-    out: Pair,
-    kernel: Pair,
-    stride: Pair,
-    pad: Sides,
-    dilation: Pair,
+pub(super) struct Windows {
+    pub(super) map: Pair,
+    pub(super) out: Pair,
+    pub(super) kernel: Pair,
+    pub(super) stride: Pair,
+    pub(super) pad: Sides,
+    pub(super) dilation: Pair,
 }
 
 impl Windows {
-    fn each(&self, planes: usize, mut each: impl FnMut(&[usize], Pair)) {
+    pub(super) fn each(&self, planes: usize, mut each: impl FnMut(&[usize], Pair)) {
         let mut places = Vec::new();
         for plane in 0..planes {
             for y in 0..self.out.h {
@@ -38,7 +38,8 @@ impl Windows {
     }
 }
 
-fn map(ty: &ValueType) -> (usize, Pair) {
+/// Planes of a value, and the extents of each.
+pub(super) fn map(ty: &ValueType) -> (usize, Pair) {
     let d = &ty.shape.0;
     (d[0] * d[1], Pair { h: d[2], w: d[3] })
 }

@@ -1,6 +1,6 @@
 //! Types of the operators of integer networks: codes in, sums or codes out.
 
-use super::super::op::{Conv, IntConv, IntDense, IntSumPool, Requantise};
+use super::super::op::{IntConv, IntDense, IntSumPool, Requantise};
 use super::super::types::{Element, Pair, ValueType};
 use super::{conv, pool};
 
@@ -12,8 +12,7 @@ const MAX_SHIFT: u8 = 62;
 
 pub(super) fn conv(a: &IntConv, ins: &[&ValueType]) -> Result<ValueType, String> {
     want_whole(ins)?;
-    let window = Conv { stride: a.stride, pad: a.pad, dilation: a.dilation, groups: a.groups };
-    Ok(ValueType::new(sums(a.bits)?, conv::conv_shape(&window, ins)?))
+    Ok(ValueType::new(sums(a.bits)?, conv::conv_shape(&a.window(), ins)?))
 }
 
 pub(super) fn dense(a: &IntDense, ins: &[&ValueType]) -> Result<ValueType, String> {

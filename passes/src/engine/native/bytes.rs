@@ -4,7 +4,7 @@
 //! in every width up to 32 bits, wrapping included, so no range decides whether a layer may be done here.
 
 use fearless_simd::x86::Avx512;
-use nonresc_ir::network::{Conv, Element, IntConv, IntDense, Shape};
+use nonresc_ir::network::{Element, IntConv, IntDense, Shape};
 
 use super::conv::{Outputs, Windows, outputs};
 use super::dot::{self, Block, Dots, QUAD, Quads, Starts};
@@ -34,7 +34,7 @@ pub(super) fn conv(
     result: &Shape,
     rescale: Option<Rescale>,
 ) -> Option<Box<dyn Kernel>> {
-    let window = Conv { stride: op.stride, pad: op.pad, dilation: op.dilation, groups: op.groups };
+    let window = op.window();
     let w = operands[1].constant?;
     // One channel a group: what lies side by side are groups, not inputs of one output.
     if op.groups > 1 && w.shape().0[1] == 1 {

@@ -3,7 +3,7 @@
 //!
 //! A kernel of floats is chosen only where that holds for every number that its operands' types allow.
 
-use nonresc_ir::network::{Conv, Element, IntConv, IntDense, IntSumPool, Shape};
+use nonresc_ir::network::{Element, IntConv, IntDense, IntSumPool, Shape};
 use nonresc_ir::tensor::Tensor;
 
 use super::bytes;
@@ -108,7 +108,7 @@ pub(super) fn conv(op: &IntConv, operands: &[Operand<'_>], result: &Shape) -> Op
 
 fn conv_of_floats(op: &IntConv, operands: &[Operand<'_>], result: &Shape) -> Option<Box<dyn Kernel>> {
     let (w, bias, unused) = numbers(operands, (op.zero, op.bits))?;
-    let window = Conv { stride: op.stride, pad: op.pad, dilation: op.dilation, groups: op.groups };
+    let window = op.window();
     let x = &operands[0].ty.shape;
     match Depthwise::conv(&window, x, w, bias, result) {
         Some(kernel) => Some(shifted(op.zero, unused, kernel)),

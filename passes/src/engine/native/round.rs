@@ -360,12 +360,13 @@ impl ToCodes {
     pub(super) fn new(op: &Quantise, operands: &[Operand<'_>]) -> Option<Self> {
         let (scales, zeros) = (operands[1].constant?.to_f32(), operands[2].constant?.to_f32());
         let channels = by_channel(&operands[0].ty.shape, op.axis, scales.len().max(zeros.len()))?;
-        let (low, high) = range(Element::Int { bits: op.bits, signed: op.signed })?;
+        range(Element::Int { bits: op.bits, signed: op.signed })?;
+        let [min, max] = op.limits().map(|code| code as f32);
         Some(ToCodes {
             scales: spread(&scales, channels)?,
             zeros: spread(&zeros, channels)?,
-            min: (low + i64::from(op.narrow)) as f32,
-            max: high as f32,
+            min,
+            max,
             rounding: op.rounding,
         })
     }

@@ -1,0 +1,18 @@
+//! Numbers of a network that are known before it runs.
+
+use nonresc_ir::eval;
+use nonresc_ir::id::Value;
+use nonresc_ir::network::{Network, Op};
+use nonresc_ir::tensor::Tensor;
+
+/// Numbers that stand in the graph as they are, or as codes.
+pub(crate) fn numbers(network: &Network, value: Value) -> Option<Tensor> {
+    if let Some(tensor) = network.constant(value) {
+        return Some(Tensor::clone(tensor));
+    }
+    let Op::Dequantise(_) = network.op(value.node) else { return None };
+    let operands = network.operands(value.node);
+    let tensors: Option<Vec<&Tensor>> =
+        operands.iter().map(|&v| network.constant(v).map(AsRef::as_ref)).collect();
+    eval::operator::<f64>(network.op(value.node), &tensors?).ok()
+}
