@@ -228,6 +228,14 @@ pub struct Run {
     #[arg(long, value_enum, default_value_t = Engine::Native)]
     pub engine: Engine,
 
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub numbers: Numbering,
+}
+
+/// In which numbers a network is computed.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Numbering {
     /// Compute a quantised network in integers, as hardware does
     #[arg(long)]
     pub integer: bool,
@@ -268,13 +276,9 @@ pub struct Eval {
     #[arg(long, value_enum, default_value_t = Engine::Native)]
     pub engine: Engine,
 
-    /// Compute a quantised network in integers, as hardware does
-    #[arg(long)]
-    pub integer: bool,
-
-    /// How integers are rounded
-    #[arg(long, value_enum, default_value_t = Rounding::File, requires = "integer")]
-    pub rounding: Rounding,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub numbers: Numbering,
 
     /// Instead of accuracy, how far each layer's codes are from floats, and which is the first to leave them; on 64
     /// images unless --limit says more

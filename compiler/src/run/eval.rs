@@ -27,8 +27,8 @@ pub(super) fn eval(args: &Eval) -> Result<(), Failure> {
     exit::remark(&loaded.notes)?;
     // The layout of the images is known in normal form.
     let normal = normal_form(loaded.network);
-    let network = match args.integer && !args.layers {
-        true => in_integers(&normal, args.rounding)?,
+    let network = match args.numbers.integer && !args.layers {
+        true => in_integers(&normal, args.numbers.rounding)?,
         false => normal,
     };
     let request = Request {
@@ -109,7 +109,7 @@ impl Measured<'_> {
             "{} on {images} images of {}, {}\n",
             self.args.model.display(),
             self.data.source().display(),
-            if self.args.integer { "in integers" } else { "float as given" },
+            if self.args.numbers.integer { "in integers" } else { "float as given" },
         );
         for (label, right) in [("top-1", all.top1), ("top-5", all.top5)] {
             let percent = percent(right, all.images);
@@ -143,7 +143,7 @@ impl Measured<'_> {
             version: 1,
             model: self.args.model.display().to_string(),
             data: self.data.source().display().to_string(),
-            numbers: if self.args.integer { "integer" } else { "float" },
+            numbers: if self.args.numbers.integer { "integer" } else { "float" },
             engine: nonresc_passes::engine::Engine::from(self.args.engine).to_string(),
             all: Row::from(self.found.all),
             images_per_second: self.args.timings.then(|| self.images_per_second()),

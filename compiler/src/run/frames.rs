@@ -43,7 +43,7 @@ pub(super) fn run(args: &Run) -> Result<(), Failure> {
         )));
     }
     let network = match args.engine {
-        _ if args.integer => in_integers(&normal_form(loaded.network), args.rounding)?,
+        _ if args.numbers.integer => in_integers(&normal_form(loaded.network), args.numbers.rounding)?,
         Engine::Plain => loaded.network,
         Engine::Native | Engine::Tract => normal_form(loaded.network),
     };

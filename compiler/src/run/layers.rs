@@ -20,7 +20,7 @@ const IMAGES: u64 = 64;
 /// Networks that integers cannot compute, images that cannot be read.
 pub(super) fn layers(args: &Eval, network: &Network, data: &Dataset) -> Result<(), Failure> {
     let most = args.limit.unwrap_or(IMAGES).try_into().unwrap_or(usize::MAX);
-    let found = layers::layers(network, args.rounding.into(), data, most)?;
+    let found = layers::layers(network, args.numbers.rounding.into(), data, most)?;
     let text = match args.format {
         Format::Text => text(&found),
         Format::Json => json(&found)?,
