@@ -1,5 +1,7 @@
 //! What a design is made for: the device, its clock, the wanted rate, the widths. Shared by all stream passes.
 
+use std::ops::RangeInclusive;
+
 use crate::device::Device;
 
 /// How fast the design must be.
@@ -31,6 +33,11 @@ pub struct Bits {
     pub weights: u32,
     /// Of an activation.
     pub activations: u32,
+}
+
+impl Bits {
+    /// Widths that a weight or an activation can have.
+    pub const RANGE: RangeInclusive<u32> = 1..=16;
 }
 
 /// The options that several passes share.

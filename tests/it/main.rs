@@ -45,6 +45,7 @@ mod phases;
 mod plan;
 mod program;
 mod quantise;
+mod quantise_signs;
 mod random;
 mod residual;
 mod rewrites;

@@ -12,7 +12,7 @@ use nonresc_ir::network::{
     Concat, Edit, Element, LeakyRelu, Mul, Network, Op, Pair, Quantise, Rounding, canonicalise, verify,
     verify_live,
 };
-use nonresc_ir::onnx::export::export;
+use nonresc_ir::onnx::export::{export, export_qonnx};
 use nonresc_ir::onnx::import::{ImportOptions, import_bytes};
 use nonresc_ir::tensor::Tensor;
 use nonresc_ir::text;
@@ -29,22 +29,22 @@ use nonresc_tests::target::unlimited;
 use crate::program::{home, names, nonresc_in};
 use crate::snapshot;
 
-fn options(weights: u32, activations: u32) -> QuantiseOptions {
+pub(crate) fn options(weights: u32, activations: u32) -> QuantiseOptions {
     QuantiseOptions { bits: Bits { weights, activations }, ..QuantiseOptions::default() }
 }
 
-fn normal(mut network: Network) -> Network {
+pub(crate) fn normal(mut network: Network) -> Network {
     normalise(&mut network).unwrap();
     canonicalise(&network)
 }
 
 /// The network in so many bits, calibrated on made-up inputs.
-fn quantised(network: Network, options: &QuantiseOptions) -> Quantised {
+pub(crate) fn quantised(network: Network, options: &QuantiseOptions) -> Quantised {
     quantise(&normal(network), None, options).unwrap()
 }
 
 /// Blocks with every kind of skip: an identity, a projection, a max pool, an average pool, option A.
-fn skips() -> Network {
+pub(crate) fn skips() -> Network {
     let (mut maker, x) = Maker::new(3, 16);
     let x = maker.conv("stem", x, 4, 3, 1);
     let x = maker.relu("stem.relu", x);
@@ -138,11 +138,12 @@ fn sound(network: &Network, options: &QuantiseOptions) -> Result<(), String> {
                     return Err(format!("scales are {scales:?}"));
                 }
                 if let Some(codes) = network.constant(operands[0]) {
-                    let most = (1i64 << (weights - 1)) - 1;
-                    let fits = codes.to_i64().unwrap().iter().all(|c| (-most..=most).contains(c));
+                    let most = ((1i64 << (weights - 1)) - 1).max(1);
+                    let fits = |c: &i64| (-most..=most).contains(c) && (weights > 1 || *c != 0);
+                    let fits = codes.to_i64().unwrap().iter().all(fits);
                     let channels = codes.shape().0[0];
                     let many = options.weights == Granularity::Channel && channels > 1;
-                    if codes.element() != (Element::Int { bits: weights, signed: true })
+                    if codes.element() != (Element::Int { bits: weights.max(2), signed: true })
                         || !fits
                         || scales.len() != if many { channels } else { 1 }
                     {
@@ -178,7 +179,9 @@ fn codes_and_scales_are_those_that_were_asked_for() {
     free.scales = Scales::Free;
     let mut tensor = options(6, 3);
     tensor.weights = Granularity::Tensor;
-    let all = [options(8, 8), options(2, 1), options(16, 16), free, tensor];
+    let mut signs = options(1, 1);
+    signs.scales = Scales::Free;
+    let all = [options(8, 8), options(2, 1), options(1, 1), options(16, 16), free, tensor, signs];
     let taken = std::cell::Cell::new(0);
     random::for_each(0..40, |network| {
         let Some(network) = with_integers(network)? else { return Ok(()) };
@@ -198,7 +201,7 @@ fn codes_and_scales_are_those_that_were_asked_for() {
 }
 
 /// Frames that a network of random numbers reads, as data to calibrate on.
-fn data_of(network: &Network, home: &Path, frames: u64) -> Dataset {
+pub(crate) fn data_of(network: &Network, home: &Path, frames: u64) -> Dataset {
     let numbers = (0..frames).flat_map(|seed| random::input(network, seed).remove(0).to_f32()).collect();
     let (c, h, w) = network.ty(network.inputs()[0].node.into()).shape.chw().unwrap();
     let x = Tensor::f32([frames as usize, c, h, w], numbers).unwrap();
@@ -296,14 +299,15 @@ fn a_quarter_step_sends_every_tie_up() {
 
 #[test]
 fn the_exported_file_computes_the_same() {
-    for (weights, activations) in [(2, 1), (4, 4), (8, 8), (7, 12), (16, 16)] {
+    for (weights, activations) in [(1, 1), (2, 1), (1, 8), (4, 4), (8, 8), (7, 12), (16, 16)] {
         let network = quantised(two_blocks(), &options(weights, activations)).network;
-        let bytes = export(&network).unwrap();
-        let read = import_bytes(bytes, "q.onnx", &ImportOptions::default()).unwrap().network;
-        for seed in 0..4 {
-            let input = random::input(&network, seed);
-            let run = |network: &Network| evaluate::<f32>(network, &input).unwrap();
-            assert_eq!(run(&network), run(&read), "w{weights}a{activations}, input {seed}");
+        for bytes in [export(&network), export_qonnx(&network)] {
+            let read = import_bytes(bytes.unwrap(), "q.onnx", &ImportOptions::default()).unwrap().network;
+            for seed in 0..4 {
+                let input = random::input(&network, seed);
+                let run = |network: &Network| evaluate::<f32>(network, &input).unwrap();
+                assert_eq!(run(&network), run(&read), "w{weights}a{activations}, input {seed}");
+            }
         }
     }
 }
@@ -337,8 +341,8 @@ fn what_cannot_be_had_is_refused_at_once() {
     let faults = quantise(&network, None, &options(8, 8)).unwrap_err();
     let made = quantised(two_blocks(), &options(8, 8)).network;
     let twice = quantise(&normal(made), None, &options(8, 8)).unwrap_err();
-    let layers = BTreeMap::from([("stm".to_string(), Bits { weights: 1, activations: 8 })]);
-    let widths = QuantiseOptions { layers, ..options(1, 17) };
+    let layers = BTreeMap::from([("stm".to_string(), Bits { weights: 0, activations: 8 })]);
+    let widths = QuantiseOptions { layers, ..options(17, 17) };
     let wide = quantise(&normal(two_blocks()), None, &widths).unwrap_err();
     let already = twice.iter().filter(|f| f.why == "the network is quantised already").count();
     assert_eq!(already, twice.len(), "{twice}");

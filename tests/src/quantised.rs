@@ -10,7 +10,7 @@ use crate::seed::Seed;
 /// How the network of a seed is quantised; `scales` where they are not to be drawn.
 pub fn options(seed: u64, scales: Option<Scales>) -> QuantiseOptions {
     let mut draw = Seed(seed ^ 0x7175_616e_7469_7365);
-    let bits = Bits { weights: 2 + draw.below(7) as u32, activations: 2 + draw.below(7) as u32 };
+    let bits = Bits { weights: 1 + draw.below(8) as u32, activations: 1 + draw.below(8) as u32 };
     let drawn = if draw.below(2) == 0 { Scales::PowerOfTwo } else { Scales::Free };
     let weights = if draw.below(3) == 0 { Granularity::Tensor } else { Granularity::Channel };
     QuantiseOptions {

@@ -66,7 +66,8 @@ pub struct Quantise {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
 
-    /// Write the network to this folder, whole or not at all: quantised.onnx, network.nir, network.safetensors
+    /// Write the network to this folder, whole or not at all: quantised.onnx, quantised.qonnx.onnx, network.nir,
+    /// network.safetensors
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }

@@ -76,7 +76,7 @@ pub(super) fn divisors(text: &str) -> Result<Numbers, String> {
 }
 
 pub(super) fn bits(text: &str) -> Result<Bits, String> {
-    let width = |digits: &str| digits.parse().ok().filter(|n| (1..=16).contains(n));
+    let width = |digits: &str| digits.parse().ok().filter(|n| Bits::RANGE.contains(n));
     text.strip_prefix('w')
         .and_then(|rest| rest.split_once('a'))
         .and_then(|(w, a)| Some(Bits { weights: width(w)?, activations: width(a)? }))

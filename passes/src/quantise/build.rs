@@ -133,7 +133,7 @@ fn with_codes(edit: &mut Edit<'_>, node: NodeId, made: &Layer) -> Result<Value, 
     let operands = edit.operands(node);
     let (op, names) = (edit.op(node).clone(), edit.node(node).names.clone());
     let (of_weights, shape) = (edit.node(operands[1].node).names.clone(), edit.ty(operands[1]).shape.clone());
-    let element = Element::Int { bits: made.codes.bits as u8, signed: true };
+    let element = made.codes.element();
     let codes: Vec<f64> = made.weights.iter().map(|&code| code as f64).collect();
     let codes = Tensor::from_f64(element, shape, &codes).expect("codes are those of their width");
     let codes = edit.named(of_weights).constant(codes);
@@ -169,7 +169,7 @@ fn round(
     title: &str,
 ) -> Result<(), EditError> {
     let readers = edit.users(at);
-    let element = Element::Int { bits: chosen.codes.bits as u8, signed: chosen.codes.signed };
+    let element = chosen.codes.element();
     edit.named(Names::default());
     let mut x = at;
     if let Some(quarter) = quarter {

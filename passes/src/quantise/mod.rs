@@ -6,10 +6,10 @@
 //! either: that sum is made in its accumulator; of two such the later one. What leads to an output alone stays as the
 //! accumulator gives it. Weights are codes behind a `dequantise`.
 //!
-//! `x = scale * (code - 0)`: weights are signed with as many codes above as below zero; activations are unsigned where
-//! their numbers are known not to be negative, else signed. With scales that are powers of two every layer has a
-//! quarter of a step in its bias, so that no sum lies half way between two codes: what rounds ties to even then gives
-//! what rounding them up gives, which is free in hardware.
+//! `x = scale * (code - 0)`: weights are signed with as many codes above as below zero, and those of one bit are -1 and 1;
+//! activations are unsigned where their numbers are known not to be negative, else signed. With scales that are powers of
+//! two every layer has a quarter of a step in its bias, so that no sum lies half way between two codes: what rounds ties
+//! to even then gives what rounding them up gives, which is free in hardware.
 //!
 //! - [`sites`]: where is rounded; [`calibrate`]: what numbers there are; [`scale`]: the choice of scales;
 //!   [`weights`]: weights and biases; [`build`]: the new network.
@@ -34,12 +34,8 @@ use calibrate::{Observed, Source};
 use scale::Codes;
 use sites::{Kind, Site, Sites};
 
-/// Fewest bits of a weight: its codes are as many above as below zero.
-const LEAST_WEIGHT_BITS: u32 = 2;
 /// Fewest bits of the network's input, whatever is asked for activations.
 const LEAST_INPUT_BITS: u32 = 8;
-/// Most bits of a weight or an activation.
-const MOST_BITS: u32 = 16;
 
 /// Which scales are allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -259,21 +255,17 @@ impl Widths {
 fn faults_of(layer: Option<&str>, bits: Bits) -> Diagnostics {
     let mut faults = Diagnostics::default();
     let of = layer.map_or(String::new(), |name| format!(" of layer \"{name}\""));
-    if !(LEAST_WEIGHT_BITS..=MOST_BITS).contains(&bits.weights) {
-        faults.push(Diagnostic::new(
-            "quantise/bits",
-            format!("weights of {} bits{of}", bits.weights),
-            "a weight's code is zero or one of as many above as below it, which 2 to 16 bits hold",
-            "give weights 2 to 16 bits, such as w2a4",
-        ));
-    }
-    if !(1..=MOST_BITS).contains(&bits.activations) {
-        faults.push(Diagnostic::new(
-            "quantise/bits",
-            format!("activations of {} bits{of}", bits.activations),
-            "a code has 1 to 16 bits",
-            "give activations 1 to 16 bits, such as w8a8",
-        ));
+    for (what, width, example) in
+        [("weights", bits.weights, "w2a4"), ("activations", bits.activations, "w8a8")]
+    {
+        if !Bits::RANGE.contains(&width) {
+            faults.push(Diagnostic::new(
+                "quantise/bits",
+                format!("{what} of {width} bits{of}"),
+                "a code has 1 to 16 bits",
+                format!("give {what} 1 to 16 bits, such as {example}"),
+            ));
+        }
     }
     faults
 }

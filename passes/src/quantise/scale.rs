@@ -1,5 +1,7 @@
 //! The choice of a scale: for activations from what calibration saw, for weights from the weights themselves.
 
+use nonresc_ir::network::Element;
+
 use super::calibrate::Observed;
 use super::{Method, Scales};
 
@@ -11,7 +13,7 @@ const PARTS: u32 = 100;
 const LEAST_EXPONENT: i32 = -50;
 const MOST_EXPONENT: i32 = 50;
 
-/// The codes that a number can be rounded to.
+/// The codes that a number can be rounded to. Signed ones of one bit are -1 and 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Codes {
     /// Width of a code, 1 to 16.
@@ -26,18 +28,36 @@ impl Codes {
         Codes { bits, signed, narrow }
     }
 
+    /// Whether there are two codes, and 0 is none of them.
+    fn is_bipolar(self) -> bool {
+        self.signed && self.bits == 1
+    }
+
+    /// The type that codes have: the narrowest that holds them.
+    pub(super) fn element(self) -> Element {
+        let bits = if self.signed { self.bits.max(2) } else { self.bits };
+        Element::Int { bits: bits as u8, signed: self.signed }
+    }
+
     /// The least code.
     pub(super) fn least(self) -> i64 {
-        if self.signed { i64::from(self.narrow) - (1 << (self.bits - 1)) } else { 0 }
+        match self.signed {
+            _ if self.is_bipolar() => -1,
+            true => i64::from(self.narrow) - (1 << (self.bits - 1)),
+            false => 0,
+        }
     }
 
     /// The largest code.
     pub(super) fn most(self) -> i64 {
-        (1 << (self.bits - u32::from(self.signed))) - 1
+        if self.is_bipolar() { 1 } else { (1 << (self.bits - u32::from(self.signed))) - 1 }
     }
 
-    /// The code of a number, ties to even.
+    /// The code of a number, ties to even; of one bit, its sign.
     pub(super) fn of(self, x: f64, scale: f64) -> i64 {
+        if self.is_bipolar() {
+            return if x < 0.0 { -1 } else { 1 };
+        }
         (x / scale).round_ties_even().clamp(self.least() as f64, self.most() as f64) as i64
     }
 
@@ -81,6 +101,11 @@ pub(super) fn of_weights(weights: &[f64], codes: Codes, scales: Scales, search: 
         return None;
     }
     let error = |scale: f64| weights.iter().map(|&w| codes.error(w, scale).powi(2)).sum();
+    if codes.is_bipolar() && scales == Scales::Free {
+        // Of signs the mean magnitude has the least squared error.
+        let mean = weights.iter().map(|w| w.abs()).sum::<f64>() / weights.len() as f64;
+        return Some(allowed(mean, scales) as f32);
+    }
     Some(if search { best(whole, scales, error) } else { allowed(whole, scales) } as f32)
 }
 
@@ -177,6 +202,21 @@ mod tests {
         assert_eq!(limits(8, false, false), (0, 255));
         assert_eq!(limits(1, false, false), (0, 1));
         assert_eq!(limits(2, true, true), (-1, 1));
+        assert_eq!(limits(1, true, true), (-1, 1));
+    }
+
+    #[test]
+    fn signs_have_the_scale_of_the_least_error() {
+        let weights = [0.9, -0.3, 0.0, -0.2, 0.1];
+        let codes = Codes::new(1, true, true);
+        assert_eq!(weights.map(|w| codes.of(w, 1.0)), [1, -1, 1, -1, 1]);
+        let error = |scale: f64| weights.iter().map(|w: &f64| (w.abs() - scale).powi(2)).sum::<f64>();
+        for scales in [Scales::Free, Scales::PowerOfTwo] {
+            let scale = f64::from(of_weights(&weights, codes, scales, true).unwrap());
+            for other in (-5..=2).map(|e| scale * 2f64.powi(e)) {
+                assert!(error(scale) <= error(other), "{scales:?}: {scale} and {other}");
+            }
+        }
     }
 
     #[test]

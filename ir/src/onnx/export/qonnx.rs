@@ -1,5 +1,6 @@
 //! Quantisers as QONNX writes them: `Quant` of the domain `qonnx.custom_op.general`, which gives the numbers that codes
-//! stand for. A quantiser and its dequantisers are one; known codes are numbers behind a `Quant` of their own.
+//! stand for. A quantiser and its dequantisers are one; known codes are numbers behind a `Quant` of their own, those that
+//! are all -1 or 1 behind a `BipolarQuant`.
 
 use crate::id::NodeId;
 use crate::network::{Dequantise, Element, Network, Op, Quantise, Rounding, Shape};
@@ -74,9 +75,21 @@ pub(super) fn dequantise(w: &mut Writer<'_>, node: NodeId, op: &Dequantise) {
     let Ok(numbers) = numbers else { return };
     let x = w.initializer(&format!("{title}_numbers"), &numbers);
     let rank = network.ty(codes).shape.rank();
+    if is_bipolar(known, bits, signed) && constant(network, node, 2).to_f64().iter().all(|&zero| zero == 0.0)
+    {
+        let Some(scale) = parameter(w, node, op.axis, rank, 1) else { return };
+        w.result(node, "BipolarQuant", vec![x, scale], vec![]);
+        w.in_domain(DOMAIN);
+        return;
+    }
     let Some(parameters) = parameters(w, node, op.axis, rank, bits) else { return };
     let attributes = vec![int("signed", signed.into()), int("narrow", 0), text("rounding_mode", "ROUND")];
     quant(w, node, [vec![x], parameters].concat(), attributes);
+}
+
+/// Whether codes are the two of one bit with a sign, which lie in the narrowest type that holds both.
+fn is_bipolar(codes: &Tensor, bits: u8, signed: bool) -> bool {
+    signed && bits == 2 && codes.to_f64().iter().all(|&code| code.abs() == 1.0)
 }
 
 fn constant(network: &Network, node: NodeId, operand: usize) -> &Tensor {
@@ -86,20 +99,23 @@ fn constant(network: &Network, node: NodeId, operand: usize) -> &Tensor {
 
 /// Scale, zero point and width of a quantiser whose value has so many axes.
 fn parameters(w: &mut Writer<'_>, node: NodeId, axis: usize, rank: usize, bits: u8) -> Option<Vec<String>> {
-    let title = w.title(node);
-    let mut names = Vec::with_capacity(3);
-    for (operand, name) in [(1, "scale"), (2, "zero_point")] {
-        let numbers = constant(w.network, node, operand).to_f64();
-        let mut dims = if numbers.len() == 1 { vec![] } else { vec![1; rank] };
-        if let Some(extent) = dims.get_mut(axis) {
-            *extent = numbers.len();
-        }
-        let tensor = Tensor::from_f64(Element::F32, Shape(dims), &numbers)?;
-        names.push(w.initializer(&format!("{title}_{name}"), &tensor));
-    }
+    let scale = parameter(w, node, axis, rank, 1)?;
+    let zero_point = parameter(w, node, axis, rank, 2)?;
     let width = Tensor::from_f64(Element::F32, [], &[f64::from(bits)])?;
-    names.push(w.initializer(&format!("{title}_bits"), &width));
-    Some(names)
+    let width = w.initializer(&format!("{}_bits", w.title(node)), &width);
+    Some(vec![scale, zero_point, width])
+}
+
+/// The scale (operand 1) or the zero point (operand 2) of a quantiser whose value has so many axes.
+fn parameter(w: &mut Writer<'_>, node: NodeId, axis: usize, rank: usize, operand: usize) -> Option<String> {
+    let numbers = constant(w.network, node, operand).to_f64();
+    let mut dims = if numbers.len() == 1 { vec![] } else { vec![1; rank] };
+    if let Some(extent) = dims.get_mut(axis) {
+        *extent = numbers.len();
+    }
+    let tensor = Tensor::from_f64(Element::F32, Shape(dims), &numbers)?;
+    let name = if operand == 1 { "scale" } else { "zero_point" };
+    Some(w.initializer(&format!("{}_{name}", w.title(node)), &tensor))
 }
 
 fn quant(w: &mut Writer<'_>, node: NodeId, input: Vec<String>, attributes: Vec<AttributeProto>) {

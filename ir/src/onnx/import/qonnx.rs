@@ -149,7 +149,7 @@ fn vector(call: &mut Call<'_, '_>, x: &Item, item: Item, what: &str) -> Result<(
 }
 
 /// `scale` where x is at least 0, else `-scale`: a code of one bit, floor(x / scale) + 1 held to 0 and 1, then
-/// twice the scale a step from `-scale` on.
+/// twice the scale a step from `-scale` on. Of known numbers the codes are 1 and -1.
 fn bipolar(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
     let x = call.operand(0)?;
     let given = scale(call, 1)?;
@@ -158,6 +158,15 @@ fn bipolar(call: &mut Call<'_, '_>) -> Result<Item, Fault> {
     let number = |element, n: f64| -> Result<Item, Fault> {
         Ok(Item::Const(Arc::new(Tensor::from_f64(element, [], &[n]).ok_or("a small number fits")?)))
     };
+    if let Item::Const(known) = &x {
+        let element = Element::Int { bits: 2, signed: true };
+        let signs: Vec<f64> = known.to_f64().iter().map(|&x| if x >= 0.0 { 1.0 } else { -1.0 }).collect();
+        let codes =
+            Tensor::from_f64(element, known.shape().clone(), &signs).ok_or("two small numbers fit")?;
+        let zero = number(element, 0.0)?;
+        call.importer.note(NOTE.into());
+        return call.emit(Dequantise { axis }, &[&Item::Const(Arc::new(codes)), &scale, &zero]);
+    }
     let code = Element::Int { bits: 1, signed: false };
     let (zero, one) = (number(code, 0.0)?, number(code, 1.0)?);
     let op = Quantise { bits: 1, signed: false, narrow: false, rounding: Rounding::Floor, axis };
