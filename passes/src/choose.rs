@@ -67,6 +67,7 @@ fn with(plan: &Plan, rewrite: impl Fn(usize) -> Option<Rewrite>) -> Plan {
     Plan {
         network: plan.network.clone(),
         skips: plan.skips.iter().enumerate().map(entry).collect(),
+        bits: plan.bits.clone(),
         misfits: Vec::new(),
     }
 }

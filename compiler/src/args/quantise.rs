@@ -13,7 +13,7 @@ use super::{Images, Reading};
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Quantise {
-    /// The network of floats: an ONNX or .nir file
+    /// The network of floats, or with --requantise a quantised one: an ONNX or .nir file
     pub model: PathBuf,
 
     #[command(flatten)]
@@ -37,13 +37,22 @@ pub struct Quantise {
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     pub samples: u32,
 
-    /// Bits of weights (2 to 16) and of activations (1 to 16); the input has 8 at least
+    /// Drop the quantisers of a network that is quantised already, and quantise it anew
+    #[arg(long)]
+    pub requantise: bool,
+
+    /// Bits of weights and of activations, 1 to 16 each; the input has 8 at least
     #[arg(long, value_name = "wNaM", value_parser = bits, default_value = "w8a8")]
     pub bits: Bits,
 
     /// Other bits for the weights and the result of one layer, such as conv1=w4a8; once for each
     #[arg(long, value_name = "NAME=wNaM", value_parser = layer_bits)]
     pub layer_bits: Vec<(String, Bits)>,
+
+    /// What becomes of the skips before anything is quantised, as for compiling but for reuse and auto. A plan.json may
+    /// also hold bits by layer; --layer-bits goes before them
+    #[arg(long, value_name = "PLAN", default_value = "keep")]
+    pub skips: String,
 
     /// Which scales are allowed
     #[arg(long, value_enum, default_value_t = ScaleKind::PowerOfTwo)]
@@ -77,6 +86,8 @@ Examples:
   nonresc quantise resnet8.onnx --data cifar-10-batches-bin --out build
   nonresc quantise resnet20.onnx --data cifar-10-batches-bin --bits w4a8 --layer-bits conv1=w8a8 \\
       --scale 1/255 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --out build
+  nonresc quantise resnet20.onnx --skips plan.json --data cifar-10-batches-bin --out build
+  nonresc quantise build/quantised.onnx --requantise --bits w4a4 --data cifar-10-batches-bin --out narrow
   nonresc eval build/quantised.onnx --data cifar-10-batches-bin
 
 DATA is read as by eval, and the preprocessing that the flags say is written into the file.";

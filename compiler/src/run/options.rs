@@ -58,7 +58,10 @@ fn device(name: &str) -> Result<Device, Failure> {
 }
 
 /// `keep`, `remove`, a list, or a plan where the name ends like one.
-fn request(skips: &str) -> Result<Request, Failure> {
+///
+/// # Errors
+/// Files that cannot be read, plans that say nothing that can be understood.
+pub(super) fn request(skips: &str) -> Result<Request, Failure> {
     if !model::ends_in(skips, "json") {
         return Request::parse(skips).map_err(Failure::usage);
     }

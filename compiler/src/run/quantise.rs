@@ -5,14 +5,19 @@ use std::path::Path;
 
 use nonresc_backends::out::{self, OutFile};
 use nonresc_ir::diagnostic::Diagnostic;
+use nonresc_ir::network::Network;
 use nonresc_ir::{onnx, text};
 use nonresc_passes::accuracy;
 use nonresc_passes::data::{Dataset, Request, Split};
 use nonresc_passes::normalise::normalise;
-use nonresc_passes::quantise::{QuantiseOptions, Quantised, Quantity, Row, Scales, quantise as quantised};
+use nonresc_passes::plan;
+use nonresc_passes::quantise::{
+    QuantiseOptions, Quantised, Quantity, Row, Scales, floats, quantise as quantised,
+};
+use nonresc_passes::residual;
 
 use super::eval::fit;
-use super::model;
+use super::{model, options};
 use crate::args::Quantise;
 use crate::columns::Columns;
 use crate::exit::{self, Failure};
@@ -25,7 +30,7 @@ pub(super) fn quantise(args: &Quantise) -> Result<(), Failure> {
     if let Some(dir) = &args.out {
         out::check(dir)?;
     }
-    let options = QuantiseOptions::from(args);
+    let mut options = QuantiseOptions::from(args);
     if options.layers.len() < args.layer_bits.len() {
         return Err(Failure::usage(Diagnostic::new(
             "usage/layer-bits",
@@ -34,11 +39,20 @@ pub(super) fn quantise(args: &Quantise) -> Result<(), Failure> {
             "name each layer once",
         )));
     }
+    let skips = options::request(&args.skips)?;
+    for (layer, bits) in skips.bits() {
+        options.layers.entry(layer).or_insert(bits);
+    }
     let wanted: Vec<String> = args.output.iter().cloned().collect();
     let loaded = model::load(&args.model, &args.reading, &wanted)?;
     exit::remark(&loaded.notes)?;
     let mut network = loaded.network;
     normalise(&mut network)?;
+    planned(&mut network, &skips)?;
+    if args.requantise {
+        network = floats(&network)?;
+        normalise(&mut network)?;
+    }
     let data = match &args.data {
         None => None,
         Some(path) => {
@@ -59,6 +73,26 @@ pub(super) fn quantise(args: &Quantise) -> Result<(), Failure> {
         out::write(dir, &files(&made)?)?;
     }
     Ok(io::stdout().lock().write_all(printed.as_bytes())?)
+}
+
+/// Carries out what is wanted of the skips of a network in normal form.
+fn planned(network: &mut Network, request: &plan::Request) -> Result<(), Failure> {
+    if request.leaves_a_choice() {
+        return Err(Failure::usage(Diagnostic::new(
+            "usage/skips",
+            "--skips with a choice of rewrites",
+            "which is cheaper depends on the design, and none is made here",
+            "choose first: nonresc MODEL --skips auto --out DIR writes the choice to DIR/plan.json",
+        )));
+    }
+    let skips = residual::skips(network);
+    let plan = request.resolve(network, &skips)?;
+    let notes = plan::apply(network, &skips, plan)?.notes();
+    // What the plan says of widths is what is done here.
+    let notes = notes.iter().filter(|note| note.code != "plan/bits");
+    let notes: Vec<String> =
+        notes.map(|note| format!("{}: {}; {}", note.what, note.why, note.remedy)).collect();
+    Ok(exit::remark(&notes)?)
 }
 
 fn files(made: &Quantised) -> Result<Vec<OutFile>, Failure> {

@@ -1,10 +1,13 @@
 //! `plan.json`: a plan as a file. The types here are its schema.
 
+use std::collections::BTreeMap;
+
 use nonresc_ir::diagnostic::Diagnostic;
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use super::request::{Request, Wish, wanted};
+use crate::target::Bits;
 
 /// Version of the file's form. A file of another version is refused.
 const VERSION: u64 = 1;
@@ -18,6 +21,20 @@ struct File {
     network: String,
     /// One entry a skip.
     skips: Vec<Item>,
+    /// One entry for each layer that is quantised to widths of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    bits: Vec<Widths>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Widths {
+    /// ONNX name of the layer.
+    layer: String,
+    /// Bits of its weights.
+    weights: u32,
+    /// Bits of its result.
+    activations: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,7 +63,17 @@ impl Plan {
             name: entry.name.clone(),
             rewrite: entry.rewrite.to_string(),
         });
-        let file = File { version: VERSION, network: self.network.clone(), skips: items.collect() };
+        let bits = self.bits.iter().map(|(layer, &Bits { weights, activations })| Widths {
+            layer: layer.clone(),
+            weights,
+            activations,
+        });
+        let file = File {
+            version: VERSION,
+            network: self.network.clone(),
+            skips: items.collect(),
+            bits: bits.collect(),
+        };
         let text = serde_json::to_string_pretty(&file).expect("a plan is made of texts and numbers");
         text + "\n"
     }
@@ -69,8 +96,22 @@ pub(super) fn read(text: &str) -> Result<Request, Diagnostic> {
             Err(why) => faults.push(format!("skip {}: {why}", item.skip)),
         }
     }
+    let mut bits = BTreeMap::new();
+    for Widths { layer, weights, activations } in file.bits {
+        for (what, width) in [("weights", weights), ("activations", activations)] {
+            if !Bits::RANGE.contains(&width) {
+                let (least, most) = (Bits::RANGE.start(), Bits::RANGE.end());
+                faults
+                    .push(format!("layer \"{layer}\": {what} of {width} bits; {least} to {most} can be had"));
+            }
+        }
+        if bits.contains_key(&layer) {
+            faults.push(format!("layer \"{layer}\" has bits twice"));
+        }
+        bits.insert(layer, Bits { weights, activations });
+    }
     if faults.is_empty() {
-        Ok(Request::Plan { network: file.network, wishes })
+        Ok(Request::Plan { network: file.network, wishes, bits })
     } else {
         Err(fault(faults.join("; ")))
     }

@@ -12,12 +12,15 @@ mod rewrite;
 mod serve;
 mod shorten;
 
+use std::collections::BTreeMap;
+
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::network::Network;
 
 use crate::design::{NetworkDesign, Options};
 use crate::pass::{Function, Pass, Property};
 use crate::residual::{Skip, Skips};
+use crate::target::Bits;
 
 pub use apply::apply;
 pub use exact::Carry;
@@ -64,6 +67,8 @@ pub struct Plan {
     pub network: String,
     /// One entry a skip, in the order of the skips.
     pub skips: Vec<Entry>,
+    /// Bits of layers by name, for quantisation; a design has the widths of its network's quantisers.
+    pub bits: BTreeMap<String, Bits>,
     /// What was wanted and does not fit, so that the skip is kept; not part of the file.
     pub misfits: Vec<Misfit>,
 }
@@ -162,7 +167,22 @@ impl Planned {
             let what = format!("\"{rewrite}\" does not fit {}", some_skips(&labels));
             notes.push(Diagnostic::new("plan/kept", what, why, "such skips are kept"));
         }
+        notes.extend(self.widths());
         notes
+    }
+
+    /// That widths of layers are for another command.
+    fn widths(&self) -> Option<Diagnostic> {
+        let layers: Vec<String> = self.plan.bits.keys().map(|name| format!("\"{name}\"")).collect();
+        (!layers.is_empty()).then(|| {
+            Diagnostic::new(
+                "plan/bits",
+                format!("the plan's bits of {}", layers.join(", ")),
+                "they are for quantisation: a design has the widths of its network's quantisers, and those of --bits \
+                 where there is none",
+                "quantise the model with this plan: nonresc quantise --skips plan.json",
+            )
+        })
     }
 
     fn changed(&self) -> Option<Diagnostic> {

@@ -7,6 +7,7 @@ use nonresc_ir::network::{Network, digest};
 
 use super::{Entry, Misfit, Plan, Rewrite, Site, Wanted, fits_beside, json};
 use crate::residual::{Skip, Skips};
+use crate::target::Bits;
 
 /// What the user asks for, before the network is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Request {
         network: String,
         /// What is wanted of every skip.
         wishes: Vec<Wish>,
+        /// Bits of layers by name.
+        bits: BTreeMap<String, Bits>,
     },
 }
 
@@ -34,7 +37,11 @@ impl Default for Request {
 impl From<Plan> for Request {
     fn from(plan: Plan) -> Self {
         let wish = |entry: Entry| Wish { skip: entry.skip, wanted: Wanted::This(entry.rewrite) };
-        Request::Plan { network: plan.network, wishes: plan.skips.into_iter().map(wish).collect() }
+        Request::Plan {
+            network: plan.network,
+            wishes: plan.skips.into_iter().map(wish).collect(),
+            bits: plan.bits,
+        }
     }
 }
 
@@ -114,6 +121,14 @@ impl Request {
         }
     }
 
+    /// Bits of layers by name, where a plan says some.
+    pub fn bits(&self) -> BTreeMap<String, Bits> {
+        match self {
+            Request::All(_) | Request::List(_) => BTreeMap::new(),
+            Request::Plan { bits, .. } => bits.clone(),
+        }
+    }
+
     /// What is wanted of each skip, in the order of `skips`.
     ///
     /// # Errors
@@ -127,7 +142,7 @@ impl Request {
         let (by_number, other) = match self {
             Request::All(wanted) => (BTreeMap::new(), Want { wanted: *wanted, firm: false }),
             Request::List(wishes) => (listed(wishes, skips)?, Want::KEEP),
-            Request::Plan { network: of, wishes } => (written(of, wishes, network, skips)?, Want::KEEP),
+            Request::Plan { network: of, wishes, .. } => (written(of, wishes, network, skips)?, Want::KEEP),
         };
         let want = |skip: &Skip| match by_number.get(&skip.number) {
             Some(&wanted) => Want { wanted, firm: true },
@@ -145,7 +160,7 @@ impl Request {
         let digest = digest(network);
         let wants = self.wants_of(&digest, skips)?;
         let mut faults = Diagnostics::default();
-        let mut plan = Plan { network: digest, skips: Vec::new(), misfits: Vec::new() };
+        let mut plan = Plan { network: digest, skips: Vec::new(), bits: self.bits(), misfits: Vec::new() };
         let mut sites: Vec<Site> = Vec::new();
         for (skip, want) in skips.iter().zip(wants) {
             let mut whys = Vec::new();

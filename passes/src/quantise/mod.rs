@@ -11,6 +11,7 @@
 //! two every layer has a quarter of a step in its bias, so that no sum lies half way between two codes: what rounds ties
 //! to even then gives what rounding them up gives, which is free in hardware.
 //!
+//! - [`floats`]: from a quantised network back to floats, to be quantised anew.
 //! - [`sites`]: where is rounded; [`calibrate`]: what numbers there are; [`scale`]: the choice of scales;
 //!   [`weights`]: weights and biases; [`build`]: the new network.
 //!
@@ -18,6 +19,7 @@
 
 mod build;
 mod calibrate;
+mod floats;
 mod scale;
 mod sites;
 mod weights;
@@ -31,6 +33,7 @@ use nonresc_ir::network::{Network, canonicalise};
 use crate::data::Dataset;
 use crate::target::Bits;
 use calibrate::{Observed, Source};
+pub use floats::floats;
 use scale::Codes;
 use sites::{Kind, Site, Sites};
 
@@ -235,7 +238,16 @@ impl Widths {
                 let known: Vec<&str> = nodes.iter().filter_map(|&n| network.node(n).names.first()).collect();
                 faults.push(unknown_layer(name, &known));
             }
-            of.extend(named.into_iter().map(|node| (node, bits)));
+            for node in named {
+                if of.insert(node, bits).is_some_and(|other| other != bits) {
+                    faults.push(Diagnostic::new(
+                        "quantise/layer",
+                        format!("bits for layer \"{name}\""),
+                        "the same layer is given others under another of its names",
+                        "name each layer once",
+                    ));
+                }
+            }
         }
         faults.or(Widths { default: options.bits, of })
     }

@@ -77,10 +77,15 @@ pub(super) fn find(network: &Network) -> Result<Sites, Diagnostics> {
         .into());
     };
     let mut faults = Diagnostics::default();
+    let mut told = false;
     for &node in &order {
-        if let Err(fault) = taken(network, node) {
+        let quantised = is_quantised(network.op(node));
+        if let Err(fault) = taken(network, node)
+            && !(quantised && told)
+        {
             faults.push(fault);
         }
+        told |= quantised;
     }
     faults.or(())?;
     let merged = merged(network, &order);
@@ -203,9 +208,10 @@ fn taken(network: &Network, node: NodeId) -> Result<(), Diagnostic> {
         | Op::IntConv(_)
         | Op::IntDense(_)
         | Op::IntSumPool(_)
-        | Op::Requantise(_) => {
-            ("the network is quantised already", "give the float model that it was made of")
-        }
+        | Op::Requantise(_) => (
+            "the network is quantised already",
+            "give the float model that it was made of, or drop the quantisers: --requantise",
+        ),
         Op::BatchNorm(_) | Op::Add(_) => (
             "its numbers went into no layer, and a layer of its own would need scales of its own",
             "put batch norm and constants behind a convolution, so that they can be folded",
