@@ -127,7 +127,7 @@ impl Dataset {
             Images::Cifar(bytes, kind) => {
                 let record = |i: usize| &bytes[i * kind.record()..][kind.label_bytes()..kind.record()];
                 if self.fit == Fit::default() && self.frame == [3, cifar::SIDE, cifar::SIDE] {
-                    range.flat_map(record).copied().collect()
+                    range.map(record).collect::<Vec<&[u8]>>().concat()
                 } else {
                     self.fitted(range, |i| Ok(pixels::of_planes(record(i), cifar::SIDE)))?
                 }

@@ -46,6 +46,9 @@ pub(crate) fn steps(strides: &[usize]) -> Vec<isize> {
     strides.iter().map(|&s| s as isize).collect()
 }
 
+/// Innermost loops of fewer steps are avoided.
+const SHORT: usize = 16;
+
 /// A copy of `extents` elements from one view to another. Offsets are in elements.
 #[derive(Debug)]
 pub(crate) struct StridedCopy {
@@ -59,12 +62,18 @@ impl StridedCopy {
     /// Steps are given by canonical axis. Every place that the walk reaches must lie in the slices of `run`.
     pub(crate) fn new(extents: &[usize], from: (usize, &[isize]), to: (usize, &[usize])) -> Self {
         let to_steps = steps(to.1);
-        StridedCopy {
-            axes: loops(extents, [&to_steps, from.1]),
-            from: from.0,
-            to: to.0,
-            empty: extents.contains(&0),
-        }
+        let axes = loops(extents, [&to_steps, from.1]);
+        let by_source = loops(extents, [from.1, &to_steps]);
+        // The innermost loop is what a walk is fast at.
+        let inner = |axes: &[Axis<2>]| axes.last().map_or(1, |axis| axis.extent);
+        let axes = match inner(&axes) < SHORT && inner(&by_source) > inner(&axes) {
+            true => by_source
+                .into_iter()
+                .map(|Axis { extent, steps: [f, t] }| Axis { extent, steps: [t, f] })
+                .collect(),
+            false => axes,
+        };
+        StridedCopy { axes, from: from.0, to: to.0, empty: extents.contains(&0) }
     }
 
     /// Copies.

@@ -10,7 +10,7 @@ use super::conv::{Outputs, Windows, outputs};
 use super::dot::{self, Block, Dots, QUAD, Quads, Starts};
 use super::integer::{largest, unused};
 use super::kernel::{Kernel, Operand, Scratch, room};
-use super::round::Rescale;
+use super::round::{LaneScales, Rescale};
 use super::tile::{LANES, Runs};
 
 /// Bytes that a weight is the sum of at most: codes of 8 bits less their zero point are up to three.
@@ -102,7 +102,8 @@ fn layer(
             start.0[lane] = bias[output].wrapping_sub(moved.wrapping_mul(sum)) as i32;
             pack(&mut packed, lane, &weights, per_group, windows.runs.len);
         }
-        let scales = rescale.as_ref().map(|rescale| rescale.lanes(of.output, of.lanes));
+        let scales =
+            rescale.as_ref().map_or_else(LaneScales::default, |rescale| rescale.lanes(of.output, of.lanes));
         Block { outputs: of, weights: packed, start, scales }
     };
     let blocks = outputs(groups, channels, per_group).map(block).collect();

@@ -38,8 +38,8 @@ pub(super) struct Block {
     /// Weights by run and quad in the run; those beyond the run's end are 0.
     pub(super) weights: Vec<Quads>,
     pub(super) start: Starts,
-    /// How sums become codes, where they do.
-    pub(super) scales: Option<LaneScales>,
+    /// How sums become codes; anything where they do not.
+    pub(super) scales: LaneScales,
 }
 
 /// Sums of products of bytes for every pixel and every block.
@@ -113,25 +113,82 @@ impl Dots {
     pub(super) const SLACK: usize = QUAD - 1;
 
     /// Writes the results pixel by pixel. `other` is stored as the results are, and empty where sums are all there is.
+    /// What becomes of sums is written out for the usual ways, so that no branch is left in the loop over pixels.
     pub(super) fn run(&self, avx512: Avx512, input: &[u8], other: &[f32], output: &mut [f32]) {
+        let plain = self.rescale.as_ref().filter(|rescale| self.unused == 0 && rescale.is_plain());
         avx512.vectorize(
             #[inline(always)]
-            || {
-                let mut blocks = self.blocks.as_slice();
-                while let [first, rest @ ..] = blocks {
-                    blocks = match rest {
-                        [second, rest @ ..] if second.outputs.input == first.outputs.input => {
-                            self.tiles::<8, 2>(avx512, [first, second], input, other, output);
-                            rest
-                        }
-                        _ => {
-                            self.tiles::<10, 1>(avx512, [first], input, other, output);
-                            rest
-                        }
-                    };
-                }
+            || match (plain, &self.rescale) {
+                (Some(rescale), _) if other.is_empty() => self.layer(
+                    avx512,
+                    input,
+                    output,
+                    #[inline(always)]
+                    |sums, block, _| rescale.plain(avx512, &block.scales, halves(avx512, sums), None),
+                ),
+                (Some(rescale), _) => self.layer(
+                    avx512,
+                    input,
+                    output,
+                    #[inline(always)]
+                    |sums, block, place| {
+                        let other = lanes_of(avx512, &other[place..][..block.outputs.lanes]);
+                        rescale.plain(avx512, &block.scales, halves(avx512, sums), Some(other))
+                    },
+                ),
+                (None, Some(rescale)) => self.layer(
+                    avx512,
+                    input,
+                    output,
+                    #[inline(always)]
+                    |sums, block, place| {
+                        let other = match other {
+                            [] => None,
+                            other => Some(lanes_of(avx512, &other[place..][..block.outputs.lanes])),
+                        };
+                        rescale.codes(avx512, &block.scales, halves(avx512, self.wrapped(sums)), other)
+                    },
+                ),
+                (None, None) => self.layer(
+                    avx512,
+                    input,
+                    output,
+                    #[inline(always)]
+                    |sums, _, _| f32x16::float_from(self.wrapped(sums)),
+                ),
             },
         );
+    }
+
+    /// Sums as their width holds them.
+    #[inline(always)]
+    fn wrapped(&self, sums: i32x16<Avx512>) -> i32x16<Avx512> {
+        if self.unused == 0 { sums } else { (sums << self.unused) >> self.unused }
+    }
+
+    /// All blocks, two at a time where they read the same input. `finish` gives the results of a block at a place of the
+    /// output from its sums.
+    #[inline(always)]
+    fn layer(
+        &self,
+        avx512: Avx512,
+        input: &[u8],
+        output: &mut [f32],
+        finish: impl Fn(i32x16<Avx512>, &Block, usize) -> f32x16<Avx512> + Copy,
+    ) {
+        let mut blocks = self.blocks.as_slice();
+        while let [first, rest @ ..] = blocks {
+            blocks = match rest {
+                [second, rest @ ..] if second.outputs.input == first.outputs.input => {
+                    self.tiles::<8, 2>(avx512, [first, second], input, output, finish);
+                    rest
+                }
+                _ => {
+                    self.tiles::<10, 1>(avx512, [first], input, output, finish);
+                    rest
+                }
+            };
+        }
     }
 
     /// All pixels of `B` blocks of one group, `P` at a time.
@@ -141,8 +198,8 @@ impl Dots {
         avx512: Avx512,
         blocks: [&Block; B],
         input: &[u8],
-        other: &[f32],
         output: &mut [f32],
+        finish: impl Fn(i32x16<Avx512>, &Block, usize) -> f32x16<Avx512> + Copy,
     ) {
         let pixels = &self.windows.pixels;
         // The last tile begins early enough to be whole; what it computes again comes out the same.
@@ -150,9 +207,10 @@ impl Dots {
         let last = pixels.len().checked_sub(P).filter(|_| whole < pixels.len());
         for first in (0..whole).step_by(P).chain(last) {
             let sums = self.tile::<P, B>(avx512, input, &pixels[first..][..P], blocks);
-            for (p, sums) in sums.iter().enumerate() {
-                for (&sums, block) in sums.iter().zip(blocks) {
-                    self.write(avx512, sums, block, first + p, other, output);
+            // By value: what is borrowed is kept in memory, and every product waits for it.
+            for (p, sums) in sums.into_iter().enumerate() {
+                for (sums, block) in sums.into_iter().zip(blocks) {
+                    self.write(sums, block, first + p, output, finish);
                 }
             }
         }
@@ -160,7 +218,7 @@ impl Dots {
             for (p, at) in pixels.chunks_exact(1).enumerate() {
                 let [sums] = self.tile::<1, B>(avx512, input, at, blocks);
                 for (sums, block) in sums.into_iter().zip(blocks) {
-                    self.write(avx512, sums, block, p, other, output);
+                    self.write(sums, block, p, output, finish);
                 }
             }
         }
@@ -212,26 +270,15 @@ impl Dots {
     #[inline(always)]
     fn write(
         &self,
-        avx512: Avx512,
         sums: i32x16<Avx512>,
         block: &Block,
         pixel: usize,
-        other: &[f32],
         output: &mut [f32],
+        finish: impl Fn(i32x16<Avx512>, &Block, usize) -> f32x16<Avx512>,
     ) {
-        let sums = if self.unused == 0 { sums } else { (sums << self.unused) >> self.unused };
         let Outputs { output: first, lanes, .. } = block.outputs;
         let place = pixel * self.channels + first;
-        let results = match (&self.rescale, &block.scales) {
-            (Some(rescale), Some(scales)) => {
-                let other = match other {
-                    [] => None,
-                    other => Some(lanes_of(avx512, &other[place..][..lanes])),
-                };
-                rescale.codes(avx512, scales, halves(avx512, sums), other)
-            }
-            _ => f32x16::float_from(sums),
-        };
+        let results = finish(sums, block, place);
         let place = &mut output[place..][..lanes];
         match place.as_mut_array() {
             Some(place) => results.store_array(place),

@@ -71,20 +71,28 @@ pub(super) fn unused(bits: u8, largest: i128) -> u32 {
     if largest < 1i128 << (bits - 1) { 0 } else { 32u32.saturating_sub(bits.into()) }
 }
 
-/// The largest magnitude of a layer's sums, its products and its bias added up; what its operands' types allow.
+/// The largest magnitude of a layer's sums, whichever of its products and its bias are added up; what the type of its
+/// codes allows.
 pub(super) fn largest(operands: &[Operand<'_>], zero: i64) -> Option<i128> {
     let (low, high) = of_type(operands[0].ty.element)?;
-    let code = i128::from(low.checked_sub(zero)?.abs().max(high.checked_sub(zero)?.abs()));
+    // What is not added yet counts as 0.
+    let (low, high) = (low.checked_sub(zero)?.min(0), high.checked_sub(zero)?.max(0));
     let weights = operands[1].constant?;
     let outputs = weights.shape().0[0].max(1);
     let codes = weights.to_i64()?;
-    let sum = |row: &[i64]| row.iter().map(|w| i128::from(w.unsigned_abs())).sum::<i128>() * code;
-    let products = codes.chunks((codes.len() / outputs).max(1)).map(sum).max().unwrap_or(0);
     let bias = match operands.get(2) {
-        Some(bias) => bias.constant?.to_i64()?.iter().map(|b| i128::from(b.unsigned_abs())).max(),
-        None => None,
+        Some(bias) => bias.constant?.to_i64()?,
+        None => vec![0; outputs],
     };
-    Some(products + bias.unwrap_or(0))
+    let rows = codes.chunks((codes.len() / outputs).max(1)).zip(&bias).map(|(row, &bias)| {
+        let part = |end: i64, other: i64| -> i128 {
+            row.iter().map(|&w| i128::from(w) * i128::from(if w < 0 { other } else { end })).sum()
+        };
+        let (least, most) = (part(low, high), part(high, low));
+        let bias = i128::from(bias);
+        (least + bias.min(0)).abs().max(most + bias.max(0))
+    });
+    Some(rows.max().unwrap_or(0))
 }
 
 /// A layer's weights, bias and [`unused`] bits, where every sum of its products is exact.

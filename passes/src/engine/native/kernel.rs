@@ -9,7 +9,8 @@ use super::elementwise::{Affine, Binary, Unary};
 use super::integer;
 use super::moves::{Concat, Moved};
 use super::pool::Pool;
-use super::round::{Rescale, ToCodes, ToNumbers};
+use super::quantisers::{ToCodes, ToNumbers};
+use super::round::Rescale;
 use super::tile::Limits;
 
 /// Computes one value from stored f32 operands.

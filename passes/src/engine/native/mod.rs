@@ -18,6 +18,7 @@ mod layout;
 mod moves;
 mod plan;
 mod pool;
+mod quantisers;
 mod round;
 mod tile;
 

@@ -9,8 +9,7 @@ use fearless_simd::{
     Bytes, Level, Simd, SimdBase, SimdCvtFloat, SimdCvtTruncate, SimdFloat, SimdWiden, dispatch, f32x16,
     f64x8, i32x16, i64x8,
 };
-use nonresc_ir::network::{Dequantise, Element, Quantise, Requantise, Rounding, Shape};
-use nonresc_ir::tensor::Tensor;
+use nonresc_ir::network::{Element, Requantise, Rounding, Shape};
 
 use super::integer::{of_type, range};
 use super::kernel::{Kernel, Operand, Scratch};
@@ -29,7 +28,7 @@ const WIDEST: i128 = 1 << 62;
 const ZEROS: i64 = 1 << 30;
 
 #[inline(always)]
-fn round(x: f64, mode: Rounding) -> f64 {
+pub(super) fn round(x: f64, mode: Rounding) -> f64 {
     let even = (x + ROUNDS) - ROUNDS;
     let rest = x - even;
     let step = |yes: bool| f64::from(u8::from(yes));
@@ -49,7 +48,7 @@ fn round(x: f64, mode: Rounding) -> f64 {
 const PERIOD: usize = 64;
 
 /// One number for each channel, over and over where channels are few, so that loops are long.
-fn spread<T: Copy>(numbers: &[T], channels: usize) -> Option<Vec<T>> {
+pub(super) fn spread<T: Copy>(numbers: &[T], channels: usize) -> Option<Vec<T>> {
     let all = channels * PERIOD.div_ceil(channels.max(1));
     match numbers.len() {
         1 => Some(vec![numbers[0]; all]),
@@ -58,7 +57,7 @@ fn spread<T: Copy>(numbers: &[T], channels: usize) -> Option<Vec<T>> {
 }
 
 /// Channels of a value that are stored side by side.
-fn channels_of(shape: &Shape) -> Option<usize> {
+pub(super) fn channels_of(shape: &Shape) -> Option<usize> {
     matches!(shape.rank(), 2 | 4).then(|| shape.0[1])
 }
 
@@ -88,7 +87,7 @@ pub(super) struct Rescale {
 type Halves<T> = [[T; LANES / 2]; 2];
 
 /// Factors and offsets of neighbouring channels.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LaneFactors<T> {
     of: [Halves<T>; 2],
     offsets: Halves<T>,
@@ -146,7 +145,7 @@ impl<T: Copy + Add<Output = T> + Mul<Output = T>> Factors<T> {
 }
 
 /// What [`Rescale`] needs for neighbouring channels.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LaneScales {
     real: LaneFactors<f64>,
     whole: Option<LaneFactors<i64>>,
@@ -160,6 +159,25 @@ fn reals<S: Simd>(simd: S, halves: &Halves<f64>) -> [f64x8<S>; 2] {
 #[inline(always)]
 fn wholes<S: Simd>(simd: S, halves: &Halves<i64>) -> [i64x8<S>; 2] {
     [i64x8::load_array_ref(simd, &halves[0]), i64x8::load_array_ref(simd, &halves[1])]
+}
+
+/// Sums of up to two operands with their factors.
+#[inline(always)]
+fn scaled<S: Simd>(
+    simd: S,
+    scales: &LaneFactors<f64>,
+    sums: [f64x8<S>; 2],
+    other: Option<f32x16<S>>,
+) -> [f64x8<S>; 2] {
+    let [mut low, mut high] = reals(simd, &scales.offsets);
+    let [factors, of_other] = &scales.of;
+    if let Some(other) = other {
+        let (factors, other) = (reals(simd, of_other), other.widen());
+        low = other.0.mul_add(factors[0], low);
+        high = other.1.mul_add(factors[1], high);
+    }
+    let factors = reals(simd, factors);
+    [sums[0].mul_add(factors[0], low), sums[1].mul_add(factors[1], high)]
 }
 
 impl Rescale {
@@ -222,28 +240,34 @@ impl Rescale {
         if let Some(whole) = &scales.whole {
             return self.codes_of_wide(simd, whole, sums, other);
         }
-        let [mut low, mut high] = reals(simd, &scales.real.offsets);
-        let [factors, of_other] = &scales.real.of;
-        if let Some(other) = other {
-            let (factors, other) = (reals(simd, of_other), other.widen());
-            low = other.0.mul_add(factors[0], low);
-            high = other.1.mul_add(factors[1], high);
+        if self.rounding == Rounding::HalfEven {
+            return self.plain(simd, scales, sums, other);
         }
-        let factors = reals(simd, factors);
-        let low = sums[0].mul_add(factors[0], low);
-        let high = sums[1].mul_add(factors[1], high);
-        match self.rounding {
-            Rounding::HalfEven => self.even_codes(simd, [low, high]),
-            mode => {
-                let (low, high): ([f64; 8], [f64; 8]) = (low.into(), high.into());
-                let sums = [low, high];
-                let mut all = [0.0; LANES];
-                for (code, &sum) in all.iter_mut().zip(sums.as_flattened()) {
-                    *code = self.code(sum, mode);
-                }
-                f32x16::load_array(simd, all)
-            }
+        let [low, high] = scaled(simd, &scales.real, sums, other);
+        let (low, high): ([f64; 8], [f64; 8]) = (low.into(), high.into());
+        let sums = [low, high];
+        let mut all = [0.0; LANES];
+        for (code, &sum) in all.iter_mut().zip(sums.as_flattened()) {
+            *code = self.code(sum, self.rounding);
         }
+        f32x16::load_array(simd, all)
+    }
+
+    /// Whether [`Rescale::plain`] gives the codes.
+    pub(super) fn is_plain(&self) -> bool {
+        self.whole.is_none() && self.rounding == Rounding::HalfEven
+    }
+
+    /// [`Rescale::codes`] with ties to even, of sums that f64 holds.
+    #[inline(always)]
+    pub(super) fn plain<S: Simd>(
+        &self,
+        simd: S,
+        scales: &LaneScales,
+        sums: [f64x8<S>; 2],
+        other: Option<f32x16<S>>,
+    ) -> f32x16<S> {
+        self.even_codes(simd, scaled(simd, &scales.real, sums, other))
     }
 
     /// As [`Rescale::code`] with ties to even.
@@ -335,106 +359,60 @@ impl Rescale {
     }
 }
 
+impl Rescale {
+    /// All codes, where [`Rescale::is_plain`].
+    #[inline(always)]
+    fn all_plain<S: Simd>(&self, simd: S, operands: &[&[f32]], result: &mut [f32]) {
+        let (x, other) = match (&self.real.of[..], operands) {
+            ([m], [_, x, ..]) => ((x, m), None),
+            ([m, n], [_, x, _, z, ..]) => ((x, m), Some((z, n))),
+            _ => return,
+        };
+        let offsets = &self.real.offsets;
+        let period = offsets.len();
+        for (start, y) in (0..).step_by(period).zip(result.chunks_mut(period)) {
+            let (vectors, rest) = y.as_chunks_mut::<LANES>();
+            let behind = vectors.len() * LANES;
+            for (first, codes) in (0..).step_by(LANES).zip(vectors) {
+                let mut sums = eights(simd, &offsets[first..]);
+                for &(numbers, factors) in [x].iter().chain(&other) {
+                    let (factors, numbers) =
+                        (eights(simd, &factors[first..]), sixteen(simd, &numbers[start + first..]).widen());
+                    sums = [numbers.0.mul_add(factors[0], sums[0]), numbers.1.mul_add(factors[1], sums[1])];
+                }
+                self.even_codes(simd, sums).store_array(codes);
+            }
+            for (i, code) in (behind..).zip(rest) {
+                let product =
+                    |&(numbers, factors): &(&&[f32], &Vec<f64>)| f64::from(numbers[start + i]) * factors[i];
+                let sum = product(&x) + (other.as_ref().map_or(0.0, product) + offsets[i]);
+                *code = self.code(sum, Rounding::HalfEven);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn sixteen<S: Simd>(simd: S, numbers: &[f32]) -> f32x16<S> {
+    f32x16::from_slice(simd, &numbers[..LANES])
+}
+
+#[inline(always)]
+fn eights<S: Simd>(simd: S, numbers: &[f64]) -> [f64x8<S>; 2] {
+    let (low, high) = numbers[..LANES].split_at(LANES / 2);
+    [f64x8::from_slice(simd, low), f64x8::from_slice(simd, high)]
+}
+
 impl Kernel for Rescale {
     fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Scratch) {
         match self.rounding {
+            Rounding::HalfEven if self.is_plain() => {
+                dispatch!(Level::new(), simd => self.all_plain(simd, operands, result));
+            }
             Rounding::HalfEven => {
                 dispatch!(Level::new(), simd => { let _ = simd; self.all(operands, result, Rounding::HalfEven) });
             }
             mode => self.all(operands, result, mode),
         }
-    }
-}
-
-/// Numbers to codes.
-#[derive(Debug)]
-pub(super) struct ToCodes {
-    scales: Vec<f32>,
-    zeros: Vec<f32>,
-    min: f32,
-    max: f32,
-    rounding: Rounding,
-}
-
-impl ToCodes {
-    pub(super) fn new(op: &Quantise, operands: &[Operand<'_>]) -> Option<Self> {
-        let (scales, zeros) = (operands[1].constant?.to_f32(), operands[2].constant?.to_f32());
-        let channels = by_channel(&operands[0].ty.shape, op.axis, scales.len().max(zeros.len()))?;
-        range(Element::Int { bits: op.bits, signed: op.signed })?;
-        let [min, max] = op.limits().map(|code| code as f32);
-        Some(ToCodes {
-            scales: spread(&scales, channels)?,
-            zeros: spread(&zeros, channels)?,
-            min,
-            max,
-            rounding: op.rounding,
-        })
-    }
-
-    #[inline(always)]
-    fn all(&self, x: &[f32], y: &mut [f32], mode: Rounding) {
-        let period = self.scales.len();
-        for (y, x) in y.chunks_mut(period).zip(x.chunks(period)) {
-            let parameters = self.scales.iter().zip(&self.zeros);
-            for ((y, &x), (&scale, &zero)) in y.iter_mut().zip(x).zip(parameters) {
-                let steps = x / scale;
-                // Beyond any code; what is no number becomes the code 0, within the limits.
-                let steps = if steps < -1e9 { -1e9 } else { steps };
-                let steps = if steps > 1e9 { 1e9 } else { steps };
-                let code = (round(f64::from(steps), mode) + f64::from(zero)) as f32;
-                let code = if code.is_nan() { 0.0 } else { code };
-                let code = if code < self.min { self.min } else { code };
-                *y = if code > self.max { self.max } else { code };
-            }
-        }
-    }
-}
-
-impl Kernel for ToCodes {
-    fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Scratch) {
-        match self.rounding {
-            Rounding::HalfEven => {
-                dispatch!(Level::new(), simd => { let _ = simd; self.all(operands[0], result, Rounding::HalfEven) });
-            }
-            mode => self.all(operands[0], result, mode),
-        }
-    }
-}
-
-/// Codes to numbers.
-#[derive(Debug)]
-pub(super) struct ToNumbers {
-    scales: Vec<f32>,
-    zeros: Vec<f32>,
-}
-
-impl ToNumbers {
-    pub(super) fn new(op: &Dequantise, operands: &[Operand<'_>]) -> Option<Self> {
-        range(operands[0].ty.element)?;
-        let (scales, zeros) = (operands[1].constant?, operands[2].constant?.to_f32());
-        let channels = by_channel(&operands[0].ty.shape, op.axis, scales.len().max(zeros.len()))?;
-        Some(ToNumbers {
-            scales: spread(&Tensor::to_f32(scales), channels)?,
-            zeros: spread(&zeros, channels)?,
-        })
-    }
-}
-
-impl Kernel for ToNumbers {
-    fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Scratch) {
-        let period = self.scales.len();
-        for (y, x) in result.chunks_mut(period).zip(operands[0].chunks(period)) {
-            for ((y, x), (scale, zero)) in y.iter_mut().zip(x).zip(self.scales.iter().zip(&self.zeros)) {
-                *y = (x - zero) * scale;
-            }
-        }
-    }
-}
-
-/// How many parameters run side by side: those of a channel along axis 1, or one for all.
-fn by_channel(shape: &Shape, axis: usize, count: usize) -> Option<usize> {
-    match count {
-        1 => Some(1),
-        _ => channels_of(shape).filter(|&channels| axis == 1 && channels == count),
     }
 }
