@@ -5,21 +5,25 @@
 //! the way, the low bits of a sum are those of the exact one.
 
 use std::arch::x86_64::{
-    _mm512_castsi512_si256, _mm512_cvtepi32_pd, _mm512_dpbusd_epi32, _mm512_extracti64x4_epi64,
+    _mm512_castsi512_si256, _mm512_cvtepi32_epi8, _mm512_cvtepi32_pd, _mm512_cvtepu8_epi32,
+    _mm512_dpbusd_epi32, _mm512_extracti64x4_epi64,
 };
 
 use fearless_simd::x86::Avx512;
-use fearless_simd::{Level, Simd, SimdBase, SimdCvtFloat, SimdInto, f32x16, f64x8, i8x64, i32x16, kernel};
+use fearless_simd::{
+    Level, Simd, SimdBase, SimdCvtFloat, SimdInto, f32x16, f64x8, i8x64, i32x16, kernel, u8x16,
+};
 
 use super::conv::{Outputs, Windows};
-use super::round::{LaneScales, Rescale};
+use super::kernel::{SLACK, StoredMut};
+use super::round::{LaneScales, MANTISSA, Rescale, Shifts};
 use super::tile::{LANES, each_pixel};
 
 /// Products that an instruction adds to a lane.
 pub(super) const QUAD: usize = 4;
 
-/// Added to a whole number below 2^23, it leaves that number in the low bits.
-const MANTISSA: f32 = (1u32 << 23) as f32;
+// A quad that begins in a value ends no further behind it.
+const _: () = assert!(QUAD - 1 <= SLACK);
 
 /// Four weights for each lane of a block.
 #[repr(align(64))]
@@ -77,6 +81,32 @@ kernel!(
     }
 );
 
+kernel!(
+    #[inline(always)]
+    fn wide(avx512: Avx512, bytes: u8x16<Avx512>) -> i32x16<Avx512> {
+        _mm512_cvtepu8_epi32(bytes.into()).simd_into(avx512)
+    }
+);
+
+kernel!(
+    #[inline(always)]
+    fn narrow(avx512: Avx512, words: i32x16<Avx512>) -> u8x16<Avx512> {
+        _mm512_cvtepi32_epi8(words.into()).simd_into(avx512)
+    }
+);
+
+/// Codes that are stored as bytes with `shift` added.
+#[inline(always)]
+pub(super) fn codes_of(avx512: Avx512, bytes: [u8; LANES], shift: u8) -> [f64x8<Avx512>; 2] {
+    halves(avx512, wide(avx512, u8x16::load_array(avx512, bytes)) - i32::from(shift))
+}
+
+/// Codes as bytes with `shift` added.
+#[inline(always)]
+pub(super) fn store_bytes(avx512: Avx512, codes: i32x16<Avx512>, shift: u8, to: &mut [u8; LANES]) {
+    narrow(avx512, codes + i32::from(shift)).store_array(to);
+}
+
 /// What shows that the CPU has the instruction: it comes with the level.
 pub(super) fn available() -> Option<Avx512> {
     Level::new().as_avx512()
@@ -95,66 +125,119 @@ pub(super) fn pack(avx512: Avx512, codes: &[f32], shift: u8, bytes: &mut [u8]) {
     );
 }
 
-/// Up to sixteen numbers as a vector.
+/// Up to sixteen numbers; the others are 0.
 #[inline(always)]
-fn lanes_of(avx512: Avx512, numbers: &[f32]) -> f32x16<Avx512> {
+fn lanes_of<T: Copy + Default>(numbers: &[T]) -> [T; LANES] {
     match numbers.as_array() {
-        Some(numbers) => f32x16::load_array_ref(avx512, numbers),
+        Some(numbers) => *numbers,
         None => {
-            let mut all = [0.0; LANES];
+            let mut all = [T::default(); LANES];
             all[..numbers.len()].copy_from_slice(numbers);
-            f32x16::load_array(avx512, all)
+            all
         }
     }
 }
 
 impl Dots {
-    /// Elements of the input that are read behind its end.
-    pub(super) const SLACK: usize = QUAD - 1;
-
     /// Writes the results pixel by pixel. `other` is stored as the results are, and empty where sums are all there is.
-    /// What becomes of sums is written out for the usual ways, so that no branch is left in the loop over pixels.
+    /// What becomes of sums is written out for each usual way, so that no branch is left in the loop over pixels.
     pub(super) fn run(&self, avx512: Avx512, input: &[u8], other: &[f32], output: &mut [f32]) {
-        let plain = self.rescale.as_ref().filter(|rescale| self.unused == 0 && rescale.is_plain());
+        let usual = self.rescale.as_ref().filter(|_| self.unused == 0).and_then(Rescale::usual);
         avx512.vectorize(
             #[inline(always)]
-            || match (plain, &self.rescale) {
-                (Some(rescale), _) if other.is_empty() => self.layer(
+            || match (usual, &self.rescale) {
+                (Some((even, _)), _) if other.is_empty() => self.layer(
                     avx512,
                     input,
                     output,
                     #[inline(always)]
-                    |sums, block, _| rescale.plain(avx512, &block.scales, halves(avx512, sums), None),
-                ),
-                (Some(rescale), _) => self.layer(
-                    avx512,
-                    input,
-                    output,
-                    #[inline(always)]
-                    |sums, block, place| {
-                        let other = lanes_of(avx512, &other[place..][..block.outputs.lanes]);
-                        rescale.plain(avx512, &block.scales, halves(avx512, sums), Some(other))
+                    |sums, block, _, to| {
+                        let sums = block.scales.real.scaled(avx512, halves(avx512, sums), None);
+                        let codes = even.words(avx512, sums);
+                        f32x16::float_from(codes).store_array(to);
                     },
                 ),
-                (None, Some(rescale)) => self.layer(
+                (_, Some(rescale)) => self.layer(
                     avx512,
                     input,
                     output,
                     #[inline(always)]
-                    |sums, block, place| {
+                    |sums, block, place, to| {
                         let other = match other {
                             [] => None,
-                            other => Some(lanes_of(avx512, &other[place..][..block.outputs.lanes])),
+                            other => {
+                                let all: [f32; LANES] = lanes_of(&other[place..][..block.outputs.lanes]);
+                                Some(f32x16::load_array(avx512, all))
+                            }
                         };
-                        rescale.codes(avx512, &block.scales, halves(avx512, self.wrapped(sums)), other)
+                        let sums = halves(avx512, self.wrapped(sums));
+                        rescale.codes(avx512, &block.scales, sums, other).store_array(to);
                     },
                 ),
-                (None, None) => self.layer(
+                (_, None) => self.layer(
                     avx512,
                     input,
                     output,
                     #[inline(always)]
-                    |sums, _, _| f32x16::float_from(self.wrapped(sums)),
+                    |sums, _, _, to| f32x16::float_from(self.wrapped(sums)).store_array(to),
+                ),
+            },
+        );
+    }
+
+    /// Whether [`Dots::run_bytes`] can do it.
+    pub(super) fn shifts(&self) -> Option<Shifts> {
+        self.rescale.as_ref().filter(|_| self.unused == 0).and_then(Rescale::shifts)
+    }
+
+    /// The same with codes as bytes, where there are [`Dots::shifts`].
+    pub(super) fn run_bytes(&self, avx512: Avx512, input: &[u8], other: &[u8], output: StoredMut<'_>) {
+        let Some((even, _)) = self.rescale.as_ref().and_then(Rescale::usual) else { return };
+        let Some(shifts) = self.shifts() else { return };
+        avx512.vectorize(
+            #[inline(always)]
+            || match output {
+                StoredMut::Bytes(output) if other.is_empty() => self.layer(
+                    avx512,
+                    input,
+                    output,
+                    #[inline(always)]
+                    |sums, block, _, to| {
+                        let sums = block.scales.real.scaled(avx512, halves(avx512, sums), None);
+                        let codes = even.words(avx512, sums);
+                        store_bytes(avx512, codes, shifts.result, to);
+                    },
+                ),
+                StoredMut::Bytes(output) => self.layer(
+                    avx512,
+                    input,
+                    output,
+                    #[inline(always)]
+                    |sums, block, place, to| {
+                        let other = lanes_of(&other[place..][..block.outputs.lanes]);
+                        let other = codes_of(avx512, other, shifts.operands[1]);
+                        let sums = block.scales.real.scaled(avx512, halves(avx512, sums), Some(other));
+                        let codes = even.words(avx512, sums);
+                        store_bytes(avx512, codes, shifts.result, to);
+                    },
+                ),
+                StoredMut::Floats(output) => self.layer(
+                    avx512,
+                    input,
+                    output,
+                    #[inline(always)]
+                    |sums, block, place, to| {
+                        let other = match other {
+                            [] => None,
+                            other => {
+                                let all = lanes_of(&other[place..][..block.outputs.lanes]);
+                                Some(codes_of(avx512, all, shifts.operands[1]))
+                            }
+                        };
+                        let sums = block.scales.real.scaled(avx512, halves(avx512, sums), other);
+                        let codes = even.words(avx512, sums);
+                        f32x16::float_from(codes).store_array(to);
+                    },
                 ),
             },
         );
@@ -166,25 +249,25 @@ impl Dots {
         if self.unused == 0 { sums } else { (sums << self.unused) >> self.unused }
     }
 
-    /// All blocks, two at a time where they read the same input. `finish` gives the results of a block at a place of the
-    /// output from its sums.
+    /// All blocks, two at a time where they read the same input. `finish` puts the results of a block at a place of the
+    /// output, which it gets of their sums.
     #[inline(always)]
-    fn layer(
+    fn layer<T: Copy + Default>(
         &self,
         avx512: Avx512,
         input: &[u8],
-        output: &mut [f32],
-        finish: impl Fn(i32x16<Avx512>, &Block, usize) -> f32x16<Avx512> + Copy,
+        output: &mut [T],
+        finish: impl Fn(i32x16<Avx512>, &Block, usize, &mut [T; LANES]) + Copy,
     ) {
         let mut blocks = self.blocks.as_slice();
         while let [first, rest @ ..] = blocks {
             blocks = match rest {
                 [second, rest @ ..] if second.outputs.input == first.outputs.input => {
-                    self.tiles::<8, 2>(avx512, [first, second], input, output, finish);
+                    self.tiles::<T, 8, 2>(avx512, [first, second], input, output, finish);
                     rest
                 }
                 _ => {
-                    self.tiles::<10, 1>(avx512, [first], input, output, finish);
+                    self.tiles::<T, 10, 1>(avx512, [first], input, output, finish);
                     rest
                 }
             };
@@ -193,13 +276,13 @@ impl Dots {
 
     /// All pixels of `B` blocks of one group, `P` at a time.
     #[inline(always)]
-    fn tiles<const P: usize, const B: usize>(
+    fn tiles<T: Copy + Default, const P: usize, const B: usize>(
         &self,
         avx512: Avx512,
         blocks: [&Block; B],
         input: &[u8],
-        output: &mut [f32],
-        finish: impl Fn(i32x16<Avx512>, &Block, usize) -> f32x16<Avx512> + Copy,
+        output: &mut [T],
+        finish: impl Fn(i32x16<Avx512>, &Block, usize, &mut [T; LANES]) + Copy,
     ) {
         let pixels = &self.windows.pixels;
         // The last tile begins early enough to be whole; what it computes again comes out the same.
@@ -268,24 +351,23 @@ impl Dots {
 
     /// The results of a block and pixel from its sums.
     #[inline(always)]
-    fn write(
+    fn write<T: Copy + Default>(
         &self,
         sums: i32x16<Avx512>,
         block: &Block,
         pixel: usize,
-        output: &mut [f32],
-        finish: impl Fn(i32x16<Avx512>, &Block, usize) -> f32x16<Avx512>,
+        output: &mut [T],
+        finish: impl Fn(i32x16<Avx512>, &Block, usize, &mut [T; LANES]),
     ) {
         let Outputs { output: first, lanes, .. } = block.outputs;
         let place = pixel * self.channels + first;
-        let results = finish(sums, block, place);
-        let place = &mut output[place..][..lanes];
-        match place.as_mut_array() {
-            Some(place) => results.store_array(place),
+        let to = &mut output[place..][..lanes];
+        match to.as_mut_array() {
+            Some(to) => finish(sums, block, place, to),
             None => {
-                let mut all = [0.0; LANES];
-                results.store_array(&mut all);
-                place.copy_from_slice(&all[..lanes]);
+                let mut all = [T::default(); LANES];
+                finish(sums, block, place, &mut all);
+                to.copy_from_slice(&all[..lanes]);
             }
         }
     }

@@ -31,6 +31,14 @@ pub(super) fn range(element: Element) -> Option<(i64, i64)> {
     of_type(element).filter(|&(low, high)| i128::from(high.max(-low)) <= EXACT)
 }
 
+/// What is added to codes of a type so that they are bytes; nothing where they have more than 8 bits.
+pub(super) fn byte_shift(element: Element) -> Option<u8> {
+    match element {
+        Element::Int { bits: ..=8, signed } => Some(if signed { 128 } else { 0 }),
+        _ => None,
+    }
+}
+
 /// Whether a value of this type is kept as f32.
 pub(super) fn is_kept(element: Element) -> bool {
     element == Element::F32 || range(element).is_some()
@@ -145,7 +153,7 @@ pub(super) fn sum_pool(op: &IntSumPool, x: &Operand<'_>, result: &Shape) -> Opti
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use nonresc_ir::eval;
     use nonresc_ir::network::{Op, Pair, Sides, ValueType};
 
@@ -153,20 +161,20 @@ mod tests {
     use super::*;
 
     /// Random numbers by multiplication and the high bits of the product (Knuth, TAOCP 2, 3.3.4, line 26 of table 1).
-    struct Seed(u64);
+    pub(in super::super) struct Seed(pub(in super::super) u64);
 
     impl Seed {
-        fn within(&mut self, least: i64, most: i64) -> i64 {
+        pub(in super::super) fn within(&mut self, least: i64, most: i64) -> i64 {
             self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             least + ((self.0 >> 33) as i64) % (most - least + 1)
         }
 
-        fn size(&mut self, least: i64, most: i64) -> usize {
+        pub(in super::super) fn size(&mut self, least: i64, most: i64) -> usize {
             self.within(least, most) as usize
         }
 
         /// Numbers of a type, its ends more often than others.
-        fn tensor(&mut self, bits: u8, signed: bool, shape: &[usize]) -> Tensor {
+        pub(in super::super) fn tensor(&mut self, bits: u8, signed: bool, shape: &[usize]) -> Tensor {
             let element = Element::Int { bits, signed };
             let (low, high) = of_type(element).unwrap();
             let number = |seed: &mut Self| match seed.within(0, 9) {

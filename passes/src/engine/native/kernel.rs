@@ -17,7 +17,47 @@ use super::tile::Limits;
 pub(super) trait Kernel: Send + Sync + std::fmt::Debug {
     /// Writes all of `result`, whose length is the value's; `scratch` is room for anything.
     fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Scratch);
+
+    /// What [`Kernel::run_bytes`] can do.
+    fn bytes(&self) -> Bytes {
+        Bytes::None
+    }
+
+    /// The same where codes are stored as bytes: all operands that are computed, or the result alone.
+    fn run_bytes(&self, _: &[Stored<'_>], _: StoredMut<'_>, _: &mut Scratch) {}
 }
+
+/// Where codes of up to 8 bits may be bytes: as they are where they have no sign, else with 128 added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bytes {
+    /// Nowhere.
+    None,
+    /// In the result, made of f32.
+    Given,
+    /// In all operands, and in the result or not.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "byte kernels are of one kind of CPU"))]
+    Read,
+}
+
+/// The numbers of a value.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "byte kernels are of one kind of CPU"))]
+pub(super) enum Stored<'a> {
+    Floats(&'a [f32]),
+    /// With [`SLACK`] behind them.
+    Bytes(&'a [u8]),
+}
+
+/// Room for the numbers of a value.
+#[derive(Debug)]
+pub(super) enum StoredMut<'a> {
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "byte kernels are of one kind of CPU"))]
+    Floats(&'a mut [f32]),
+    Bytes(&'a mut [u8]),
+}
+
+/// Bytes behind those of a value that can be read, and are anything.
+pub(super) const SLACK: usize = 3;
 
 /// Memory that kernels leave to each other from run to run.
 #[derive(Debug, Default)]
@@ -105,7 +145,9 @@ pub(super) fn choose(op: &Op, operands: &[Operand<'_>], result: &Shape, limits: 
         Op::IntConv(op) => Some(boxed(integer::conv(op, operands, result)?, 1)),
         Op::IntDense(op) => Some(boxed(integer::dense(op, operands)?, 1)),
         Op::IntSumPool(op) => Some(boxed(integer::sum_pool(op, &operands[0], result)?, 1)),
-        Op::Requantise(op) => Some(chosen(Rescale::new(op, operands, None)?, operands.len())),
+        Op::Requantise(op) => {
+            Some(boxed(bytes::sums(Rescale::new(op, operands, None)?, result), operands.len()))
+        }
         Op::Const(_) | Op::Input(_) | Op::MatMul(_) | Op::ReduceMean(_) | Op::Softmax(_) | Op::Cast(_) => {
             None
         }

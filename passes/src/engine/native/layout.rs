@@ -1,6 +1,7 @@
 //! How the native engine stores values.
 //!
 //! Values of rank 4 are stored N H W C, all others row-major, so that the channels of a pixel are neighbours.
+//! Numbers are f32, and codes of up to 8 bits bytes where their maker and all readers can have it so.
 //! Strides are listed by canonical axis (N C H W): code that goes by strides need not know the storage.
 
 use crate::engine::strided::{StridedCopy, row_major, steps};

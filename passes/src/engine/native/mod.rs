@@ -12,6 +12,7 @@ mod conv;
 #[cfg(target_arch = "x86_64")]
 mod dot;
 mod elementwise;
+mod even;
 mod integer;
 mod kernel;
 mod layout;

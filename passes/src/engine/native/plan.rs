@@ -8,8 +8,8 @@ use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Element, Network, Op, ValueType};
 use nonresc_ir::tensor::{Data, Tensor};
 
-use super::integer::is_kept;
-use super::kernel::{self, Kernel, Operand, Scratch, room};
+use super::integer::{byte_shift, is_kept};
+use super::kernel::{self, Bytes, Kernel, Operand, SLACK, Scratch, Stored, StoredMut, room};
 use super::layout::{from_stored, store, to_stored};
 use super::tile::Limits;
 use crate::engine::plain;
@@ -23,6 +23,8 @@ enum Place {
     Tensor(Arc<Tensor>),
     /// Computed numbers that are kept as f32, in stored order: their slot, which may be larger, and how many they are.
     Floats(usize, usize),
+    /// The same of codes that are kept as bytes.
+    Bytes(usize, usize),
     /// A computed value of another element type.
     Other(usize),
 }
@@ -51,13 +53,26 @@ pub(super) struct Plan {
     inputs: Vec<(Place, ValueType)>,
     outputs: Vec<(Place, ValueType)>,
     floats: usize,
+    bytes: usize,
     others: usize,
+}
+
+/// The computation of one value before its operands and it have places.
+struct Draft {
+    work: Work,
+    /// What it reads when it runs.
+    reads: Vec<Value>,
+    /// All that it has to do with; some of it may be a part of the kernel.
+    operands: Vec<Value>,
+    value: Value,
+    ty: ValueType,
 }
 
 /// Memory of one run, for the next one to use again.
 #[derive(Debug, Default)]
 pub(super) struct Workspace {
     floats: Vec<Vec<f32>>,
+    bytes: Vec<Vec<u8>>,
     others: Vec<Option<Tensor>>,
     scratch: Scratch,
 }
@@ -68,18 +83,24 @@ struct Places {
     of: BTreeMap<Value, Place>,
     readers: BTreeMap<Value, usize>,
     free_floats: Vec<usize>,
+    free_bytes: Vec<usize>,
     floats: usize,
+    bytes: usize,
     others: usize,
 }
 
 impl Places {
-    fn give(&mut self, value: Value, ty: &ValueType) -> Place {
-        let place = if is_kept(ty.element) {
-            let slot = self.free_floats.pop().unwrap_or_else(|| {
-                self.floats += 1;
-                self.floats - 1
-            });
-            Place::Floats(slot, ty.shape.len())
+    fn give(&mut self, value: Value, ty: &ValueType, as_bytes: bool) -> Place {
+        let slot = |free: &mut Vec<usize>, count: &mut usize| {
+            free.pop().unwrap_or_else(|| {
+                *count += 1;
+                *count - 1
+            })
+        };
+        let place = if as_bytes {
+            Place::Bytes(slot(&mut self.free_bytes, &mut self.bytes), ty.shape.len())
+        } else if is_kept(ty.element) {
+            Place::Floats(slot(&mut self.free_floats, &mut self.floats), ty.shape.len())
         } else {
             self.others += 1;
             Place::Other(self.others - 1)
@@ -92,10 +113,10 @@ impl Places {
     fn read(&mut self, value: Value) {
         let Some(left) = self.readers.get_mut(&value) else { return };
         *left -= 1;
-        if *left == 0
-            && let Some(Place::Floats(slot, _)) = self.of.get(&value)
-        {
-            self.free_floats.push(*slot);
+        match self.of.get(&value) {
+            Some(Place::Floats(slot, _)) if *left == 0 => self.free_floats.push(*slot),
+            Some(Place::Bytes(slot, _)) if *left == 0 => self.free_bytes.push(*slot),
+            _ => {}
         }
     }
 }
@@ -123,9 +144,9 @@ impl Plan {
         let mut inputs = Vec::new();
         for port in network.inputs() {
             let ty = network.ty(port.node.into()).clone();
-            inputs.push((places.give(port.node.into(), &ty), ty));
+            inputs.push((places.give(port.node.into(), &ty, false), ty));
         }
-        let mut steps = Vec::new();
+        let mut drafts = Vec::new();
         let mut rescaled: BTreeMap<NodeId, Rescaled> = BTreeMap::new();
         for &node in &order {
             rescaled.extend(rescaled_layer(network, node).map(|found| (node, found)));
@@ -136,23 +157,34 @@ impl Plan {
             match network.op(node) {
                 Op::Input(_) | Op::Const(_) => {}
                 _ if fused.contains(&node) => {}
-                _ => steps.push(match rescaled.remove(&node) {
-                    Some(found) => rescaled_step(network, node, found, &mut places),
-                    None => step(network, node, &mut places, &mut fused),
+                _ => drafts.push(match rescaled.remove(&node) {
+                    Some(found) => rescaled_draft(network, node, found),
+                    None => draft(network, node, &mut fused),
                 }),
             }
+        }
+        let bytes = as_bytes(network, &drafts);
+        let mut steps = Vec::with_capacity(drafts.len());
+        for Draft { work, reads, operands, value, ty } in drafts {
+            let fast = matches!(work, Work::Fast(_));
+            let read = reads.iter().map(|&v| operand_place(network, v, &places, fast)).collect();
+            let result = places.give(value, &ty, bytes.contains(&value));
+            operands.into_iter().for_each(|operand| places.read(operand));
+            steps.push(Step { work, operands: read, ty, result });
         }
         let mut outputs = Vec::new();
         for output in network.outputs() {
             let place = operand_place(network, output.value, &places, false);
             outputs.push((place, network.ty(output.value).clone()));
         }
-        Ok(Plan { steps, inputs, outputs, floats: places.floats, others: places.others })
+        let Places { floats, bytes, others, .. } = places;
+        Ok(Plan { steps, inputs, outputs, floats, bytes, others })
     }
 
     /// Runs canonical inputs, all there and of their types; gives the canonical outputs.
     pub(super) fn run(&self, memory: &mut Workspace, inputs: Vec<Tensor>) -> Result<Vec<Tensor>, Diagnostic> {
         memory.floats.resize(self.floats, Vec::new());
+        memory.bytes.resize(self.bytes, Vec::new());
         memory.others.resize(self.others, None);
         for ((place, ty), tensor) in self.inputs.iter().zip(inputs) {
             put(memory, place, ty, tensor);
@@ -213,20 +245,20 @@ fn rescaled_layer(network: &Network, node: NodeId) -> Option<Rescaled> {
     })
 }
 
-/// The step of a layer and the requantisation `node` of its sums, in the place of the latter, where both have all that
-/// they read.
-fn rescaled_step(network: &Network, node: NodeId, found: Rescaled, places: &mut Places) -> Step {
-    let ty = network.ty(node.into()).clone();
-    let operands = found.reads.iter().map(|&v| operand_place(network, v, places, true)).collect();
-    let result = places.give(node.into(), &ty);
-    for operand in network.operands(found.layer).into_iter().chain(network.operands(node)) {
-        places.read(operand);
+/// A layer and the requantisation `node` of its sums, in the place of the latter, where both have all that they read.
+fn rescaled_draft(network: &Network, node: NodeId, found: Rescaled) -> Draft {
+    let operands = network.operands(found.layer).into_iter().chain(network.operands(node)).collect();
+    Draft {
+        work: Work::Fast(found.kernel),
+        reads: found.reads,
+        operands,
+        value: node.into(),
+        ty: network.ty(node.into()).clone(),
     }
-    Step { work: Work::Fast(found.kernel), operands, ty, result }
 }
 
-/// The step of one operator. What it does for its reader goes to `fused`.
-fn step(network: &Network, node: NodeId, places: &mut Places, fused: &mut BTreeSet<NodeId>) -> Step {
+/// One operator. What it does for its reader goes to `fused`.
+fn draft(network: &Network, node: NodeId, fused: &mut BTreeSet<NodeId>) -> Draft {
     let op = network.op(node);
     let operands = network.operands(node);
     let types: Vec<&ValueType> = operands.iter().map(|&v| network.ty(v)).collect();
@@ -245,17 +277,41 @@ fn step(network: &Network, node: NodeId, places: &mut Places, fused: &mut BTreeS
             value = reader.into();
         }
     }
-    let fast = chosen.is_some();
     let (work, reads) = match chosen {
         Some(chosen) => (Work::Fast(chosen.kernel), chosen.reads),
         None => (Work::Plain(op.clone(), types.iter().map(|&t| t.clone()).collect()), operands.len()),
     };
-    let read = operands[..reads].iter().map(|&v| operand_place(network, v, places, fast)).collect();
-    let result = places.give(value, &ty);
-    for &operand in &operands {
-        places.read(operand);
+    Draft { work, reads: operands[..reads].to_vec(), operands, value, ty }
+}
+
+/// The values that are kept as bytes: codes of whose maker and readers all have kernels for that.
+fn as_bytes(network: &Network, drafts: &[Draft]) -> BTreeSet<Value> {
+    let can = |draft: &Draft| match &draft.work {
+        Work::Fast(kernel) => kernel.bytes(),
+        Work::Plain(..) => Bytes::None,
+    };
+    let possible = |draft: &&Draft| {
+        byte_shift(draft.ty.element).is_some() && can(draft) != Bytes::None && !network.is_output(draft.value)
+    };
+    let mut bytes: BTreeSet<Value> = drafts.iter().filter(possible).map(|draft| draft.value).collect();
+    loop {
+        let before = bytes.len();
+        for draft in drafts {
+            let computed = || draft.reads.iter().filter(|&&v| network.constant(v).is_none());
+            if can(draft) == Bytes::Read && computed().all(|v| bytes.contains(v)) {
+                continue;
+            }
+            computed().for_each(|v| {
+                bytes.remove(v);
+            });
+            if can(draft) != Bytes::Given {
+                bytes.remove(&draft.value);
+            }
+        }
+        if bytes.len() == before {
+            return bytes;
+        }
     }
-    Step { work, operands: read, ty, result }
 }
 
 /// The only reader of a node's value, where all that it does is to put limits on it.
@@ -277,20 +333,53 @@ fn operand_place(network: &Network, value: Value, places: &Places, fast: bool) -
 }
 
 fn fast(memory: &mut Workspace, step: &Step, kernel: &dyn Kernel) {
+    let is_bytes = |place: &Place| matches!(place, Place::Bytes(..));
+    if is_bytes(&step.result) || step.operands.iter().any(is_bytes) {
+        return on_bytes(memory, step, kernel);
+    }
     let Place::Floats(slot, len) = step.result else { return };
     let mut result = std::mem::take(&mut memory.floats[slot]);
     let mut scratch = std::mem::take(&mut memory.scratch);
-    let operands: Vec<&[f32]> = step
-        .operands
-        .iter()
-        .map(|place| match place {
-            Place::Known(numbers) => numbers.as_slice(),
-            Place::Floats(slot, len) => &memory.floats[*slot][..*len],
-            Place::Tensor(_) | Place::Other(_) => &[],
-        })
-        .collect();
+    let operands: Vec<&[f32]> = step.operands.iter().map(|place| floats(memory, place)).collect();
     kernel.run(&operands, room(&mut result, len), &mut scratch);
     memory.floats[slot] = result;
+    memory.scratch = scratch;
+}
+
+/// Numbers that are stored as f32.
+fn floats<'a>(memory: &'a Workspace, place: &'a Place) -> &'a [f32] {
+    match place {
+        Place::Known(numbers) => numbers.as_slice(),
+        Place::Floats(slot, len) => &memory.floats[*slot][..*len],
+        Place::Tensor(_) | Place::Bytes(..) | Place::Other(_) => &[],
+    }
+}
+
+fn on_bytes(memory: &mut Workspace, step: &Step, kernel: &dyn Kernel) {
+    let mut scratch = std::mem::take(&mut memory.scratch);
+    let (mut of_floats, mut of_bytes) = (Vec::new(), Vec::new());
+    let result = match step.result {
+        Place::Floats(slot, len) => {
+            of_floats = std::mem::take(&mut memory.floats[slot]);
+            StoredMut::Floats(room(&mut of_floats, len))
+        }
+        Place::Bytes(slot, len) => {
+            of_bytes = std::mem::take(&mut memory.bytes[slot]);
+            StoredMut::Bytes(&mut room(&mut of_bytes, len + SLACK)[..len])
+        }
+        Place::Known(_) | Place::Tensor(_) | Place::Other(_) => return,
+    };
+    let operand = |place| match place {
+        &Place::Bytes(slot, len) => Stored::Bytes(&memory.bytes[slot][..len + SLACK]),
+        place => Stored::Floats(floats(memory, place)),
+    };
+    let operands: Vec<Stored<'_>> = step.operands.iter().map(operand).collect();
+    kernel.run_bytes(&operands, result, &mut scratch);
+    match step.result {
+        Place::Floats(slot, _) => memory.floats[slot] = of_floats,
+        Place::Bytes(slot, _) => memory.bytes[slot] = of_bytes,
+        _ => {}
+    }
     memory.scratch = scratch;
 }
 
@@ -310,6 +399,8 @@ fn take(memory: &Workspace, place: &Place, ty: &ValueType) -> Tensor {
             }
         }
         Place::Other(slot) => memory.others[*slot].clone(),
+        // Of what is kept as bytes all readers read bytes.
+        Place::Bytes(..) => None,
     };
     tensor.expect("a value is computed before it is read, and is as long as its shape")
 }

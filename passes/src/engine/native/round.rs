@@ -6,17 +6,20 @@
 use std::ops::{Add, Mul};
 
 use fearless_simd::{
-    Bytes, Level, Simd, SimdBase, SimdCvtFloat, SimdCvtTruncate, SimdFloat, SimdWiden, dispatch, f32x16,
-    f64x8, i32x16, i64x8,
+    Level, Simd, SimdBase, SimdCvtFloat, SimdCvtTruncate, SimdWiden, dispatch, f32x16, f64x8, i64x8,
 };
 use nonresc_ir::network::{Element, Requantise, Rounding, Shape};
 
-use super::integer::{of_type, range};
+use super::even::Even;
+use super::integer::{byte_shift, of_type, range};
 use super::kernel::{Kernel, Operand, Scratch};
 use super::tile::LANES;
 
 /// Adding and taking away this rounds an f64 below 2^51 to a whole number, ties to even.
-const ROUNDS: f64 = 1.5 * (1u64 << 52) as f64;
+pub(super) const ROUNDS: f64 = 1.5 * (1u64 << 52) as f64;
+
+/// Added to a whole f32 below 2^23, it leaves that number in the low bits.
+pub(super) const MANTISSA: f32 = (1u32 << 23) as f32;
 
 /// Largest sum that f64 holds exactly.
 const EXACT: i128 = 1 << 53;
@@ -63,9 +66,9 @@ pub(super) fn channels_of(shape: &Shape) -> Option<usize> {
 
 /// Factors of up to two operands, and offsets, by channel.
 #[derive(Debug)]
-struct Factors<T> {
-    of: Vec<Vec<T>>,
-    offsets: Vec<T>,
+pub(super) struct Factors<T> {
+    pub(super) of: Vec<Vec<T>>,
+    pub(super) offsets: Vec<T>,
 }
 
 /// Sums of up to two operands to codes.
@@ -78,19 +81,28 @@ pub(super) struct Rescale {
     zero: i64,
     min: i64,
     max: i64,
-    /// Least and largest code less the zero point.
-    window: [f64; 2],
+    even: Even,
     rounding: Rounding,
+    /// Where codes may be bytes on either side.
+    shifts: Option<Shifts>,
+}
+
+/// What is added to codes that are stored as bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shifts {
+    /// Of the operands in the order of their factors; 0 of sums.
+    pub(super) operands: [u8; 2],
+    pub(super) result: u8,
 }
 
 /// A number for each lane, in vectors of 64 bits.
-type Halves<T> = [[T; LANES / 2]; 2];
+pub(super) type Halves<T> = [[T; LANES / 2]; 2];
 
 /// Factors and offsets of neighbouring channels.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LaneFactors<T> {
-    of: [Halves<T>; 2],
-    offsets: Halves<T>,
+    pub(super) of: [Halves<T>; 2],
+    pub(super) offsets: Halves<T>,
 }
 
 impl<T: Copy + Default> Factors<T> {
@@ -147,13 +159,8 @@ impl<T: Copy + Add<Output = T> + Mul<Output = T>> Factors<T> {
 /// What [`Rescale`] needs for neighbouring channels.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LaneScales {
-    real: LaneFactors<f64>,
+    pub(super) real: LaneFactors<f64>,
     whole: Option<LaneFactors<i64>>,
-}
-
-#[inline(always)]
-fn reals<S: Simd>(simd: S, halves: &Halves<f64>) -> [f64x8<S>; 2] {
-    [f64x8::load_array_ref(simd, &halves[0]), f64x8::load_array_ref(simd, &halves[1])]
 }
 
 #[inline(always)]
@@ -161,23 +168,10 @@ fn wholes<S: Simd>(simd: S, halves: &Halves<i64>) -> [i64x8<S>; 2] {
     [i64x8::load_array_ref(simd, &halves[0]), i64x8::load_array_ref(simd, &halves[1])]
 }
 
-/// Sums of up to two operands with their factors.
 #[inline(always)]
-fn scaled<S: Simd>(
-    simd: S,
-    scales: &LaneFactors<f64>,
-    sums: [f64x8<S>; 2],
-    other: Option<f32x16<S>>,
-) -> [f64x8<S>; 2] {
-    let [mut low, mut high] = reals(simd, &scales.offsets);
-    let [factors, of_other] = &scales.of;
-    if let Some(other) = other {
-        let (factors, other) = (reals(simd, of_other), other.widen());
-        low = other.0.mul_add(factors[0], low);
-        high = other.1.mul_add(factors[1], high);
-    }
-    let factors = reals(simd, factors);
-    [sums[0].mul_add(factors[0], low), sums[1].mul_add(factors[1], high)]
+fn widened<S: Simd>(numbers: f32x16<S>) -> [f64x8<S>; 2] {
+    let (low, high) = numbers.widen();
+    [low, high]
 }
 
 impl Rescale {
@@ -192,17 +186,23 @@ impl Rescale {
         let offsets = known(0)?;
         let mut most = largest(&offsets);
         let mut of = Vec::new();
+        let mut shifts = [Some(0), Some(0)];
         for i in (1..operands.len()).step_by(2) {
             let element = operands[i].ty.element;
             let (low, high) = if sums == Some(i) { of_type(element)? } else { range(element)? };
             let factors = known(i + 1)?;
             most += largest(&factors) * i128::from(low.abs().max(high.abs()));
+            if let Some(shift) = shifts.get_mut(i / 2).filter(|_| sums != Some(i)) {
+                *shift = byte_shift(element);
+            }
             of.push(spread(&factors, channels)?);
         }
         if sums == Some(3) {
             of.swap(0, 1);
+            shifts.swap(0, 1);
         }
-        let (low, high) = range(Element::Int { bits: op.bits, signed: op.signed })?;
+        let given = Element::Int { bits: op.bits, signed: op.signed };
+        let (low, high) = range(given)?;
         let within = op.min >= low && op.max <= high && (-ZEROS..=ZEROS).contains(&op.zero);
         (most < WIDEST && of.len() <= 2 && within).then_some(())?;
         let whole = Factors { of, offsets: spread(&offsets, channels)? };
@@ -215,9 +215,26 @@ impl Rescale {
             zero: op.zero,
             min: op.min,
             max: op.max,
-            window: [op.min, op.max].map(|code| (code - op.zero) as f64),
+            even: Even::new(op),
             rounding: op.rounding,
+            shifts: match (shifts, byte_shift(given)) {
+                ([Some(first), Some(second)], Some(result)) => {
+                    Some(Shifts { operands: [first, second], result })
+                }
+                _ => None,
+            },
         })
+    }
+
+    /// How sums with their factors become codes, where that is the usual way.
+    #[inline(always)]
+    pub(super) fn usual(&self) -> Option<(Even, &Factors<f64>)> {
+        (self.whole.is_none() && self.rounding == Rounding::HalfEven).then_some((self.even, &self.real))
+    }
+
+    /// How codes are stored as bytes, where they become so in the usual way.
+    pub(super) fn shifts(&self) -> Option<Shifts> {
+        self.shifts.filter(|_| self.usual().is_some())
     }
 
     /// The numbers of `lanes` channels from `first` on.
@@ -240,10 +257,11 @@ impl Rescale {
         if let Some(whole) = &scales.whole {
             return self.codes_of_wide(simd, whole, sums, other);
         }
+        let other = other.map(widened);
         if self.rounding == Rounding::HalfEven {
-            return self.plain(simd, scales, sums, other);
+            return f32x16::float_from(self.even.words(simd, scales.real.scaled(simd, sums, other)));
         }
-        let [low, high] = scaled(simd, &scales.real, sums, other);
+        let [low, high] = scales.real.scaled(simd, sums, other);
         let (low, high): ([f64; 8], [f64; 8]) = (low.into(), high.into());
         let sums = [low, high];
         let mut all = [0.0; LANES];
@@ -251,39 +269,6 @@ impl Rescale {
             *code = self.code(sum, self.rounding);
         }
         f32x16::load_array(simd, all)
-    }
-
-    /// Whether [`Rescale::plain`] gives the codes.
-    pub(super) fn is_plain(&self) -> bool {
-        self.whole.is_none() && self.rounding == Rounding::HalfEven
-    }
-
-    /// [`Rescale::codes`] with ties to even, of sums that f64 holds.
-    #[inline(always)]
-    pub(super) fn plain<S: Simd>(
-        &self,
-        simd: S,
-        scales: &LaneScales,
-        sums: [f64x8<S>; 2],
-        other: Option<f32x16<S>>,
-    ) -> f32x16<S> {
-        self.even_codes(simd, scaled(simd, &scales.real, sums, other))
-    }
-
-    /// As [`Rescale::code`] with ties to even.
-    #[inline(always)]
-    fn even_codes<S: Simd>(&self, simd: S, sums: [f64x8<S>; 2]) -> f32x16<S> {
-        let (low, high) = (self.even_words(simd, sums[0]), self.even_words(simd, sums[1]));
-        f32x16::float_from(low.unzip_low(high) + self.zero as i32)
-    }
-
-    /// Codes less the zero point, ties to even, each in the low word of its lane.
-    #[inline(always)]
-    fn even_words<S: Simd>(&self, simd: S, sums: f64x8<S>) -> i32x16<S> {
-        let [least, most] = self.window;
-        // Limits are whole, so rounding does not lead across them.
-        let sums = sums.max(f64x8::splat(simd, least)).min(f64x8::splat(simd, most));
-        (sums + f64x8::splat(simd, ROUNDS)).bitcast()
     }
 
     /// [`Rescale::codes`] where f64 does not hold the sums.
@@ -360,54 +345,37 @@ impl Rescale {
 }
 
 impl Rescale {
-    /// All codes, where [`Rescale::is_plain`].
+    /// All codes, where they are whole vectors and become so in the [`Rescale::usual`] way.
     #[inline(always)]
-    fn all_plain<S: Simd>(&self, simd: S, operands: &[&[f32]], result: &mut [f32]) {
-        let (x, other) = match (&self.real.of[..], operands) {
-            ([m], [_, x, ..]) => ((x, m), None),
-            ([m, n], [_, x, _, z, ..]) => ((x, m), Some((z, n))),
-            _ => return,
-        };
-        let offsets = &self.real.offsets;
-        let period = offsets.len();
-        for (start, y) in (0..).step_by(period).zip(result.chunks_mut(period)) {
-            let (vectors, rest) = y.as_chunks_mut::<LANES>();
-            let behind = vectors.len() * LANES;
-            for (first, codes) in (0..).step_by(LANES).zip(vectors) {
-                let mut sums = eights(simd, &offsets[first..]);
-                for &(numbers, factors) in [x].iter().chain(&other) {
-                    let (factors, numbers) =
-                        (eights(simd, &factors[first..]), sixteen(simd, &numbers[start + first..]).widen());
-                    sums = [numbers.0.mul_add(factors[0], sums[0]), numbers.1.mul_add(factors[1], sums[1])];
-                }
-                self.even_codes(simd, sums).store_array(codes);
-            }
-            for (i, code) in (behind..).zip(rest) {
-                let product =
-                    |&(numbers, factors): &(&&[f32], &Vec<f64>)| f64::from(numbers[start + i]) * factors[i];
-                let sum = product(&x) + (other.as_ref().map_or(0.0, product) + offsets[i]);
-                *code = self.code(sum, Rounding::HalfEven);
-            }
-        }
+    fn all_usual<S: Simd>(
+        &self,
+        simd: S,
+        (even, factors): (Even, &Factors<f64>),
+        maps: [&[f32]; 2],
+        result: &mut [f32],
+    ) {
+        even.each(
+            simd,
+            factors,
+            maps.map(|map| map.as_chunks().0),
+            result.as_chunks_mut().0,
+            #[inline(always)]
+            |_, numbers| widened(f32x16::load_array_ref(simd, numbers)),
+            #[inline(always)]
+            |codes, to| f32x16::float_from(codes).store_array(to),
+        );
     }
-}
-
-#[inline(always)]
-fn sixteen<S: Simd>(simd: S, numbers: &[f32]) -> f32x16<S> {
-    f32x16::from_slice(simd, &numbers[..LANES])
-}
-
-#[inline(always)]
-fn eights<S: Simd>(simd: S, numbers: &[f64]) -> [f64x8<S>; 2] {
-    let (low, high) = numbers[..LANES].split_at(LANES / 2);
-    [f64x8::from_slice(simd, low), f64x8::from_slice(simd, high)]
 }
 
 impl Kernel for Rescale {
     fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Scratch) {
         match self.rounding {
-            Rounding::HalfEven if self.is_plain() => {
-                dispatch!(Level::new(), simd => self.all_plain(simd, operands, result));
+            Rounding::HalfEven
+                if let Some(usual) = self.usual()
+                    && usual.1.in_lanes(result.len()) =>
+            {
+                let maps = [1, 3].map(|i| operands.get(i).copied().unwrap_or_default());
+                dispatch!(Level::new(), simd => self.all_usual(simd, usual, maps, result));
             }
             Rounding::HalfEven => {
                 dispatch!(Level::new(), simd => { let _ = simd; self.all(operands, result, Rounding::HalfEven) });
