@@ -94,7 +94,7 @@ pub fn measure(network: &Network, data: &Dataset, engine: Engine) -> Result<Accu
     let mut found = Accuracy { all: Count::default(), classes: vec![Count::default(); classes] };
     for start in (0..data.len()).step_by(IMAGES_AT_A_TIME) {
         let range = start..data.len().min(start + IMAGES_AT_A_TIME);
-        let given = users_layout(network, &data.frames(range.clone())?);
+        let given = users_layout(network, data.frames(range.clone())?);
         let outputs = frames.run(&Given::from([("input".to_string(), given)]))?;
         let scores = outputs[0].1.to_f64();
         for (scores, &label) in scores.chunks_exact(classes).zip(&data.labels()[range]) {
@@ -137,13 +137,16 @@ fn place(scores: &[f64], label: usize) -> Option<usize> {
 }
 
 /// Canonical frames as the network's user lays them out, for a network with one input.
-pub fn users_layout(network: &Network, canonical: &Tensor) -> Tensor {
+pub fn users_layout(network: &Network, canonical: Tensor) -> Tensor {
     let perm = &network.inputs()[0].perm;
+    if perm.iter().enumerate().all(|(i, &axis)| i == axis) {
+        return canonical;
+    }
     let shape = Shape(perm.iter().map(|&axis| canonical.shape().0[axis]).collect());
     let strides = steps(&row_major(&canonical.shape().0));
     let from: Vec<isize> = perm.iter().map(|&axis| strides[axis]).collect();
     let copy = StridedCopy::new(&shape.0, (0, &from), (0, &row_major(&shape.0)));
-    assemble(shape, &[(canonical, copy)])
+    assemble(shape, &[(&canonical, copy)])
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ pub fn layers(network: &Network, rule: Rule, data: &Dataset, most: usize) -> Res
     let images = data.len().min(most);
     for start in (0..images).step_by(IMAGES_AT_A_TIME) {
         let frames = data.frames(start..images.min(start + IMAGES_AT_A_TIME))?;
-        let given = Given::from([("input".to_string(), users_layout(network, &frames))]);
+        let given = Given::from([("input".to_string(), users_layout(network, frames))]);
         let (codes, numbers) = (whole.run(&given)?, float.run(&given)?);
         for (((sums, site), (_, codes)), (_, numbers)) in sums.iter_mut().zip(&sites).zip(codes).zip(numbers)
         {

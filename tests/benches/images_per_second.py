@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Float images a second of `nonresc eval` and of onnxruntime, in turns in one run, on the same cores.
+"""Images a second of `nonresc eval` and of onnxruntime, in turns in one run, on the same cores.
 
-  images_per_second.py --program target/release/nonresc --data test_batch.bin MODEL.onnx[:imagenet] ...
+  images_per_second.py --program target/release/nonresc --data test_batch.bin MODEL.onnx[:imagenet|:integer] ...
 
 MODEL.onnx has one input, N x 3 x 32 x 32 or N x 32 x 32 x 3; `:imagenet` stands for the usual preprocessing of
-torchvision's networks, without it the network sees 0 to 255. DATA is a CIFAR-10 binary file. Each network is
+torchvision's networks, without it the network sees 0 to 255; `:integer` computes a quantised one in integers. DATA is a CIFAR-10 binary file. Each network is
 measured in so many rounds; a round runs ours over all images, then onnxruntime over all images in batches. Ours
 counts reading, preprocessing and counting, onnxruntime's session.run alone. The medians, their ratio and the top-1
 of both are printed, and whether all rounds of either agreed. Nothing is asserted.
@@ -35,11 +35,12 @@ def arguments():
     return parser.parse_args()
 
 
-def ours(args, model, imagenet):
+def ours(args, model, how):
     command = [args.program, "eval", model, "--data", args.data, "--timings", "--format", "json"]
     environment = {**os.environ, "RAYON_NUM_THREADS": str(args.threads)}
     start = time.perf_counter()
-    run = subprocess.run(command + (FLAGS if imagenet else []), env=environment, check=True, capture_output=True)
+    flags = {"imagenet": FLAGS, "integer": ["--integer"]}.get(how, [])
+    run = subprocess.run(command + flags, env=environment, check=True, capture_output=True)
     whole = time.perf_counter() - start
     found = json.loads(run.stdout)
     return found["images_per_second"], found["top1"], found["images"] / whole
@@ -82,7 +83,7 @@ def main():
         model, _, how = spec.partition(":")
         peer = Peer(args, model, how == "imagenet")
         peer.run()
-        rounds = [(ours(args, model, how == "imagenet"), peer.run()) for _ in range(args.rounds)]
+        rounds = [(ours(args, model, how), peer.run()) for _ in range(args.rounds)]
         speed = statistics.median(r[0][0] for r in rounds)
         whole = statistics.median(r[0][2] for r in rounds)
         peers = statistics.median(r[1][0] for r in rounds)

@@ -61,7 +61,7 @@ fn scores_and_top_1_of_trained_networks() {
         let golden = first(&array(&models.join(format!("{name}.logits5000.npz")), "logits"), n);
 
         let frames = data.frames(0..n).unwrap();
-        let given = Given::from([("input".to_string(), accuracy::users_layout(&network, &frames))]);
+        let given = Given::from([("input".to_string(), accuracy::users_layout(&network, frames))]);
         let scores = Frames::new(&network, Engine::Native).unwrap().run(&given).unwrap().remove(0).1;
         let apart = distance(&scores, &golden);
         let found: Count = accuracy::measure(&network, &data, Engine::Native).unwrap().all;

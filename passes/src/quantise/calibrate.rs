@@ -239,7 +239,7 @@ fn run(
     let at_a_time = at_a_time(network, seen.iter().map(|(value, _)| *value));
     for start in (0..source.frames).step_by(at_a_time) {
         let range = start..source.frames.min(start + at_a_time);
-        let given = users_layout(network, &source.frames(range, network.preprocess().is_some())?);
+        let given = users_layout(network, source.frames(range, network.preprocess().is_some())?);
         let outputs = frames.run(&Given::from([("input".to_string(), given)]))?;
         seen.par_iter_mut().zip(&outputs).for_each(|((value, observed), (_, tensor))| {
             let inner = network.ty(*value).shape.0.iter().skip(2).product();

@@ -142,7 +142,7 @@ impl Dots {
     /// Writes the results pixel by pixel. `other` is stored as the results are, and empty where sums are all there is.
     /// What becomes of sums is written out for each usual way, so that no branch is left in the loop over pixels.
     pub(super) fn run(&self, avx512: Avx512, input: &[u8], other: &[f32], output: &mut [f32]) {
-        let usual = self.rescale.as_ref().filter(|_| self.unused == 0).and_then(Rescale::usual);
+        let usual = self.rescale.as_ref().and_then(Rescale::usual);
         avx512.vectorize(
             #[inline(always)]
             || match (usual, &self.rescale) {
@@ -152,7 +152,7 @@ impl Dots {
                     output,
                     #[inline(always)]
                     |sums, block, _, to| {
-                        let sums = block.scales.real.scaled(avx512, halves(avx512, sums), None);
+                        let sums = block.scales.real.scaled(avx512, halves(avx512, self.wrapped(sums)), None);
                         let codes = even.words(avx512, sums);
                         f32x16::float_from(codes).store_array(to);
                     },
@@ -187,7 +187,7 @@ impl Dots {
 
     /// Whether [`Dots::run_bytes`] can do it.
     pub(super) fn shifts(&self) -> Option<Shifts> {
-        self.rescale.as_ref().filter(|_| self.unused == 0).and_then(Rescale::shifts)
+        self.rescale.as_ref().and_then(Rescale::shifts)
     }
 
     /// The same with codes as bytes, where there are [`Dots::shifts`].
@@ -203,7 +203,7 @@ impl Dots {
                     output,
                     #[inline(always)]
                     |sums, block, _, to| {
-                        let sums = block.scales.real.scaled(avx512, halves(avx512, sums), None);
+                        let sums = block.scales.real.scaled(avx512, halves(avx512, self.wrapped(sums)), None);
                         let codes = even.words(avx512, sums);
                         store_bytes(avx512, codes, shifts.result, to);
                     },
@@ -216,7 +216,8 @@ impl Dots {
                     |sums, block, place, to| {
                         let other = lanes_of(&other[place..][..block.outputs.lanes]);
                         let other = codes_of(avx512, other, shifts.operands[1]);
-                        let sums = block.scales.real.scaled(avx512, halves(avx512, sums), Some(other));
+                        let sums =
+                            block.scales.real.scaled(avx512, halves(avx512, self.wrapped(sums)), Some(other));
                         let codes = even.words(avx512, sums);
                         store_bytes(avx512, codes, shifts.result, to);
                     },
@@ -234,7 +235,8 @@ impl Dots {
                                 Some(codes_of(avx512, all, shifts.operands[1]))
                             }
                         };
-                        let sums = block.scales.real.scaled(avx512, halves(avx512, sums), other);
+                        let sums =
+                            block.scales.real.scaled(avx512, halves(avx512, self.wrapped(sums)), other);
                         let codes = even.words(avx512, sums);
                         f32x16::float_from(codes).store_array(to);
                     },
