@@ -173,7 +173,7 @@ fn merged(channels: usize, lanes: usize, choice: usize) -> Option<MergedAdd> {
     let offset = (choice / 3 * lanes) % channels.next_multiple_of(lanes);
     let summed = (channels - offset).min(1 + choice % 5);
     let activation = Activation::Identity;
-    (!choice.is_multiple_of(3)).then_some(MergedAdd { channels: summed, offset, activation })
+    (!choice.is_multiple_of(3)).then_some(MergedAdd { channels: summed, offset, activation, rounded: false })
 }
 
 #[derive(Clone, Copy, Debug)]

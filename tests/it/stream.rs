@@ -40,6 +40,7 @@ fn passing(stream: &mut Stream, from: ActorId, to: ActorId, map: Map) {
         lanes: 1,
         bits: 8,
         signed: false,
+        value: None,
         skip: None,
         depth: None,
     });

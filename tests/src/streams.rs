@@ -79,6 +79,7 @@ impl Builder {
                 channels: self.map(s).channels,
                 offset: 0,
                 activation: Activation::Identity,
+                rounded: false,
             }),
             activation: Activation::Relu,
             second: None,
@@ -160,6 +161,7 @@ impl Builder {
             lanes: 1,
             bits: 8,
             signed: false,
+            value: None,
             skip,
             depth: None,
         })

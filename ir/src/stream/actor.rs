@@ -305,6 +305,8 @@ pub struct MergedAdd {
     pub offset: usize,
     /// Applied to the matrix-vector's own result before the sum.
     pub activation: Activation,
+    /// Whether that result is rounded to codes of its own before the sum.
+    pub rounded: bool,
 }
 
 /// A largest-value or mean pool with a window. Input 0, output 0.

@@ -5,7 +5,7 @@ use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 
 use super::actor::{Actor, Map};
 use crate::diagnostic::Diagnostic;
-use crate::id::{ActorId, ChannelId};
+use crate::id::{ActorId, ChannelId, Value};
 
 /// One reader of a channel: the actor and its input port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +33,8 @@ pub struct Channel {
     pub bits: u32,
     /// Whether the numbers are signed.
     pub signed: bool,
+    /// The value of the network that was lowered whose numbers these are.
+    pub value: Option<Value>,
     /// The skip that this channel carries (its number in the plan), where it is one.
     pub skip: Option<usize>,
     /// Places, once sized.

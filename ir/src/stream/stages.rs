@@ -6,18 +6,16 @@
 //! | actor | stages |
 //! |---|---|
 //! | source, sink | 0: the pins' beat is at the write port in its phase |
-//! | select | 1: channel read |
-//! | convert | 2: channel read, regrouping |
-//! | activate | 2: channel read, result; 3 with a slope (product) |
-//! | sum | 2: channel read, sum; activation included |
-//! | pool, largest | 3: channel read, along the row, down the columns |
-//! | pool, mean | 5: the same, product with the divisor's inverse, rounding |
-//! | global pool, largest | 2: channel read, fold |
-//! | global pool, mean | 4: the same, product, rounding |
+//! | select, convert | 2: channel read, regrouping |
+//! | activate | 3: channel read, scale, rounding |
+//! | sum | 4: channel read, scale, sum, rounding |
+//! | pool | 6: channel read, along the row, down the columns, beat, scale, rounding |
+//! | global pool | 5: channel read, fold, beat, scale, rounding |
 //! | matrix-vector, held | 8 + tree: channel read, staging, multiplexer, product, tree, accumulator, beat, scale, rounding |
 //! | matrix-vector, direct and stationary | 7 + tree: the same without staging |
 //! | two products a DSP block | 1 more: the two sums are parted, inside of the tree |
 //! | merged add, and what is carried added | 1 more each: the sum, between scale and rounding |
+//! | merged add of a result that is rounded first | 2 more: its own scale and rounding |
 //! | tap of a matrix-vector | 1: channel read |
 //! | projection beside | as the held form with its own SIMD |
 //!
@@ -25,7 +23,7 @@
 //! multiplies by the channel's scale, and is there for powers of two as well.
 //! The tree that adds SIMD products has `ceil(log2 SIMD)` stages, one a level.
 
-use super::actor::{Activation, Fold, Form, Kind, MatVec, Multiplier, PoolKind, Second};
+use super::actor::{Fold, Form, Kind, MatVec, Multiplier, Second};
 use super::graph::Stream;
 use crate::id::ActorId;
 
@@ -38,18 +36,15 @@ pub fn stages(stream: &Stream, actor: ActorId, output: u16) -> u32 {
             Second::Projection(p) => data_path(&Fold { pe: p.pe, simd: p.simd, ..*fold }),
         },
         Kind::Source(_) | Kind::Sink(_) => 0,
-        Kind::Select(_) => 1,
-        Kind::Activate { activation: Activation::LeakyRelu { .. }, .. } => 3,
-        Kind::Convert(_) | Kind::Activate { .. } | Kind::Sum(_) => 2,
-        Kind::Pool(a) => match a.kind {
-            PoolKind::Max => 3,
-            PoolKind::Average { .. } => 5,
-        },
-        Kind::GlobalPool(a) => match a.kind {
-            PoolKind::Max => 2,
-            PoolKind::Average { .. } => 4,
-        },
-        Kind::MatVec(a) => data_path(&a.fold) + u32::from(a.add.is_some()) + u32::from(a.carry.adds()),
+        Kind::Select(_) | Kind::Convert(_) => 2,
+        Kind::Activate { .. } => 3,
+        Kind::Sum(_) => 4,
+        Kind::Pool(_) => 6,
+        Kind::GlobalPool(_) => 5,
+        Kind::MatVec(a) => {
+            let sum = a.add.map_or(0, |add| 1 + 2 * u32::from(add.rounded));
+            data_path(&a.fold) + sum + u32::from(a.carry.adds())
+        }
     }
 }
 

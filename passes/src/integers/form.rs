@@ -26,6 +26,21 @@ pub(super) enum Form {
     Broken,
 }
 
+impl Form {
+    /// The whole numbers behind the value, where it is one list of them.
+    pub(super) fn whole_numbers(&self) -> Option<Value> {
+        match self {
+            Form::Whole(value, _) => Some(*value),
+            Form::Codes(codes) => Some(codes.value),
+            Form::Sum(Sum { terms, .. }) => match &terms[..] {
+                [term] => Some(term.value),
+                _ => None,
+            },
+            Form::Host(_) | Form::Behind(..) | Form::Broken => None,
+        }
+    }
+}
+
 /// `scale * (code - zero)`, limited.
 #[derive(Clone, Debug)]
 pub(super) struct Codes {

@@ -54,6 +54,15 @@ pub struct Integers {
     pub roundings: Vec<Rounded>,
     /// Every quantiser of the quantised network that gives codes here, and its codes, in the order of that network.
     pub quantisers: Vec<(NodeId, Value)>,
+    values: BTreeMap<NodeId, Value>,
+}
+
+impl Integers {
+    /// The whole numbers that a value of the quantised network is here, where it is such without being rounded anew:
+    /// codes, or sums of one scale.
+    pub fn of(&self, value: Value) -> Option<Value> {
+        self.values.get(&value.node).copied()
+    }
 }
 
 /// A place where sums become codes.
@@ -97,14 +106,17 @@ pub fn integers(network: &Network, rule: Rule) -> Result<Integers, Diagnostics> 
         making.node(node);
     }
     making.outputs();
-    let Making { roundings, mut quantisers, faults, mut edit, .. } = making;
+    let Making { roundings, mut quantisers, faults, mut edit, forms, .. } = making;
     faults.or(())?;
     edit.remove_dead();
     if roundings.is_empty() && !has_sums(&integer) {
         return Err(no_codes().into());
     }
     quantisers.retain(|(_, codes)| integer.contains(codes.node));
-    Ok(Integers { network: integer, roundings, quantisers })
+    let mut values: BTreeMap<NodeId, Value> =
+        forms.iter().filter_map(|(&node, form)| Some((node, form.whole_numbers()?))).collect();
+    values.retain(|_, value| integer.contains(value.node));
+    Ok(Integers { network: integer, roundings, quantisers, values })
 }
 
 fn no_codes() -> Diagnostic {

@@ -32,6 +32,8 @@ pub(super) struct Place {
     /// Whether the network sees the map as one axis of numbers: channel, row, column.
     pub(super) flat: bool,
     pub(super) width: Width,
+    /// The value whose numbers are given, the last quantiser's where there is one.
+    pub(super) value: Option<Value>,
 }
 
 /// A reader of a place, and the skip that it carries.
@@ -40,6 +42,7 @@ pub(super) struct Read {
     pub(super) from: ActorId,
     pub(super) output: u16,
     pub(super) width: Width,
+    pub(super) value: Option<Value>,
     pub(super) reader: Reader,
     pub(super) skip: Option<usize>,
 }
@@ -102,7 +105,7 @@ impl<'a> Builder<'a> {
     /// `actor` reads a place at its input `input`.
     pub(super) fn read(&mut self, actor: ActorId, input: u16, place: Place, skip: Option<usize>) {
         let reader = Reader { actor, input };
-        self.reads.push(Read { from: place.actor, output: 0, width: place.width, reader, skip });
+        self.reads.push(Read { from: place.actor, output: 0, width: place.width, value: place.value, reader, skip });
         let own = usize::from(matches!(self.stream.actor(actor).kind, Kind::MatVec(_)));
         let depth = self.depths[place.actor.index()] + own;
         self.depths[actor.index()] = self.depths[actor.index()].max(depth);
@@ -135,11 +138,16 @@ impl<'a> Builder<'a> {
         }
         let map = map_of(self.network, value).unwrap_or(Map { channels: 1, height: 1, width: 1 });
         let actor = self.actor(value.node, Kind::Source(map));
-        self.set(value, Place { actor, map, zeros: 0, flat: false, width: self.width(true) })
+        self.set(value, Place { actor, map, zeros: 0, flat: false, width: self.width(true), value: Some(value) })
     }
 
-    /// Says where a value comes from.
+    /// Says where a value comes from, whose own numbers the place's actor gives.
     pub(super) fn set(&mut self, value: Value, place: Place) -> Place {
+        self.moved(value, Place { value: Some(value), ..place })
+    }
+
+    /// Says where a value comes from that is another's numbers in another shape.
+    pub(super) fn moved(&mut self, value: Value, place: Place) -> Place {
         self.places.insert(value, place);
         place
     }
@@ -169,7 +177,7 @@ impl<'a> Builder<'a> {
     pub(super) fn give(&mut self, node: NodeId, actor: ActorId, signed: bool) -> Place {
         let map = self.stream.actor(actor).kind.output_map(0);
         let width = self.width(signed);
-        self.set(node.into(), Place { actor, map, zeros: 0, flat: false, width })
+        self.set(node.into(), Place { actor, map, zeros: 0, flat: false, width, value: Some(node.into()) })
     }
 
     /// The width of activations that no quantiser marks.

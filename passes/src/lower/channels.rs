@@ -33,6 +33,7 @@ pub(super) fn connect(builder: Builder<'_>, shared: &Shared) -> Result<Stream, D
             lanes: 1,
             bits: read.width.bits,
             signed: read.width.signed,
+            value: read.value,
             skip: read.skip,
             depth: None,
         });

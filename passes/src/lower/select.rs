@@ -59,7 +59,7 @@ pub(super) fn pad(b: &mut Builder<'_>, node: NodeId, a: &Pad) {
         if matches!(b.stream.actor(place.actor).kind, Kind::Select(_)) {
             b.merge_names(place.actor, node);
         }
-        b.set(node.into(), Place { zeros: place.zeros + after, ..place });
+        b.moved(node.into(), Place { zeros: place.zeros + after, ..place });
         return;
     }
     let place = b.whole(operand);

@@ -23,7 +23,7 @@ pub(super) fn reshape(b: &mut Builder<'_>, node: NodeId) {
     match flat {
         Some(flat) => {
             let place = if flat { b.whole(operand) } else { place };
-            b.set(node.into(), Place { flat, ..place });
+            b.moved(node.into(), Place { flat, ..place });
         }
         None => refuse::reshape(b, node),
     }

@@ -40,9 +40,10 @@ pub(super) fn add(b: &mut Builder<'_>, node: NodeId) {
     let (actor, input, zeros) = match last {
         Some(i) => {
             let other = places[1 - i];
+            let rounded = b.unmarked(operands[i]) != operands[i];
             if let Kind::MatVec(a) = &mut b.stream.actor_mut(places[i].actor).kind {
                 let activation = std::mem::replace(&mut a.activation, Activation::Identity);
-                a.add = Some(MergedAdd { channels: other.map.channels, offset: 0, activation });
+                a.add = Some(MergedAdd { channels: other.map.channels, offset: 0, activation, rounded });
             }
             b.merge_names(places[i].actor, node);
             b.read(places[i].actor, 1, other, skips[1 - i]);
@@ -53,7 +54,7 @@ pub(super) fn add(b: &mut Builder<'_>, node: NodeId) {
     let wider = if places[0].width.bits < places[1].width.bits { places[1].width } else { places[0].width };
     let width = b.sum_width(wider, 2, signed);
     let map = b.stream.actor(actor).kind.output_map(0);
-    b.set(node.into(), Place { actor, map, zeros, flat: places[input].flat, width });
+    b.set(node.into(), Place { actor, map, zeros, flat: places[input].flat, width, value: None });
 }
 
 fn whole_map(place: &Place) -> nonresc_ir::stream::Map {

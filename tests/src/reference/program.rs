@@ -6,7 +6,7 @@
 //! timing contract.
 
 use nonresc_ir::id::ActorId;
-use nonresc_ir::stream::{Activation, Fold, Form, Kind, MatVec, Multiplier, PoolKind, Second, Stream};
+use nonresc_ir::stream::{Fold, Form, Kind, MatVec, Multiplier, Second, Stream};
 
 use super::{matvec, pixelwise, pool};
 
@@ -121,13 +121,11 @@ pub fn registers(kind: &Kind, output: u16) -> u64 {
             None => panic!("no second output"),
         },
         Kind::Source(_) | Kind::Sink(_) => 0,
-        Kind::Select(_) => 1,
-        Kind::Activate { activation: Activation::LeakyRelu { .. }, .. } => 3,
-        Kind::Activate { .. } | Kind::Convert(_) | Kind::Sum(_) => 2,
-        Kind::Pool(a) if a.kind == PoolKind::Max => 3,
-        Kind::Pool(_) => 5,
-        Kind::GlobalPool(a) if a.kind == PoolKind::Max => 2,
-        Kind::GlobalPool(_) => 4,
+        Kind::Select(_) | Kind::Convert(_) => 2,
+        Kind::Activate { .. } => 3,
+        Kind::Sum(_) => 4,
+        Kind::Pool(_) => 6,
+        Kind::GlobalPool(_) => 5,
         Kind::MatVec(a) => {
             let mut tree = 0;
             while 1 << tree < a.fold.simd {
@@ -140,7 +138,7 @@ pub fn registers(kind: &Kind, output: u16) -> u64 {
             reading
                 + tree
                 + packed
-                + u64::from(a.add.is_some())
+                + a.add.map_or(0, |add| if add.rounded { 3 } else { 1 })
                 + u64::from(a.carry.taken > 0 && a.carry.passed == 0)
         }
     }

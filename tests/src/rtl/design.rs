@@ -310,6 +310,7 @@ impl Design {
                 lanes: wire.lanes,
                 bits: 8,
                 signed: wire.format.signed,
+                value: None,
                 skip: wire.readers.iter().any(|r| r.1 == 1).then_some(wire.writer.0),
                 depth: None,
             });
@@ -351,7 +352,7 @@ fn matvec(a: &Layer) -> MatVec {
         bias: true,
         weights: String::new(),
         weight_bits: 8,
-        add: a.add.map(|(channels, offset)| MergedAdd { channels, offset, activation: Activation::Identity }),
+        add: a.add.map(|(channels, offset)| MergedAdd { channels, offset, activation: Activation::Identity, rounded: false }),
         activation: Activation::Identity,
         second: a.tap.map(|row| Second::Tap { row }),
         carry: Carry::NONE,
