@@ -4,4 +4,5 @@
 pub mod dot;
 pub mod out;
 pub mod out_file;
+pub mod rtl;
 pub mod schedule;

@@ -5,6 +5,7 @@
 //!   which rewrite they get, both by trials.
 //! - on networks: [`normalise`], [`residual`], [`plan`]; between the levels: [`lower`];
 //!   on streams: [`fold`], [`fifo`], [`bind`].
+//! - [`arithmetic`]: what each actor computes, as whole numbers.
 //! - [`quantise`]: networks of floats to networks of codes.
 //! - [`engine`]: fast evaluation; [`data`]: labelled images; [`accuracy`]: how often a network is right on them;
 //!   [`target`], [`device`]: what is designed for.
@@ -13,6 +14,7 @@
 
 pub mod accuracy;
 pub mod area;
+pub mod arithmetic;
 pub mod bind;
 pub mod choose;
 pub mod cost;

@@ -30,6 +30,7 @@ mod explain;
 mod fifo;
 mod fifo_random;
 mod fold;
+mod hardware;
 mod import;
 mod integer_dialects;
 mod integer_layers;

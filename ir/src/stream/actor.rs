@@ -66,6 +66,22 @@ impl Window {
     pub const POINT: Window =
         Window { kernel: Pair::ONE, stride: Pair::ONE, pad: Sides::ZERO, dilation: Pair::ONE };
 
+    /// Rows and columns of the kernel's taps that are read side by side, where `taps` are: whole rows, or parts of one
+    /// into which it is cut evenly.
+    pub fn side_by_side(&self, taps: usize) -> Pair {
+        let (rows, columns) = (self.kernel.h.max(1), self.kernel.w.max(1));
+        match taps.max(1) {
+            taps if taps >= columns => Pair { h: (taps / columns).min(rows), w: columns },
+            taps => Pair { h: 1, w: taps },
+        }
+    }
+
+    /// Whether so many taps are read side by side without a bank being asked for two words at once.
+    pub fn reads_side_by_side(&self, taps: usize) -> bool {
+        let Pair { h, w } = self.side_by_side(taps);
+        taps == h * w && self.kernel.w.is_multiple_of(w)
+    }
+
     /// The tap that lies on the pixel at `stride x` the output's place, where one does.
     pub fn own_tap(&self) -> Option<Pair> {
         let tap = |pad: usize, taps: usize, dilation: usize| {
@@ -276,6 +292,31 @@ impl MatVec {
             }
             Form::Stationary => self.input.pixels() * self.input.channels.div_ceil(self.fold.simd),
         }
+    }
+
+    /// In the direct form, the beats of `lanes` numbers that each output fold reads: those in which the channels of its
+    /// groups lie.
+    pub fn direct_beats(&self, lanes: usize) -> Vec<std::ops::Range<usize>> {
+        let (channels, outputs) = (self.input.channels / self.groups, self.output.channels / self.groups);
+        let pe = self.fold.pe.max(1);
+        let beats = |fold: usize| {
+            let last = ((fold + 1) * pe).min(self.output.channels) - 1;
+            let (first_group, last_group) = (fold * pe / outputs, last / outputs);
+            first_group * channels / lanes..((last_group + 1) * channels).div_ceil(lanes)
+        };
+        (0..self.output_folds()).map(beats).collect()
+    }
+
+    /// Whether the direct form is of the kind that hardware has: no bank is asked for two words at once, every output
+    /// fold reads as many beats, and groups fill beats or share them evenly.
+    pub fn is_regular_direct(&self, taps: usize, lanes: usize) -> bool {
+        let beats = self.direct_beats(lanes);
+        let channels = self.input.channels / self.groups;
+        let grouped = channels.is_multiple_of(lanes) || lanes.is_multiple_of(channels);
+        self.window.reads_side_by_side(taps)
+            && (taps == 1 || self.window.dilation == Pair::ONE)
+            && beats.iter().all(|b| b.len() == beats[0].len())
+            && (self.groups == 1 || grouped)
     }
 
     /// Phases over the outputs: NF.

@@ -262,7 +262,7 @@ fn matrix_vector(a: &MatVec, w: Widths, family: Family) -> Area {
         }
         // Rows are rotated to their taps, and what lies in the padding is masked.
         Form::Direct { taps } => {
-            let rows = taps.div_ceil(kernel.w).min(kernel.h) as u64;
+            let rows = a.window.side_by_side(taps).h as u64;
             total.luts += inputs * bits * family.mux_luts(rows.max(1) * 2);
         }
         Form::Stationary => {}

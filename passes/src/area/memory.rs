@@ -98,8 +98,8 @@ impl Access {
                 ..Access::IN_ORDER
             },
             Form::Direct { taps } => Access {
-                row_banks: taps.div_ceil(kernel.w).min(kernel.h) as u64,
-                column_banks: taps.min(kernel.w) as u64,
+                row_banks: a.window.side_by_side(taps).h as u64,
+                column_banks: a.window.side_by_side(taps).w as u64,
                 in_order: false,
                 window: !point,
             },

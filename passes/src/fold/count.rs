@@ -259,18 +259,9 @@ impl Pixel {
 /// which its groups' channels lie, once for each group of taps.
 pub(super) fn direct_fold_ends(a: &MatVec, taps: usize, lanes: usize) -> Vec<u64> {
     let groups_of_taps = (a.window.kernel.h * a.window.kernel.w).div_ceil(taps) as u64;
-    let (channels, outputs) = (a.input.channels / a.groups, a.output.channels / a.groups);
-    let pe = a.fold.pe.max(1);
     let mut end = 0;
-    (0..a.output_folds())
-        .map(|fold| {
-            let last = ((fold + 1) * pe).min(a.output.channels) - 1;
-            let begin = fold * pe / outputs * channels / lanes;
-            let beats = ((last / outputs + 1) * channels).div_ceil(lanes) - begin;
-            end += groups_of_taps * beats as u64;
-            end
-        })
-        .collect()
+    let beats = a.direct_beats(lanes).into_iter();
+    beats.map(|beats| (end += groups_of_taps * beats.len() as u64, end).1).collect()
 }
 
 /// Pixels whose beats change their lanes: the longer side's beats a pixel, and what is given behind the last one.

@@ -110,9 +110,12 @@ impl Layer {
             (p.pe, p.simd) = (p.channels, channels);
         }
         let held = self.ports().into_iter().map(|ports| (Form::Held { slots: 1 }, ports, a.flat()));
+        let mut whole = a.clone();
+        whole.fold.pe = a.computed();
+        let regular = whole.is_regular_direct(taps, lanes.input);
         let direct = (Form::Direct { taps }, 1, taps * lanes.input.min(channels / a.groups));
         let stationary = (Form::Stationary, 1, lanes.input.min(channels));
-        let others = [Some(direct), self.sees_all().then_some(stationary)].into_iter().flatten();
+        let others = [regular.then_some(direct), self.sees_all().then_some(stationary)].into_iter().flatten();
         let forms: Vec<(Form, usize, usize)> = held.chain(others.filter(|_| !self.only_held())).collect();
         let mut phases = |(form, ports, simd)| {
             a.fold = Fold { pe: a.computed(), simd, form, ports, multiplier: Multiplier::Lut };
@@ -147,8 +150,9 @@ impl Layer {
     }
 
     fn ports(&self) -> Vec<usize> {
-        let rows = self.a.window.kernel.h;
-        if rows > 1 { vec![1, rows] } else { vec![1] }
+        let (rows, dilation) = (self.a.window.kernel.h, self.a.window.dilation.h);
+        // Rows that are apart may lie in the same bank.
+        if rows > 1 && dilation == 1 { vec![1, rows] } else { vec![1] }
     }
 
     /// The best fold that takes at most `interval` phases a frame; none where there is none.
@@ -178,7 +182,7 @@ impl Layer {
         let (kernel, beats) = (a.window.kernel, a.input.beats(lanes_in) as u64);
         let row = a.input.width as u64 * beats;
         let (rows, columns) = match a.fold.form {
-            Form::Direct { taps } => (taps.div_ceil(kernel.w).min(kernel.h), taps.min(kernel.w)),
+            Form::Direct { taps } => (a.window.side_by_side(taps).h, a.window.side_by_side(taps).w),
             Form::Held { .. } => (a.fold.ports, 1),
             Form::Stationary => (1, 1),
         };
@@ -320,14 +324,19 @@ impl Search<'_> {
     fn direct(&mut self) {
         let mut a = self.layer.a.clone();
         let channels = a.input.channels / a.groups;
-        for tap_groups in folds(a.window.kernel.h * a.window.kernel.w) {
-            let taps = (a.window.kernel.h * a.window.kernel.w).div_ceil(tap_groups);
+        let kernel = a.window.kernel;
+        let rows = folds(kernel.h).into_iter().map(|groups| kernel.h.div_ceil(groups) * kernel.w);
+        let parts = (1..kernel.w).filter(|&taps| kernel.w.is_multiple_of(taps));
+        for taps in rows.chain(parts) {
             a.fold.form = Form::Direct { taps };
             a.fold.ports = 1;
             a.fold.simd = taps * self.lanes.input.min(channels);
             let memory = self.memory_worth(&a);
             for output_folds in folds(a.computed()) {
                 a.fold.pe = a.computed().div_ceil(output_folds);
+                if !a.is_regular_direct(taps, self.lanes.input) {
+                    continue;
+                }
                 let compute = direct_fold_ends(&a, taps, self.lanes.input).last().copied().unwrap_or(1);
                 if compute.saturating_mul(a.output.pixels() as u64) <= self.interval {
                     self.offer(&mut a, memory);

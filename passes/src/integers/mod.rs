@@ -274,7 +274,16 @@ impl Making<'_, '_> {
     /// A value behind an activation.
     fn limited(&mut self, node: NodeId, x: &Form, min: f64, max: f64) -> Outcome {
         Ok(match x {
-            Form::Codes(codes) => Form::Codes(Codes { limits: codes.limits.then(min, max), ..codes.clone() }),
+            Form::Codes(codes) => {
+                let limited = Codes { limits: codes.limits.then(min, max), ..codes.clone() };
+                // A quantiser carries limits out for nothing; others read codes that keep them.
+                let rounded = |&(user, _): &(NodeId, u16)| matches!(self.from.op(user), Op::Quantise(_));
+                let all_round = self.from.users(node.into()).iter().all(rounded);
+                match all_round {
+                    true => Form::Codes(limited),
+                    false => Form::Codes(self.within_limits(&limited).unwrap_or(limited)),
+                }
+            }
             Form::Sum(sum) => Form::Sum(Sum { limits: sum.limits.then(min, max), ..sum.clone() }),
             Form::Whole(value, range) => {
                 let op = self.from.op(node).clone();

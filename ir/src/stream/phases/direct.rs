@@ -8,10 +8,12 @@
 use std::ops::Range;
 
 use super::Lanes;
+use super::actions::Gathered;
 use super::assemble::{Event, Row, assemble, merge};
 use super::give::Pixel;
 use super::list::PhaseList;
 use super::window::Axis;
+use crate::network::Pair;
 use crate::stream::actor::MatVec;
 
 pub(super) fn phases(a: &MatVec, taps: usize, lanes: Lanes) -> PhaseList {
@@ -52,6 +54,47 @@ pub(super) fn phases(a: &MatVec, taps: usize, lanes: Lanes) -> PhaseList {
     })
 }
 
+/// Where the taps of each phase of computing lie.
+pub(super) fn actions(a: &MatVec, taps: usize, lanes: Lanes) -> Vec<Gathered> {
+    let direct = Direct::new(a, taps, lanes.input);
+    let mut end = 0;
+    let ends: Vec<u64> =
+        direct.folds.iter().map(|beats| (end += direct.groups * beats.len() as u64, end).1).collect();
+    let pixel = Pixel::new(a, &ends, lanes);
+    let kernel = a.window.kernel;
+    let Pair { h: tap_rows, w: tap_columns } = a.window.side_by_side(taps);
+    // Kernel row and column of each group's first tap.
+    let across = kernel.w / tap_columns;
+    let first = |group: usize| (group / across * tap_rows, group % across * tap_columns);
+    let mask = |first: usize, n: usize, valid: &Range<usize>| {
+        (0..n).filter(|i| valid.contains(&(first + i))).map(|i| 1u64 << i).sum()
+    };
+    let mut all = Vec::new();
+    for y in 0..a.output.height {
+        for x in 0..a.output.width {
+            let mut phase = (y * a.output.width + x) as u64 * pixel.period;
+            let (rows, columns) = (direct.rows.valid(y), direct.columns.valid(x));
+            for beats in &direct.folds {
+                for group in 0..direct.groups as usize {
+                    let (down, right) = first(group);
+                    for beat in beats.clone() {
+                        all.push(Gathered {
+                            phase,
+                            row: direct.rows.origin(y) + (down * direct.rows.dilation) as i64,
+                            column: direct.columns.origin(x) + (right * direct.columns.dilation) as i64,
+                            beat,
+                            rows: mask(down, tap_rows, &rows),
+                            columns: mask(right, tap_columns, &columns),
+                        });
+                        phase += 1;
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
 struct Direct {
     rows: Axis,
     columns: Axis,
@@ -70,15 +113,7 @@ struct Direct {
 impl Direct {
     fn new(a: &MatVec, taps: usize, lanes: usize) -> Self {
         let (rows, columns) = (Axis::rows(a.input, &a.window), Axis::columns(a.input, &a.window));
-        let (channels, outputs, pe) =
-            (a.input.channels / a.groups, a.output.channels / a.groups, a.fold.pe.max(1));
-        let folds = (0..a.output_folds())
-            .map(|j| {
-                let last = ((j + 1) * pe).min(a.output.channels) - 1;
-                let (first_group, last_group) = (j * pe / outputs, last / outputs);
-                first_group * channels / lanes..((last_group + 1) * channels).div_ceil(lanes)
-            })
-            .collect();
+        let folds = a.direct_beats(lanes);
         let groups = (rows.taps * columns.taps).div_ceil(taps) as u64;
         let valid = (0..a.output.width).map(|x| (x, columns.valid(x))).filter(|(_, taps)| !taps.is_empty());
         let span = valid.map(|(x, taps)| (columns.at(x, taps.start), columns.at(x, taps.end - 1)));

@@ -20,6 +20,7 @@
 use std::ops::Range;
 
 use super::Lanes;
+use super::actions::{Fetched, HeldActions, Loaded, Staged};
 use super::assemble::{Event, Row, assemble, merge};
 use super::give::Pixel;
 use super::list::PhaseList;
@@ -36,6 +37,50 @@ pub(super) fn phases(a: &MatVec, slots: usize, lanes: Lanes) -> PhaseList {
     let rows: Vec<Row> = cuts.iter().map(|cut| cut.row(&window, &schedule)).collect();
     let total = a.input.pixels() * window.beats;
     assemble(total as u64, &rows, |i| cuts[i].events(&window, &schedule, &pixel))
+}
+
+/// What the phases of a frame do: which pixels are fetched and where they are staged, loads, and phases of computing.
+pub(super) fn actions(a: &MatVec, slots: usize, lanes: Lanes) -> HeldActions {
+    let input_folds = a.input_folds() as u64;
+    let ends: Vec<u64> = (1..=a.output_folds() as u64).map(|fold| fold * input_folds).collect();
+    let pixel = Pixel::new(a, &ends, lanes);
+    let window = Held::new(a, lanes.input);
+    let schedule = Schedule::new(&window, slots, pixel.period);
+    let beside = a.projection().map_or(0, |p| p.input_folds(a.input.channels) * p.output_folds()) as u64;
+    let mut all = HeldActions { own: a.output_folds() as u64 * input_folds, beside, ..HeldActions::default() };
+    for (u, &load) in schedule.loads.iter().enumerate() {
+        let (row, i) = (u / window.per_row, u % window.per_row);
+        let (valid, columns, slot) = (window.rows.valid(row), window.fresh(i), u % slots);
+        let first = window.first_fresh(i);
+        for k in 0..schedule.fetches[u] {
+            let place = k as usize % (columns.len() * window.beats);
+            let (tap, column) = (valid.start + k as usize / (columns.len() * window.beats), columns.start);
+            let (column, beat) = (column + place / window.beats, place % window.beats);
+            let tap = if window.banked { 0 } else { tap };
+            let row = window.rows.origin(row) + (tap * window.rows.dilation) as i64;
+            let staged = Staged { tap, column: (column as i64 - first) as usize, slot };
+            let phase = (schedule.starts[u] + k) as u64;
+            all.fetches.push(Fetched { phase, row, column, beat, staged: Some(staged) });
+        }
+        let mask = |on: &dyn Fn(usize) -> bool, n: usize| (0..n).filter(|&i| on(i)).map(|i| 1 << i).sum();
+        let rows = mask(&|tap| valid.contains(&tap), window.rows.taps);
+        let on_map = |c: usize| usize::try_from(first + c as i64).is_ok_and(|c| columns.contains(&c));
+        let columns = mask(&on_map, window.fresh);
+        let completes = i + 1 >= window.first;
+        all.loads.push(Loaded { phase: load as u64, slot, rows, columns, clear: i == 0, completes });
+    }
+    let behind = schedule.loads[schedule.loads.len() - 1] + 1;
+    for k in 0..window.drain() {
+        let beat = window.drained(k) as usize;
+        let (pixel, beat) = (beat / window.beats, beat % window.beats);
+        let row = (pixel / window.columns.map) as i64;
+        // With a bank a kernel row the tap's port reads the row that lies so many taps below the first.
+        let above = window.tap.map_or(0, |tap| tap.0 * window.rows.dilation);
+        let row = if window.banked { row - above as i64 } else { row };
+        let (phase, column) = ((behind + k as i64) as u64, pixel % window.columns.map);
+        all.fetches.push(Fetched { phase, row, column, beat, staged: None });
+    }
+    all
 }
 
 /// The geometry of advances.
@@ -81,12 +126,18 @@ impl Held {
         }
     }
 
-    /// Columns on the map that advance `i` of a row brings.
-    fn fresh(&self, i: usize) -> Range<usize> {
+    /// The first column that advance `i` of a row brings, on the map or not.
+    fn first_fresh(&self, i: usize) -> i64 {
         let pixel = i as i64 + 1 - self.first as i64;
         let end = pixel * self.columns.stride as i64 - self.columns.pad as i64 + self.columns.extent() as i64;
+        end - self.fresh as i64
+    }
+
+    /// Columns on the map that advance `i` of a row brings.
+    fn fresh(&self, i: usize) -> Range<usize> {
         let clip = |x: i64| x.clamp(0, self.columns.map as i64) as usize;
-        clip(end - self.fresh as i64)..clip(end)
+        let first = self.first_fresh(i);
+        clip(first)..clip(first + self.fresh as i64)
     }
 
     /// Fetch phases of advance `i` of output row `row`.

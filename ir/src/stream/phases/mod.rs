@@ -3,6 +3,7 @@
 //! A list follows from the actor's geometry and fold and from the lanes of its channels alone. No start times,
 //! depths or costs here.
 
+mod actions;
 mod assemble;
 mod direct;
 mod give;
@@ -12,6 +13,7 @@ mod pixelwise;
 mod pool;
 mod window;
 
+pub use actions::{Fetched, Gathered, HeldActions, Loaded, Staged};
 pub use list::{Phase, PhaseList, Preset, Take};
 
 use super::actor::{Form, Kind};
@@ -27,16 +29,44 @@ struct Lanes {
     second: usize,
 }
 
+impl Lanes {
+    fn of(stream: &Stream, actor: ActorId) -> Lanes {
+        Lanes {
+            input: stream.input(actor, 0).map_or(1, |c| stream.channel(c).lanes.max(1)),
+            output: stream.outputs(actor, 0).first().map_or(1, |&c| stream.channel(c).lanes.max(1)),
+            second: stream.outputs(actor, 1).first().map_or(1, |&c| stream.channel(c).lanes.max(1)),
+        }
+    }
+}
+
+/// What a matrix-vector actor in held form does in the phases of a frame; nothing of other actors.
+pub fn held_actions(stream: &Stream, actor: ActorId) -> Option<HeldActions> {
+    match &stream.actor(actor).kind {
+        Kind::MatVec(a) => match a.fold.form {
+            Form::Held { slots } => Some(held::actions(a, slots.max(1), Lanes::of(stream, actor))),
+            Form::Direct { .. } | Form::Stationary => None,
+        },
+        _ => None,
+    }
+}
+
+/// The phases of computing of a matrix-vector actor in direct form, ascending; none of other actors.
+pub fn direct_actions(stream: &Stream, actor: ActorId) -> Vec<Gathered> {
+    match &stream.actor(actor).kind {
+        Kind::MatVec(a) => match a.fold.form {
+            Form::Direct { taps } => direct::actions(a, taps.max(1), Lanes::of(stream, actor)),
+            Form::Held { .. } | Form::Stationary => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
 /// The phases of one frame of an actor, from its kind, its fold and the lanes of its channels.
 ///
 /// Fillers of a last beat take a beat's place like all others. The lists of a stream that the verifier accepts
 /// read and give each channel's beats exactly once a frame.
 pub fn phases(stream: &Stream, actor: ActorId) -> PhaseList {
-    let lanes = Lanes {
-        input: stream.input(actor, 0).map_or(1, |c| stream.channel(c).lanes.max(1)),
-        output: stream.outputs(actor, 0).first().map_or(1, |&c| stream.channel(c).lanes.max(1)),
-        second: stream.outputs(actor, 1).first().map_or(1, |&c| stream.channel(c).lanes.max(1)),
-    };
+    let lanes = Lanes::of(stream, actor);
     match &stream.actor(actor).kind {
         Kind::Source(map) => pixelwise::source(*map, lanes.output),
         Kind::Sink(map) => pixelwise::sink(*map, lanes.input),

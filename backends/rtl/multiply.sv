@@ -1,0 +1,240 @@
+// From operands to beats: products, their tree, accumulators, the beat, rounding.
+//
+// A phase's flags come in cycle c, its weights are read then, and its operands come in c + 1. Products c + 2, tree
+// (T = clog2(SIMD) levels, and PAIR more where two products share a multiplier), accumulator c + 3 + T + PAIR, beat, where
+// INNER the result's own scale and rounding, scale, sum (ADD), rounding: a beat is written STAGES after c. The skip's
+// beat comes in cycle c - WAIT + 1.
+module multiply #(
+    parameter SIMD = 1,
+    parameter PE = 1,
+    parameter X = 9,             // bits of an operand
+    parameter W = 8,             // bits of a weight
+    parameter OWN = 1,           // 1, or PE where each element has operands of its own
+    parameter PAIR = 0,
+    parameter WORDS = 1,         // weight words
+    parameter WORD = 1,          // bits of their address
+    parameter FOLDS = 1,         // output folds
+    parameter FOLD = 1,          // bits of their number
+    parameter ACCUMULATORS = 1,  // 1, or FOLDS where they are all summed at once
+    parameter ACC = 32,
+    parameter OUTPUTS = 1,
+    parameter LANES = 1,
+    parameter BEAT = 1,          // bits of an output beat's number
+    parameter [OUTPUTS-1:0] KEPT = 0,  // channels that are given later than in the phase that completes them
+    parameter BITS = 8,
+    parameter FACTOR = 1,
+    parameter POWERS = 0,
+    parameter TOTAL = 33,
+    parameter SHIFT = 0,
+    parameter MODE = 0,
+    parameter CLAMP = 1,
+    parameter signed [31:0] LOW = 0,
+    parameter signed [31:0] HIGH = 255,
+    parameter signed [31:0] ZERO = 0,
+    parameter ADD = 0,
+    parameter SKIP = 8,          // bits of a skip's number
+    parameter SKIP_SIGNED = 0,
+    parameter SKIP_FACTOR = 1,
+    parameter SKIP_POWERS = 0,
+    parameter WAIT = 1,
+    parameter INNER = 0,
+    parameter INNER_FACTOR = 1,
+    parameter INNER_POWERS = 0,
+    parameter INNER_TOTAL = 33,
+    parameter INNER_SHIFT = 0,
+    parameter INNER_MODE = 0,
+    parameter signed [31:0] INNER_LOW = 0,
+    parameter signed [31:0] INNER_HIGH = 255,
+    parameter signed [31:0] INNER_ZERO = 0,
+    parameter INNER_BITS = 9,    // signed
+    parameter WEIGHTS = "weights.hex",
+    parameter BIAS = "bias.hex",
+    parameter SCALES = "scales.hex",
+    parameter INNER_SCALES = "inner.hex"
+) (
+    input  logic                       clk,
+    input  logic                       compute,
+    input  logic                       first,     // the fold's first phase
+    input  logic                       ended,     // its last one
+    input  logic [FOLD-1:0]            fold,
+    input  logic [WORD-1:0]            word,
+    input  logic                       give,
+    input  logic [BEAT-1:0]            beat,
+    input  logic [OWN*SIMD*X-1:0]      x,
+    input  logic [LANES*SKIP-1:0]      skip,
+    output logic                       write,
+    output logic [LANES*BITS-1:0]      write_data
+);
+    localparam T = $clog2(SIMD);
+    localparam SUMMED = 2 + T + PAIR;  // the accumulator adds in this cycle, counted from c
+    localparam SELECT = SUMMED + 1;
+    localparam SCALED = SELECT + 1 + 2 * INNER;
+    localparam STAGES = SCALED + 2 + ADD;
+
+    logic [PE*SIMD*W-1:0] w;
+    rom #(.WIDTH(PE * SIMD * W), .WORDS(WORDS), .ADDRESS(WORD), .IMAGE(WEIGHTS)) weights (
+        .clk(clk), .address(word), .word(w)
+    );
+
+    logic [PE*ACC-1:0] sums;
+    genvar q;
+    generate
+        if (PAIR != 0) begin : pairs
+            for (q = 0; q < PE; q = q + 2) begin : element
+                if (q + 1 < PE && (OWN == 1)) begin : two
+                    dot_pair #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC)) dots (
+                        .clk(clk), .x(x), .low(w[q*SIMD*W+:SIMD*W]), .high(w[(q+1)*SIMD*W+:SIMD*W]),
+                        .low_sum(sums[q*ACC+:ACC]), .high_sum(sums[(q+1)*ACC+:ACC])
+                    );
+                end else begin : one
+                    logic [ACC-1:0] early;
+                    dot #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC)) dots (
+                        .clk(clk), .x(x[((OWN == 1) ? 0 : q)*SIMD*X+:SIMD*X]), .w(w[q*SIMD*W+:SIMD*W]), .sum(early)
+                    );
+                    delay #(.WIDTH(ACC), .STAGES(1)) level (.clk(clk), .in(early), .out(sums[q*ACC+:ACC]));
+                    if (q + 1 < PE) begin : second
+                        logic [ACC-1:0] early_too;
+                        dot #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC)) dots_too (
+                            .clk(clk), .x(x[((OWN == 1) ? 0 : q + 1)*SIMD*X+:SIMD*X]),
+                            .w(w[(q+1)*SIMD*W+:SIMD*W]), .sum(early_too)
+                        );
+                        delay #(.WIDTH(ACC), .STAGES(1)) level_too (
+                            .clk(clk), .in(early_too), .out(sums[(q+1)*ACC+:ACC])
+                        );
+                    end
+                end
+            end
+        end else begin : singles
+            for (q = 0; q < PE; q = q + 1) begin : element
+                dot #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC)) dots (
+                    .clk(clk), .x(x[((OWN == 1) ? 0 : q)*SIMD*X+:SIMD*X]), .w(w[q*SIMD*W+:SIMD*W]),
+                    .sum(sums[q*ACC+:ACC])
+                );
+            end
+        end
+    endgenerate
+
+    // The accumulators, started with the bias.
+    logic add_now, add_first;
+    logic [FOLD-1:0] bias_fold, sum_fold;
+    logic [PE*ACC-1:0] bias, acc;
+    delay #(.WIDTH(2), .STAGES(SUMMED)) to_sum (.clk(clk), .in({first, compute}), .out({add_first, add_now}));
+    delay #(.WIDTH(FOLD), .STAGES(SUMMED - 1)) to_bias (.clk(clk), .in(fold), .out(bias_fold));
+    always_ff @(posedge clk) sum_fold <= bias_fold;
+    rom #(.WIDTH(PE * ACC), .WORDS(FOLDS), .ADDRESS(FOLD), .IMAGE(BIAS)) biases (
+        .clk(clk), .address(bias_fold), .word(bias)
+    );
+    generate
+        for (q = 0; q < PE; q = q + 1) begin : accumulator
+            logic [ACC-1:0] total;
+            if (ACCUMULATORS == 1) begin : only
+                assign total = (add_first ? bias[q*ACC+:ACC] : acc[q*ACC+:ACC]) + sums[q*ACC+:ACC];
+            end else begin : many
+                logic [ACC-1:0] partial[0:ACCUMULATORS-1];
+                assign total = (add_first ? bias[q*ACC+:ACC] : partial[sum_fold]) + sums[q*ACC+:ACC];
+                always_ff @(posedge clk) if (add_now) partial[sum_fold] <= total;
+            end
+            always_ff @(posedge clk) if (add_now) acc[q*ACC+:ACC] <= total;
+        end
+    endgenerate
+
+    // A beat: channels of the fold that ends in this very phase come from the accumulators, others were kept.
+    localparam BEATS = (OUTPUTS + LANES - 1) / LANES;
+    logic ended_now;
+    logic [FOLD-1:0] ended_fold;
+    logic [BEAT-1:0] select, scale_beat;
+    delay #(.WIDTH(1), .STAGES(SELECT)) to_ended (.clk(clk), .in(ended), .out(ended_now));
+    delay #(.WIDTH(FOLD), .STAGES(1)) to_fold (.clk(clk), .in(sum_fold), .out(ended_fold));
+    delay #(.WIDTH(BEAT), .STAGES(SELECT)) to_select (.clk(clk), .in(beat), .out(select));
+    logic [BEATS*LANES*ACC-1:0] all;
+    logic [LANES*ACC-1:0] selected;
+    genvar c;
+    generate
+        for (c = 0; c < BEATS * LANES; c = c + 1) begin : channel
+            if (c >= OUTPUTS) begin : filler
+                assign all[c*ACC+:ACC] = {ACC{1'b0}};
+            end else if (KEPT[c]) begin : kept
+                localparam [31:0] OF = c / PE;
+                logic [ACC-1:0] value;
+                logic now;
+                assign now = ended_now && ended_fold == OF[FOLD-1:0];
+                always_ff @(posedge clk) if (now) value <= acc[(c%PE)*ACC+:ACC];
+                assign all[c*ACC+:ACC] = now ? acc[(c%PE)*ACC+:ACC] : value;
+            end else begin : fresh
+                assign all[c*ACC+:ACC] = acc[(c%PE)*ACC+:ACC];
+            end
+        end
+        if (BEATS == 1) begin : whole
+            always_ff @(posedge clk) selected <= all;
+        end else begin : part
+            always_ff @(posedge clk) selected <= all[select*LANES*ACC+:LANES*ACC];
+        end
+    endgenerate
+
+    // The result's own codes, where it has some before the sum.
+    localparam MIDDLE = (INNER != 0) ? INNER_BITS : ACC;
+    logic [LANES*MIDDLE-1:0] result;
+    generate
+        if (INNER != 0) begin : inner
+            localparam ENTRY = INNER_FACTOR + INNER_TOTAL;
+            logic [LANES*ENTRY-1:0] inner_scales;
+            rom #(.WIDTH(LANES * ENTRY), .WORDS(BEATS), .ADDRESS(BEAT), .IMAGE(INNER_SCALES)) scaling (
+                .clk(clk), .address(select), .word(inner_scales)
+            );
+            for (c = 0; c < LANES; c = c + 1) begin : lane
+                requantise #(
+                    .ACC(ACC), .FACTOR(INNER_FACTOR), .POWERS(INNER_POWERS), .TOTAL(INNER_TOTAL),
+                    .SHIFT(INNER_SHIFT), .MODE(INNER_MODE), .LOW(INNER_LOW), .HIGH(INNER_HIGH), .ZERO(INNER_ZERO),
+                    .BITS(INNER_BITS)
+                ) rounding (
+                    .clk(clk), .acc(selected[c*ACC+:ACC]), .factor(inner_scales[c*ENTRY+:INNER_FACTOR]),
+                    .offset(inner_scales[c*ENTRY+INNER_FACTOR+:INNER_TOTAL]), .skip(9'd0), .skip_factor(16'd0),
+                    .code(result[c*INNER_BITS+:INNER_BITS])
+                );
+            end
+        end else begin : direct
+            assign result = selected;
+        end
+    endgenerate
+
+    // Requantised in LANES lanes, with the skip's beat delayed to the sum.
+    localparam ENTRY = FACTOR + ADD * SKIP_FACTOR + TOTAL;
+    logic [LANES*ENTRY-1:0] scales;
+    delay #(.WIDTH(BEAT), .STAGES(2 * INNER)) to_scale (.clk(clk), .in(select), .out(scale_beat));
+    rom #(.WIDTH(LANES * ENTRY), .WORDS(BEATS), .ADDRESS(BEAT), .IMAGE(SCALES)) scaling (
+        .clk(clk), .address(scale_beat), .word(scales)
+    );
+    logic [LANES*(SKIP+1)-1:0] summand;
+    generate
+        if (ADD != 0) begin : add
+            logic [LANES*SKIP-1:0] waited;
+            delay #(.WIDTH(LANES * SKIP), .STAGES(SCALED + WAIT - 1)) waiting (.clk(clk), .in(skip), .out(waited));
+            for (c = 0; c < LANES; c = c + 1) begin : lane
+                assign summand[c*(SKIP+1)+:SKIP+1] =
+                    {SKIP_SIGNED != 0 && waited[c*SKIP+SKIP-1], waited[c*SKIP+:SKIP]};
+            end
+        end else begin : no_add
+            assign summand = {LANES * (SKIP + 1) {1'b0}};
+        end
+        for (c = 0; c < LANES; c = c + 1) begin : lane
+            logic [SKIP_FACTOR-1:0] skip_factor;
+            if (ADD != 0) begin : with_skip
+                assign skip_factor = scales[c*ENTRY+FACTOR+:SKIP_FACTOR];
+            end else begin : without
+                assign skip_factor = {SKIP_FACTOR{1'b0}};
+            end
+            requantise #(
+                .ACC(MIDDLE), .FACTOR(FACTOR), .POWERS(POWERS), .TOTAL(TOTAL), .SHIFT(SHIFT), .MODE(MODE),
+                .CLAMP(CLAMP), .LOW(LOW), .HIGH(HIGH), .ZERO(ZERO), .BITS(BITS), .ADD(ADD), .SKIP(SKIP + 1),
+                .SKIP_FACTOR(SKIP_FACTOR), .SKIP_POWERS(SKIP_POWERS)
+            ) rounding (
+                .clk(clk), .acc(result[c*MIDDLE+:MIDDLE]), .factor(scales[c*ENTRY+:FACTOR]),
+                .offset(scales[c*ENTRY+FACTOR+ADD*SKIP_FACTOR+:TOTAL]),
+                .skip(summand[c*(SKIP+1)+:SKIP+1]), .skip_factor(skip_factor),
+                .code(write_data[c*BITS+:BITS])
+            );
+        end
+    endgenerate
+
+    delay #(.WIDTH(1), .STAGES(STAGES)) to_write (.clk(clk), .in(give), .out(write));
+endmodule

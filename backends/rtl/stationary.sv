@@ -1,0 +1,168 @@
+// The matrix-vector actor in the stationary form, where the window is the whole map: each beat is multiplied for all
+// outputs, whose accumulators are all open, before the next is taken.
+//
+// Stages of a phase that starts in cycle t: memory t + 1, operands t + 2, then as `multiply` says.
+module stationary #(
+    parameter LANES = 1,         // of the input
+    parameter BITS = 8,          // of an input number
+    parameter SIGNED = 0,
+    parameter PARTS = 1,         // beats a frame
+    parameter PART = 1,
+    parameter WIDTH = 1,
+    parameter ROWS = 1,          // banks of the input's memory
+    parameter COLUMNS = 1,
+    parameter ROW_WORDS = 1,
+    parameter IN_BEATS = 1,      // beats a pixel of the input
+    parameter ADDRESS = 1,
+    parameter SIMD = 1,
+    parameter PE = 1,
+    parameter PAIR = 0,
+    parameter W = 8,
+    parameter ACC = 32,
+    parameter FOLDS = 1,
+    parameter FOLD = 1,
+    parameter WORDS = 1,
+    parameter WORD = 1,
+    parameter OUTPUTS = 1,
+    parameter OUT_LANES = 1,
+    parameter BEAT = 1,
+    parameter [OUTPUTS-1:0] KEPT = 0,
+    parameter OUT_BITS = 8,
+    parameter FACTOR = 1,
+    parameter POWERS = 0,
+    parameter TOTAL = 33,
+    parameter SHIFT = 0,
+    parameter MODE = 0,
+    parameter CLAMP = 1,
+    parameter signed [31:0] LOW = 0,
+    parameter signed [31:0] HIGH = 255,
+    parameter signed [31:0] OUT_ZERO = 0,
+    parameter ADD = 0,
+    parameter SKIP = 8,
+    parameter SKIP_SIGNED = 0,
+    parameter SKIP_FACTOR = 1,
+    parameter SKIP_POWERS = 0,
+    parameter INNER = 0,
+    parameter INNER_FACTOR = 1,
+    parameter INNER_POWERS = 0,
+    parameter INNER_TOTAL = 33,
+    parameter INNER_SHIFT = 0,
+    parameter INNER_MODE = 0,
+    parameter signed [31:0] INNER_LOW = 0,
+    parameter signed [31:0] INNER_HIGH = 255,
+    parameter signed [31:0] INNER_ZERO = 0,
+    parameter INNER_BITS = 9,
+    parameter SKIP_ROWS = 1,
+    parameter SKIP_COLUMNS = 1,
+    parameter SKIP_WIDTH = 1,
+    parameter SKIP_BEATS = 1,
+    parameter SKIP_ROW_WORDS = 1,
+    parameter SKIP_ADDRESS = 1,
+    parameter PROGRAM = 1,
+    parameter LEVELS = 1,
+    parameter REPEAT = 1,
+    parameter RUN = 1,
+    parameter TAKE = 1,
+    parameter LINKS = 1,
+    parameter SECOND = 1,
+    parameter SLACK = 8,
+    parameter IMAGE = "program.hex",
+    parameter FLOW = "flow.hex",
+    parameter START = "start.hex",
+    parameter WEIGHTS = "weights.hex",
+    parameter BIAS = "bias.hex",
+    parameter SCALES = "scales.hex",
+    parameter INNER_SCALES = "inner.hex"
+) (
+    input  logic                                            clk,
+    input  logic                                            reset,
+    input  logic [ADD:0]                                    arrived,
+    input  logic [LINKS*24-1:0]                             freed,
+    output logic [(1+ADD)*24-1:0]                           released,
+    output logic [ROWS*COLUMNS*ADDRESS-1:0]                 read_address,
+    input  logic [ROWS*COLUMNS*LANES*BITS-1:0]              read_data,
+    output logic [SKIP_ROWS*SKIP_COLUMNS*SKIP_ADDRESS-1:0]  skip_address,
+    input  logic [SKIP_ROWS*SKIP_COLUMNS*OUT_LANES*SKIP-1:0] skip_data,
+    output logic                                            write,
+    output logic [OUT_LANES*OUT_BITS-1:0]                   write_data
+);
+    localparam MICRO = 3;
+    localparam OUT_BEATS = (OUTPUTS + OUT_LANES - 1) / OUT_LANES;
+
+    logic fire;
+    logic [1-1:0] give;
+    logic [MICRO-1:0] micro;
+    control #(
+        .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(1 + ADD), .OUTPUTS(1),
+        .LINKS(LINKS), .SECOND(SECOND), .SLACK(SLACK), .MICRO(MICRO), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+    ) phases (
+        .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(fire), .give(give),
+        .micro(micro)
+    );
+
+    logic read, compute, take;
+    assign {take, compute, read} = micro;
+
+    logic [LANES*BITS-1:0] beat;
+    taking #(
+        .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .WIDTH(WIDTH), .BEATS(IN_BEATS), .ROW_WORDS(ROW_WORDS),
+        .ADDRESS(ADDRESS)
+    ) reading (
+        .clk(clk), .reset(reset), .take(read), .read_address(read_address), .read_data(read_data), .beat(beat)
+    );
+    logic fresh;
+    logic [SIMD*(BITS+1)-1:0] x;
+    always_ff @(posedge clk) fresh <= read;
+    genvar c;
+    generate
+        for (c = 0; c < SIMD; c = c + 1) begin : lane
+            logic [BITS-1:0] number;
+            logic [BITS:0] operand;
+            assign number = beat[c*BITS+:BITS];
+            always_ff @(posedge clk) if (fresh) operand <= {SIGNED != 0 && number[BITS-1], number};
+            assign x[c*(BITS+1)+:BITS+1] = operand;
+        end
+    endgenerate
+
+    logic computed_1, first_1, ended_1, given_1;
+    logic [PART-1:0] part_1;
+    logic [FOLD-1:0] fold_1;
+    logic [WORD-1:0] word_1;
+    logic [BEAT-1:0] beat_1;
+    folds #(.PARTS(PARTS), .PART(PART), .FOLDS(FOLDS), .FOLD(FOLD), .WORD(WORD), .OUTSIDE(1)) numbering (
+        .clk(clk), .reset(reset), .compute(compute), .computed(computed_1), .first(first_1), .ended(ended_1),
+        .part(part_1), .fold(fold_1), .word(word_1)
+    );
+    tally #(.COUNT(OUT_BEATS), .BITS(BEAT)) beats (
+        .clk(clk), .reset(reset), .happens(give[0]), .happened(given_1), .number(beat_1)
+    );
+    logic [OUT_LANES*SKIP-1:0] skip;
+    generate
+        if (ADD != 0) begin : add
+            taking #(
+                .BITS(OUT_LANES * SKIP), .ROWS(SKIP_ROWS), .COLUMNS(SKIP_COLUMNS), .WIDTH(SKIP_WIDTH),
+                .BEATS(SKIP_BEATS), .ROW_WORDS(SKIP_ROW_WORDS), .ADDRESS(SKIP_ADDRESS)
+            ) skips (
+                .clk(clk), .reset(reset), .take(take), .read_address(skip_address), .read_data(skip_data), .beat(skip)
+            );
+        end else begin : no_add
+            assign skip = {OUT_LANES * SKIP{1'b0}};
+            assign skip_address = {SKIP_ROWS * SKIP_COLUMNS * SKIP_ADDRESS{1'b0}};
+        end
+    endgenerate
+
+    multiply #(
+        .SIMD(SIMD), .PE(PE), .X(BITS + 1), .W(W), .OWN(1), .PAIR(PAIR), .WORDS(WORDS), .WORD(WORD), .FOLDS(FOLDS),
+        .FOLD(FOLD), .ACCUMULATORS(FOLDS), .ACC(ACC), .OUTPUTS(OUTPUTS), .LANES(OUT_LANES), .BEAT(BEAT), .KEPT(KEPT),
+        .BITS(OUT_BITS), .FACTOR(FACTOR), .POWERS(POWERS), .TOTAL(TOTAL), .SHIFT(SHIFT), .MODE(MODE), .CLAMP(CLAMP),
+        .LOW(LOW), .HIGH(HIGH), .ZERO(OUT_ZERO), .ADD(ADD), .SKIP(SKIP), .SKIP_SIGNED(SKIP_SIGNED),
+        .SKIP_FACTOR(SKIP_FACTOR), .SKIP_POWERS(SKIP_POWERS), .WAIT(1), .INNER(INNER),
+        .INNER_FACTOR(INNER_FACTOR), .INNER_POWERS(INNER_POWERS), .INNER_TOTAL(INNER_TOTAL),
+        .INNER_SHIFT(INNER_SHIFT), .INNER_MODE(INNER_MODE), .INNER_LOW(INNER_LOW), .INNER_HIGH(INNER_HIGH),
+        .INNER_ZERO(INNER_ZERO), .INNER_BITS(INNER_BITS), .WEIGHTS(WEIGHTS), .BIAS(BIAS), .SCALES(SCALES),
+        .INNER_SCALES(INNER_SCALES)
+    ) multiplying (
+        .clk(clk), .compute(computed_1), .first(first_1), .ended(ended_1), .fold(fold_1), .word(word_1), .give(given_1),
+        .beat(beat_1), .x(x), .skip(skip), .write(write), .write_data(write_data)
+    );
+endmodule

@@ -1,0 +1,37 @@
+// A reader that takes one beat after the other. `take` in cycle t gives the beat in cycle t + 1.
+module taking #(
+    parameter BITS = 8,
+    parameter ROWS = 1,
+    parameter COLUMNS = 1,
+    parameter WIDTH = 1,
+    parameter BEATS = 1,
+    parameter ROW_WORDS = 1,
+    parameter ADDRESS = 1
+) (
+    input  logic                            clk,
+    input  logic                            reset,
+    input  logic                            take,
+    output logic [ROWS*COLUMNS*ADDRESS-1:0] read_address,
+    input  logic [ROWS*COLUMNS*BITS-1:0]    read_data,
+    output logic [BITS-1:0]                 beat
+);
+    logic [ADDRESS-1:0] place;
+    logic [3:0] row, column;
+    logic [7:0] bank_read;
+
+    walk #(
+        .ROWS(ROWS), .COLUMNS(COLUMNS), .WIDTH(WIDTH), .BEATS(BEATS), .ROW_WORDS(ROW_WORDS), .ADDRESS(ADDRESS)
+    ) reading (
+        .clk(clk), .reset(reset), .step(take), .place(place), .row(row), .column(column)
+    );
+    localparam [31:0] STRIDE = COLUMNS;
+    assign read_address = {ROWS * COLUMNS{place}};
+    always_ff @(posedge clk) bank_read <= row * STRIDE[7:0] + {4'd0, column};
+    generate
+        if (ROWS * COLUMNS == 1) begin : plain
+            assign beat = read_data;
+        end else begin : banked
+            assign beat = read_data[bank_read*BITS+:BITS];
+        end
+    endgenerate
+endmodule

@@ -1,0 +1,63 @@
+// Walks through a channel's banks in the order of the beats: the writer's place, or that of a reader which takes one
+// beat after the other. Row y and column x of the stream lie in bank (y mod ROWS, x mod COLUMNS).
+module walk #(
+    parameter ROWS = 1,
+    parameter COLUMNS = 1,
+    parameter WIDTH = 1,     // pixels a row
+    parameter BEATS = 1,     // beats a pixel
+    parameter ROW_WORDS = 1, // words that a row takes in a bank
+    parameter ADDRESS = 1
+) (
+    input  logic               clk,
+    input  logic               reset,
+    input  logic               step,
+    output logic [ADDRESS-1:0] place,
+    output logic [3:0]         row,
+    output logic [3:0]         column
+);
+    generate
+        if (ROWS == 1 && COLUMNS == 1) begin : plain
+            assign row = 4'd0;
+            assign column = 4'd0;
+            always_ff @(posedge clk)
+                if (reset) place <= {ADDRESS{1'b0}};
+                else if (step) place <= place + 1'b1;
+        end else begin : banked
+            localparam [31:0] LAST_ROW = ROWS - 1;
+            localparam [31:0] LAST_COLUMN = COLUMNS - 1;
+            localparam [31:0] LAST_PIXEL = WIDTH - 1;
+            localparam [31:0] LAST_BEAT = BEATS - 1;
+            localparam [31:0] ROW_STEP = ROW_WORDS;
+            localparam [31:0] COLUMN_STEP = BEATS;
+            logic [ADDRESS-1:0] row_base, group;  // of the row in its bank; of the pixel in the row
+            logic [15:0] pixel, beat;
+            assign place = row_base + group + beat[ADDRESS-1:0];
+            always_ff @(posedge clk) begin
+                if (reset) begin
+                    row_base <= {ADDRESS{1'b0}};
+                    group <= {ADDRESS{1'b0}};
+                    pixel <= 16'd0;
+                    beat <= 16'd0;
+                    row <= 4'd0;
+                    column <= 4'd0;
+                end else if (step) begin
+                    if (beat != LAST_BEAT[15:0]) beat <= beat + 16'd1;
+                    else begin
+                        beat <= 16'd0;
+                        if (pixel == LAST_PIXEL[15:0]) begin
+                            pixel <= 16'd0;
+                            column <= 4'd0;
+                            group <= {ADDRESS{1'b0}};
+                            row <= (row == LAST_ROW[3:0]) ? 4'd0 : row + 4'd1;
+                            if (row == LAST_ROW[3:0]) row_base <= row_base + ROW_STEP[ADDRESS-1:0];
+                        end else begin
+                            pixel <= pixel + 16'd1;
+                            column <= (column == LAST_COLUMN[3:0]) ? 4'd0 : column + 4'd1;
+                            if (column == LAST_COLUMN[3:0]) group <= group + COLUMN_STEP[ADDRESS-1:0];
+                        end
+                    end
+                end
+            end
+        end
+    endgenerate
+endmodule

@@ -1,0 +1,46 @@
+//! The micro words of the direct form: where each phase's taps lie.
+
+use nonresc_ir::id::ActorId;
+use nonresc_ir::network::Pair;
+use nonresc_ir::stream::{MatVec, Stream, direct_actions};
+
+use super::memory::{At, Memory};
+use super::program::{Micro, Step};
+
+/// Bits of a micro word.
+pub(super) fn bits(side: Pair, memory: &Memory) -> usize {
+    10 + memory.address + side.h + side.w
+}
+
+/// Fills in the micro words; gives where the first phase reads.
+pub(super) fn fill(
+    steps: &mut [Step],
+    stream: &Stream,
+    actor: ActorId,
+    a: &MatVec,
+    side: Pair,
+    memory: &Memory,
+) -> Option<At> {
+    let actions = direct_actions(stream, actor);
+    let places: Vec<At> =
+        actions.iter().map(|g| At { row: g.row, column: g.column, beat: g.beat }).collect();
+    for (i, gathered) in actions.iter().enumerate() {
+        let next = match places.get(i + 1) {
+            Some(&next) => next,
+            None => At { row: places[0].row + a.input.height as i64, ..places[0] },
+        };
+        let (down, right, along) = memory.step(places[i], next);
+        let mut micro = Micro(&mut steps[gathered.phase as usize]);
+        micro.set(0, 1, 1);
+        micro.set(2, 4, down as u64);
+        micro.set(6, 4, right as u64);
+        micro.set(10, memory.address, along);
+        micro.set(10 + memory.address, side.h, gathered.rows);
+        micro.set(10 + memory.address + side.h, side.w, gathered.columns);
+    }
+    for step in steps.iter_mut() {
+        let takes = step.need[1] > 0;
+        Micro(step).set(1, 1, u64::from(takes));
+    }
+    places.first().copied()
+}

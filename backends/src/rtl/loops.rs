@@ -1,0 +1,190 @@
+//! From a frame's phases, one by one, to a program of nested loops: equal neighbours once with a count, then runs of
+//! equal blocks, level by level.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// Levels of loops around the repetition of a word.
+pub(super) const LEVELS: usize = 3;
+
+/// Longest body that is looked for in one level.
+const LONGEST: usize = 512;
+
+/// A program over phases of a kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Loops<T> {
+    /// The words in order.
+    pub(super) words: Vec<Entry<T>>,
+}
+
+/// A word of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry<T> {
+    /// The phase.
+    pub(super) phase: T,
+    /// How often it is repeated behind the first time.
+    pub(super) run: u64,
+    /// For each level, where a pass of its loop ends here, how many passes follow the first.
+    pub(super) ends: [Option<u64>; LEVELS],
+}
+
+impl<T: Clone + Eq + Hash> Loops<T> {
+    /// The program of a list of phases, which is not empty.
+    pub(super) fn new(phases: impl IntoIterator<Item = T>) -> Self {
+        let mut runs: Vec<(T, u64)> = Vec::new();
+        for phase in phases {
+            match runs.last_mut() {
+                Some((last, run)) if *last == phase => *run += 1,
+                _ => runs.push((phase, 0)),
+            }
+        }
+        let (mut items, distinct) = interned(runs);
+        let mut bodies: Vec<Vec<(Vec<u32>, u64)>> = Vec::new();
+        for _ in 0..LEVELS {
+            let (next, found) = interned(blocks(&items));
+            items = next;
+            bodies.push(found);
+        }
+        let mut words = Vec::new();
+        for &item in &items {
+            unroll(LEVELS, item, &distinct, &bodies, &mut words);
+        }
+        Loops { words }
+    }
+}
+
+fn interned<K: Clone + Eq + Hash>(items: Vec<K>) -> (Vec<u32>, Vec<K>) {
+    let (mut known, mut all) = (HashMap::new(), Vec::new());
+    let ids = items
+        .into_iter()
+        .map(|item| {
+            *known.entry(item).or_insert_with_key(|item| {
+                all.push(item.clone());
+                all.len() as u32 - 1
+            })
+        })
+        .collect();
+    (ids, all)
+}
+
+/// Cuts a list into blocks, each a body and how many passes follow the first.
+fn blocks(items: &[u32]) -> Vec<(Vec<u32>, u64)> {
+    let mut all = Vec::new();
+    let (mut at, mut plain) = (0, 0);
+    while at < items.len() {
+        let (mut best, mut period) = (0, 0);
+        for length in 1..=LONGEST.min((items.len() - at) / 2) {
+            if items[at] != items[at + length] {
+                continue;
+            }
+            let equal = items[at..].iter().zip(&items[at + length..]).take_while(|(a, b)| a == b).count();
+            let saved = equal / length * length;
+            if saved > best {
+                (best, period) = (saved, length);
+            }
+        }
+        if best < 2 {
+            at += 1;
+            continue;
+        }
+        if plain < at {
+            all.push((items[plain..at].to_vec(), 0));
+        }
+        all.push((items[at..at + period].to_vec(), (best / period) as u64));
+        at += best + period;
+        plain = at;
+    }
+    if plain < items.len() {
+        all.push((items[plain..].to_vec(), 0));
+    }
+    all
+}
+
+fn unroll<T: Clone>(
+    level: usize,
+    item: u32,
+    distinct: &[(T, u64)],
+    bodies: &[Vec<(Vec<u32>, u64)>],
+    words: &mut Vec<Entry<T>>,
+) {
+    let Some(inner) = level.checked_sub(1) else {
+        let (phase, run) = distinct[item as usize].clone();
+        words.push(Entry { phase, run, ends: [None; LEVELS] });
+        return;
+    };
+    let (body, more) = &bodies[inner][item as usize];
+    for &part in body {
+        unroll(inner, part, distinct, bodies, words);
+    }
+    if let Some(last) = words.last_mut() {
+        last.ends[inner] = Some(*more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The phases that a program runs through, by the rules of its words alone.
+    fn run(program: &Loops<u8>) -> Vec<u8> {
+        let (mut at, mut passes, mut begins) = (0, [0u64; LEVELS], [0usize; LEVELS]);
+        let mut out = Vec::new();
+        while at < program.words.len() {
+            let word = &program.words[at];
+            out.extend(std::iter::repeat_n(word.phase, word.run as usize + 1));
+            let mut next = at + 1;
+            let mut ended = Vec::new();
+            for level in 0..LEVELS {
+                let Some(more) = word.ends[level] else { break };
+                if passes[level] < more {
+                    passes[level] += 1;
+                    next = begins[level];
+                    break;
+                }
+                passes[level] = 0;
+                ended.push(level);
+            }
+            for level in ended {
+                begins[level] = next;
+            }
+            at = next;
+        }
+        out
+    }
+
+    #[test]
+    fn programs_run_through_their_phases() {
+        let mut seed = 7u64;
+        let mut draw = |n: u64| {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (seed >> 33) % n
+        };
+        for _ in 0..300 {
+            let mut phases = vec![draw(3) as u8];
+            while phases.len() < 400 {
+                let from = phases.len().saturating_sub(1 + draw(9) as usize);
+                let piece = phases[from..].to_vec();
+                (0..1 + draw(6)).for_each(|_| phases.extend(&piece));
+                phases.push(draw(3) as u8);
+            }
+            let program = Loops::new(phases.clone());
+            assert_eq!(run(&program), phases);
+            assert!(program.words.len() <= phases.len());
+        }
+    }
+
+    #[test]
+    fn rows_of_pixels_are_stored_once() {
+        let row = |first: u8| {
+            let mut row = vec![first, 9, 9, 9];
+            (0..30).for_each(|_| row.extend([1, 2, 2, 2, 3]));
+            row.extend([4, 5]);
+            row
+        };
+        let frame: Vec<u8> =
+            row(0).into_iter().chain((0..40).flat_map(|_| row(6))).chain(row(7)).collect();
+        let program = Loops::new(frame.clone());
+        assert_eq!(run(&program), frame);
+        assert_eq!(program.words.len(), 3 * (2 + 3 + 2));
+    }
+}

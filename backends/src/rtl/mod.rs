@@ -1,0 +1,84 @@
+//! The design as SystemVerilog: hand-written modules, and a generated top that only instantiates them.
+//!
+//! Needs: a stream that is folded and sized, and the numbers of its actors ([`nonresc_passes::arithmetic`]). Gives: the
+//! files of `rtl/`. The modules lie in `backends/rtl`, one a file; they are written out as they are.
+//!
+//! - [`top`]: the top, channels and actors joined; [`instance`]: text of an instance.
+//! - [`actor`]: the instance of an actor, by its kind; [`held`], [`direct`], [`pixelwise`]: what its data path does in
+//!   each phase.
+//! - [`program`], [`loops`]: phases as the program of a control.
+//! - [`memory`]: banks and words of a channel; [`numbers`]: images of weights, biases, factors; [`word`]: images.
+
+mod actor;
+mod direct;
+mod held;
+mod instance;
+mod loops;
+mod memory;
+mod numbers;
+mod pixelwise;
+mod program;
+mod simulate;
+mod top;
+mod verify;
+mod word;
+
+use std::collections::BTreeMap;
+
+use nonresc_ir::diagnostic::Diagnostics;
+use nonresc_ir::stream::Stream;
+use nonresc_passes::arithmetic::Arithmetic;
+
+pub use simulate::{Run, Seen, Simulator};
+pub use top::{Pin, TOP, names};
+pub use verify::{Bench, Trial, Verified};
+
+/// The modules that every design is made of: file and text.
+const MODULES: &[(&str, &str)] = &[
+    ("control.sv", include_str!("../../rtl/control.sv")),
+    ("delay.sv", include_str!("../../rtl/delay.sv")),
+    ("direct.sv", include_str!("../../rtl/direct.sv")),
+    ("dot.sv", include_str!("../../rtl/dot.sv")),
+    ("dot_pair.sv", include_str!("../../rtl/dot_pair.sv")),
+    ("fold_map.sv", include_str!("../../rtl/fold_map.sv")),
+    ("folds.sv", include_str!("../../rtl/folds.sv")),
+    ("gather.sv", include_str!("../../rtl/gather.sv")),
+    ("held.sv", include_str!("../../rtl/held.sv")),
+    ("multiply.sv", include_str!("../../rtl/multiply.sv")),
+    ("operands.sv", include_str!("../../rtl/operands.sv")),
+    ("regroup.sv", include_str!("../../rtl/regroup.sv")),
+    ("requantise.sv", include_str!("../../rtl/requantise.sv")),
+    ("rom.sv", include_str!("../../rtl/rom.sv")),
+    ("scale.sv", include_str!("../../rtl/scale.sv")),
+    ("sink.sv", include_str!("../../rtl/sink.sv")),
+    ("source.sv", include_str!("../../rtl/source.sv")),
+    ("stationary.sv", include_str!("../../rtl/stationary.sv")),
+    ("storage.sv", include_str!("../../rtl/storage.sv")),
+    ("sum.sv", include_str!("../../rtl/sum.sv")),
+    ("taking.sv", include_str!("../../rtl/taking.sv")),
+    ("tally.sv", include_str!("../../rtl/tally.sv")),
+    ("tree.sv", include_str!("../../rtl/tree.sv")),
+    ("walk.sv", include_str!("../../rtl/walk.sv")),
+    ("window.sv", include_str!("../../rtl/window.sv")),
+];
+
+/// A design as files.
+#[derive(Clone, Debug, Default)]
+pub struct Rtl {
+    /// Name and text of each file.
+    pub files: BTreeMap<String, String>,
+    /// The AXI4-Stream pins, in the order of the stream's sources and sinks.
+    pub pins: Vec<Pin>,
+    /// Cycles for which the design holds its own reset behind the pin's.
+    pub settling: usize,
+}
+
+/// The files of a design. Every channel of `stream` has a depth.
+///
+/// # Errors
+/// Every actor that there is no hardware for, by its names.
+pub fn rtl(stream: &Stream, arithmetic: &Arithmetic) -> Result<Rtl, Diagnostics> {
+    let mut rtl = top::top(stream, arithmetic)?;
+    rtl.files.extend(MODULES.iter().map(|&(file, text)| (file.to_owned(), text.to_owned())));
+    Ok(rtl)
+}

@@ -1,0 +1,46 @@
+//! The micro words of actors that read each beat once, in order: which phases read, and how far the next read lies.
+
+use nonresc_ir::stream::{Map, PhaseList};
+
+use super::memory::{At, Memory};
+use super::program::{Micro, Step};
+
+/// The beats of input 0 that are read, with their phases: each phase that needs more reads the last that it needs.
+pub(super) fn reads(steps: &[Step], list: &PhaseList) -> Vec<(usize, u64)> {
+    let (mut need, tail) = (0u64, list.preset(0).unread_tail);
+    let mut all = Vec::new();
+    for (phase, step) in steps.iter().enumerate().filter(|(_, step)| step.need[0] > 0) {
+        need += u64::from(step.need[0]);
+        all.push((phase, need - tail - 1));
+    }
+    all
+}
+
+/// Sets the read bit at 0, and from bit `at` on the step to the next read; gives where the first one reads.
+pub(super) fn fill(
+    steps: &mut [Step],
+    list: &PhaseList,
+    map: Map,
+    memory: &Memory,
+    at: usize,
+) -> Option<At> {
+    let reads = reads(steps, list);
+    let place = |beat: u64| {
+        let (pixel, beat) = (beat as usize / memory.beats, beat as usize % memory.beats);
+        At { row: (pixel / map.width) as i64, column: (pixel % map.width) as i64, beat }
+    };
+    let first = place(reads.first()?.1);
+    for (i, &(phase, beat)) in reads.iter().enumerate() {
+        let next = match reads.get(i + 1) {
+            Some(&(_, next)) => place(next),
+            None => At { row: first.row + map.height as i64, ..first },
+        };
+        let (down, right, along) = memory.step(place(beat), next);
+        let mut micro = Micro(&mut steps[phase]);
+        micro.set(0, 1, 1);
+        micro.set(at, 4, down as u64);
+        micro.set(at + 4, 4, right as u64);
+        micro.set(at + 8, memory.address, along);
+    }
+    Some(first)
+}

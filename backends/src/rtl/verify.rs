@@ -1,0 +1,344 @@
+//! A design in simulation, held against the integer network and the schedule: numbers, start times, peaks.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
+use nonresc_ir::id::{ActorId, ChannelId, Value};
+use nonresc_ir::network::{Batch, Edit, EditError, Element, Network, ValueType};
+use nonresc_ir::stream::{Kind, Stream, phases};
+use nonresc_ir::tensor::Tensor;
+use nonresc_passes::arithmetic::arithmetic;
+use nonresc_passes::engine::Engine;
+use nonresc_passes::fifo;
+use nonresc_passes::integers::{Integers, Rule, integers};
+
+use super::program::steps;
+use super::{Run, Seen, Simulator, rtl};
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial {
+    /// Frames, one behind the other.
+    pub frames: usize,
+    /// Seed of the frames' codes, and of what registers hold at first.
+    pub seed: u64,
+    /// Random stalls at all pins.
+    pub stalled: bool,
+    /// Whether the design is reset in the middle of the first frame.
+    pub reset: bool,
+}
+
+/// What was compared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verified {
+    /// Frames that came out.
+    pub frames: usize,
+    /// Numbers that came out and were compared.
+    pub numbers: usize,
+    /// Phases whose start times were compared.
+    pub starts: usize,
+    /// What was wrong, in words.
+    pub wrong: Vec<String>,
+    /// Cycles from the first phase of a source to the first and to the last beat at an output pin of the first frame.
+    pub latency: (u64, u64),
+    /// Cycles between the last beats of the last two frames; nothing of fewer frames.
+    pub interval: Option<u64>,
+    /// For each channel the most words held at once.
+    pub peaks: Vec<(ChannelId, u64)>,
+}
+
+/// A design and its simulator.
+pub struct Bench<'a> {
+    stream: &'a Stream,
+    /// From the codes at the sources to the numbers at the sinks.
+    core: Network,
+    /// The value at each source, in the order of actors.
+    sources: Vec<Value>,
+    simulator: Simulator,
+}
+
+impl<'a> Bench<'a> {
+    /// Builds the design of `stream`, which was lowered from `network`, in the folder.
+    ///
+    /// # Errors
+    /// A network that is not one of integers; actors without hardware; a missing tool.
+    pub fn build(stream: &'a Stream, network: &Network, folder: &Path) -> Result<Bench<'a>, Diagnostics> {
+        let integers = integers(network, Rule::AsGiven)?;
+        let files = rtl(stream, &arithmetic(stream, &integers)?)?;
+        let (core, sources) = core(stream, &integers)?;
+        let simulator = Simulator::build(stream, &files, folder)?;
+        Ok(Bench { stream, core, sources, simulator })
+    }
+
+    /// Simulates frames of random codes.
+    ///
+    /// # Errors
+    /// A simulation that stops; a schedule that hangs.
+    pub fn run(&self, trial: Trial) -> Result<Verified, Diagnostics> {
+        let mut draw = Draw(trial.seed);
+        let inputs: Vec<Vec<Tensor>> = (0..trial.frames)
+            .map(|_| self.sources.iter().map(|&source| random(self.core.ty(source), &mut draw)).collect())
+            .collect();
+        self.simulate(trial, &inputs, &mut draw)
+    }
+
+    fn simulate(&self, trial: Trial, inputs: &[Vec<Tensor>], draw: &mut Draw) -> Result<Verified, Diagnostics> {
+        let session = Engine::Native.load(&self.core)?;
+        let mut wanted: Vec<Vec<i64>> = Vec::new();
+        for frame in inputs {
+            let mut all: Vec<Tensor> = Vec::new();
+            for port in self.core.inputs() {
+                let given = self.sources.iter().position(|source| source.node == port.node);
+                all.push(match given {
+                    Some(i) => frame[i].clone(),
+                    None => zeros(self.core.ty(port.node.into())),
+                });
+            }
+            let outputs = session.run(&all)?;
+            wanted.resize(outputs.len(), Vec::new());
+            for (list, tensor) in wanted.iter_mut().zip(&outputs) {
+                list.extend(in_order(tensor));
+            }
+        }
+        let timing = fifo::start_times(self.stream, trial.frames)?;
+        let longest = timing.iter().filter_map(|(_, starts)| starts.last()).map(|s| s.1).max().unwrap_or(0);
+        let pattern = if trial.stalled { draw.pattern(longest as usize * 2) } else { Vec::new() };
+        let run = Run {
+            seed: trial.seed,
+            frames: (0..self.sources.len())
+                .map(|i| inputs.iter().map(|frame| in_order(&frame[i])).collect())
+                .collect(),
+            awaited: trial.frames,
+            pattern,
+            reset_at: trial.reset.then_some((longest / trial.frames as u64) as u32 * 2 / 3 + 40),
+            patience: 4 * longest as u32 + 2_000,
+        };
+        let seen = self.simulator.run(&run)?;
+        let mut found = Verified { frames: trial.frames, ..Verified::default() };
+        self.compare_numbers(&seen, &wanted, &mut found);
+        if !trial.stalled && !trial.reset && found.wrong.is_empty() {
+            self.compare_times(&seen, &timing, trial.frames, &mut found);
+        }
+        self.measure(&seen, trial.frames, &mut found);
+        Ok(found)
+    }
+
+    fn compare_numbers(&self, seen: &Seen, wanted: &[Vec<i64>], found: &mut Verified) {
+        if seen.frame_error {
+            found.wrong.push("a TLAST was taken to be misplaced".into());
+        }
+        for (pin, (got, want)) in seen.outputs.iter().zip(wanted).enumerate() {
+            found.numbers += got.len().min(want.len());
+            if got.len() != want.len() {
+                found.wrong.push(format!("output {pin}: {} numbers came out and not {}", got.len(), want.len()));
+            }
+            let differs: Vec<usize> =
+                (0..got.len().min(want.len())).filter(|&i| got[i] != want[i]).collect();
+            if let Some(&first) = differs.first() {
+                found.wrong.push(format!(
+                    "output {pin}: {} of {} numbers differ, the first is number {first}: {} and not {}",
+                    differs.len(),
+                    want.len(),
+                    got[first],
+                    want[first]
+                ));
+            }
+            let beats = &seen.beats[pin];
+            let lasts = beats.iter().filter(|beat| beat.1).count();
+            let frame = beats.len() / found.frames.max(1);
+            let placed = beats.iter().enumerate().all(|(k, beat)| beat.1 == ((k + 1) % frame.max(1) == 0));
+            if !placed && got.len() == want.len() {
+                found.wrong.push(format!("output {pin}: {lasts} beats carry TLAST, not the last of each frame"));
+            }
+        }
+    }
+
+    /// Start times against those of the schedule, whose clock 0 is the first phase of the first source.
+    fn compare_times(
+        &self,
+        seen: &Seen,
+        timing: &[(ActorId, fifo::Starts)],
+        frames: usize,
+        found: &mut Verified,
+    ) {
+        let is_source = |id: &ActorId| matches!(self.stream.actor(*id).kind, Kind::Source(_));
+        let first = |list: &fifo::Starts, id: ActorId| {
+            let &(phase, clock) = list.first()?;
+            Some(*seen.starts[id.index()].get(phase as usize)? as i64 - clock as i64)
+        };
+        let offset = timing.iter().filter(|(id, _)| is_source(id)).find_map(|(id, list)| first(list, *id));
+        let Some(offset) = offset else { return };
+        for (id, wanted) in timing {
+            let len = phases(self.stream, *id).len();
+            let in_frame = wanted.len() / frames.max(1);
+            for (k, &(phase, clock)) in wanted.iter().enumerate() {
+                let at = (k / in_frame.max(1)) as u64 * len + phase;
+                let got = seen.starts[id.index()].get(at as usize).map(|&start| start as i64 - offset);
+                // What the last frame's tail does is not waited for.
+                let Some(got) = got else { continue };
+                found.starts += 1;
+                if got != clock as i64 {
+                    let names = &self.stream.actor(*id).names;
+                    found.wrong.push(format!("\"{names}\": phase {at} starts in {got} and not in {clock}"));
+                    break;
+                }
+            }
+        }
+    }
+
+    fn measure(&self, seen: &Seen, frames: usize, found: &mut Verified) {
+        let begin = self
+            .stream
+            .actors()
+            .filter(|&id| matches!(self.stream.actor(id).kind, Kind::Source(_)))
+            .filter_map(|id| seen.starts[id.index()].first().copied())
+            .min()
+            .unwrap_or(0);
+        let last_of = |frame: usize| {
+            let all = seen.beats.iter();
+            all.filter_map(|beats| beats.get(beats.len() / frames.max(1) * (frame + 1) - 1)).map(|b| b.0).max()
+        };
+        let first = seen.beats.iter().filter_map(|beats| beats.first()).map(|b| b.0).min();
+        if let (Some(first), Some(last), true) = (first, last_of(0), found.frames > 0) {
+            found.latency = (first - begin, last - begin);
+        }
+        if frames > 1 {
+            found.interval = last_of(frames - 1).zip(last_of(frames - 2)).map(|(a, b)| a - b);
+        }
+        let lists: BTreeMap<ActorId, Vec<super::program::Step>> =
+            self.stream.actors().map(|id| (id, steps(&phases(self.stream, id)))).collect();
+        for id in self.stream.channels() {
+            let channel = self.stream.channel(id);
+            // A place is taken when a phase that gives starts, and free in the cycle behind the phase that releases it.
+            let gives = &lists[&channel.writer];
+            let mut changes: Vec<(u64, usize, u64)> = Vec::new();
+            for (k, &start) in seen.starts[channel.writer.index()].iter().enumerate() {
+                if gives[k % gives.len()].gives >> channel.output & 1 == 1 {
+                    changes.push((start, 0, 1));
+                }
+            }
+            let readers = channel.readers.len();
+            let mut freed = vec![0u64; readers + 1];
+            for (r, reader) in channel.readers.iter().enumerate() {
+                freed[r + 1] = phases(self.stream, reader.actor).preset(reader.input).unread_head;
+                let frees = &lists[&reader.actor];
+                for (k, &start) in seen.starts[reader.actor.index()].iter().enumerate() {
+                    let free = frees[k % frees.len()].free[usize::from(reader.input)];
+                    if free > 0 {
+                        changes.push((start + 1, r + 1, free.into()));
+                    }
+                }
+            }
+            changes.sort_unstable();
+            let (mut peak, mut at) = (0, 0);
+            while at < changes.len() {
+                let now = changes[at].0;
+                while at < changes.len() && changes[at].0 == now {
+                    freed[changes[at].1] += changes[at].2;
+                    at += 1;
+                }
+                let slowest = freed[1..].iter().min().copied().unwrap_or(0);
+                peak = peak.max(freed[0].saturating_sub(slowest));
+            }
+            found.peaks.push((id, peak));
+        }
+    }
+}
+
+fn internal(e: EditError) -> Diagnostic {
+    Diagnostic::new("verify/core", "the integer network", e.to_string(), "report this as a fault of nonresc")
+}
+
+/// The integer network from the codes at the sources to the numbers at the sinks, and the former.
+fn core(stream: &Stream, integers: &Integers) -> Result<(Network, Vec<Value>), Diagnostics> {
+    let at = |id: ActorId, channel: Option<ChannelId>| {
+        let value = channel.and_then(|c| stream.channel(c).value).and_then(|v| integers.of(v));
+        value.ok_or_else(|| {
+            let what = format!("\"{}\"", stream.actor(id).names);
+            Diagnostic::new("verify/pin", what, "its numbers are not whole", "quantise the network")
+        })
+    };
+    let (mut sources, mut sinks) = (Vec::new(), Vec::new());
+    for id in stream.actors() {
+        match stream.actor(id).kind {
+            Kind::Source(_) => sources.push(at(id, stream.outputs(id, 0).first().copied())?),
+            Kind::Sink(_) => sinks.push(at(id, stream.input(id, 0))?),
+            _ => {}
+        }
+    }
+    let mut core = integers.network.clone();
+    let mut edit = Edit::new(&mut core);
+    edit.retain_outputs(|_| false);
+    for (i, &sink) in sinks.iter().enumerate() {
+        edit.output(&format!("sink {i}"), sink, Batch::Absent);
+    }
+    let mut inputs = Vec::new();
+    for (i, &source) in sources.iter().enumerate() {
+        let ty = edit.ty(source).clone();
+        let input = edit.input(&format!("source {i}"), ty, Batch::Absent);
+        edit.redirect(source, input).map_err(internal)?;
+        inputs.push(input);
+    }
+    edit.remove_dead();
+    Ok((core, inputs))
+}
+
+/// A tensor's numbers in the order of the stream: pixel by pixel.
+fn in_order(tensor: &Tensor) -> Vec<i64> {
+    let numbers = tensor.to_i64().unwrap_or_default();
+    let shape = &tensor.shape().0;
+    let channels = shape.get(1).copied().unwrap_or(1);
+    let pixels: usize = shape.iter().skip(2).product();
+    (0..pixels).flat_map(|p| (0..channels).map(move |c| c * pixels + p)).map(|i| numbers[i]).collect()
+}
+
+fn zeros(ty: &ValueType) -> Tensor {
+    Tensor::from_f64(ty.element, ty.shape.clone(), &vec![0.0; ty.shape.len()])
+        .unwrap_or_else(|| Tensor::from_f64(Element::F32, [0], &[]).expect("an empty tensor"))
+}
+
+/// Codes all over the range of their type, half of them near its ends.
+fn random(ty: &ValueType, draw: &mut Draw) -> Tensor {
+    let (low, high) = match ty.element {
+        Element::Int { bits, signed: true } => (-(1i64 << (bits - 1)), (1i64 << (bits - 1)) - 1),
+        Element::Int { bits, signed: false } => (0, (1i64 << bits) - 1),
+        _ => (0, 1),
+    };
+    let extreme = draw.below(2) == 0;
+    let mut number = || match extreme && draw.below(4) > 0 {
+        true => [low, high][draw.below(2) as usize],
+        false => low + draw.below((high - low + 1) as u64) as i64,
+    };
+    let numbers: Vec<f64> = (0..ty.shape.len()).map(|_| number() as f64).collect();
+    Tensor::from_f64(ty.element, ty.shape.clone(), &numbers).unwrap_or_else(|| zeros(ty))
+}
+
+/// A seeded source of numbers (SplitMix64).
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % n
+    }
+
+    /// When pins are willing, in runs of random length.
+    fn pattern(&mut self, cycles: usize) -> Vec<(bool, bool)> {
+        let mut one = |cycles: usize| {
+            let mut list = Vec::with_capacity(cycles);
+            while list.len() < cycles {
+                let longest = [3, 3, 3, 40, 300][self.below(5) as usize];
+                let (length, value) = (1 + self.below(longest), self.below(3) > 0);
+                list.extend(std::iter::repeat_n(value, length as usize));
+            }
+            list.truncate(cycles);
+            list
+        };
+        let (feed, take) = (one(cycles), one(cycles));
+        feed.into_iter().zip(take).collect()
+    }
+}
