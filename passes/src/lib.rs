@@ -4,7 +4,7 @@
 //! - [`manager`]: runs them; [`trial`]: runs them on a copy; [`cost`]: what skips cost, [`choose`]:
 //!   which rewrite they get, both by trials.
 //! - on networks: [`normalise`], [`residual`], [`plan`]; between the levels: [`lower`];
-//!   on streams: [`fold`], [`fifo`], [`bind`].
+//!   on streams: [`width`], [`fold`], [`fifo`], [`bind`].
 //! - [`arithmetic`]: what each actor computes, as whole numbers.
 //! - [`quantise`]: networks of floats to networks of codes.
 //! - [`engine`]: fast evaluation; [`data`]: labelled images; [`accuracy`]: how often a network is right on them;
@@ -38,3 +38,4 @@ pub mod residual;
 pub mod table;
 pub mod target;
 pub mod trial;
+pub mod width;

@@ -22,7 +22,9 @@ pub enum Property {
     Planned,
     /// There is a stream of actors and channels.
     Streaming,
-    /// Actors and channels have their widths.
+    /// Channels are as wide as what they carry.
+    Widths,
+    /// Actors are folded, and channels have their lanes.
     Folded,
     /// Channels have their depths.
     Sized,
@@ -37,6 +39,7 @@ impl fmt::Display for Property {
             Property::SkipsKnown => "skips known",
             Property::Planned => "planned",
             Property::Streaming => "streaming",
+            Property::Widths => "widths",
             Property::Folded => "folded",
             Property::Sized => "sized",
             Property::Bound => "bound",

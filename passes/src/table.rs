@@ -6,11 +6,19 @@ use std::fmt::Write as _;
 use nonresc_ir::diagnostic::Diagnostic;
 
 use crate::pass::{Pass, Property};
-use crate::{bind, fifo, fold, lower, normalise, plan, residual};
+use crate::{bind, fifo, fold, lower, normalise, plan, residual, width};
 
 /// From an imported network to a sized and bound stream.
-pub const FPGA: &[&Pass] =
-    &[&normalise::PASS, &residual::PASS, &plan::PASS, &lower::PASS, &fold::PASS, &fifo::PASS, &bind::PASS];
+pub const FPGA: &[&Pass] = &[
+    &normalise::PASS,
+    &residual::PASS,
+    &plan::PASS,
+    &lower::PASS,
+    &width::PASS,
+    &fold::PASS,
+    &fifo::PASS,
+    &bind::PASS,
+];
 
 /// The pipeline up to and with the pass called `name`.
 ///

@@ -27,12 +27,20 @@ fn random_networks_run_as_scheduled() {
         if std::env::var("SHOW").is_ok() {
             println!("{}", nonresc_ir::text::print(&design.source.network));
             println!("{}", design.stream);
-            if let Ok(made) = nonresc_passes::integers::integers(&design.source.network, nonresc_passes::integers::Rule::AsGiven) { println!("{}", nonresc_ir::text::print(&made.network)); }
+            if let Ok(made) = nonresc_passes::integers::integers(
+                &design.source.network,
+                nonresc_passes::integers::Rule::AsGiven,
+            ) {
+                println!("{}", nonresc_ir::text::print(&made.network));
+            }
         }
         match proven(&design, 3) {
             Ok(all) => {
                 for found in all {
-                    println!("{seed}: {} numbers {} starts {:?} {:?} wrong {:#?}", found.numbers, found.starts, found.latency, found.interval, found.wrong);
+                    println!(
+                        "{seed}: {} numbers {} starts {:?} {:?} wrong {:#?}",
+                        found.numbers, found.starts, found.latency, found.interval, found.wrong
+                    );
                 }
             }
             Err(e) => println!("{seed}: REFUSED {e}"),

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::network::Pair;
 use nonresc_ir::stream::{
-    Activation, Carry, Channel, Form, GlobalPool, Kind, Map, MatVec, Multiplier, PhaseList, Second, Stream, phases,
+    Activation, Carry, Channel, Form, GlobalPool, Kind, Map, MatVec, Multiplier, PhaseList, Second, Stream,
+    phases,
 };
 use nonresc_passes::arithmetic::{Arithmetic, Output, Source};
 
@@ -69,13 +70,20 @@ impl Making<'_> {
                 let kept = a.first_channel..a.first_channel + kept;
                 self.regroup(a.input, a.output.channels, a.zeros_before, kept, false, steps, &list)?;
             }
-            Kind::Convert(map) => self.regroup(*map, map.channels, 0, 0..map.channels, false, steps, &list)?,
+            Kind::Convert(map) => {
+                self.regroup(*map, map.channels, 0, 0..map.channels, false, steps, &list)?
+            }
             Kind::Activate { activation: Activation::LeakyRelu { .. }, .. } => {
                 return Err(("a leaky relu has no hardware".into(), "use relu"));
             }
-            Kind::Activate { map, .. } => self.regroup(*map, map.channels, 0, 0..map.channels, true, steps, &list)?,
+            Kind::Activate { map, .. } => {
+                self.regroup(*map, map.channels, 0, 0..map.channels, true, steps, &list)?
+            }
             Kind::Pool(_) => {
-                return Err(("a pool with a window has no hardware yet".into(), "use a pool over the whole map"));
+                return Err((
+                    "a pool with a window has no hardware yet".into(),
+                    "use a pool over the whole map",
+                ));
             }
         }
         Ok(self.made)
@@ -298,7 +306,9 @@ impl Making<'_> {
         let pixels = a.input.pixels();
         let (largest, zero, acc) = match self.computed()?.source {
             Source::Largest => (1, 0, bits + 1),
-            Source::Sums { zero, .. } => (0, zero, bits + 2 + pixels.next_power_of_two().trailing_zeros() as usize),
+            Source::Sums { zero, .. } => {
+                (0, zero, bits + 2 + pixels.next_power_of_two().trailing_zeros() as usize)
+            }
             _ => return Err(("it is no pool of whole numbers".into(), "report this with the model")),
         };
         self.number("LARGEST", largest);
@@ -392,11 +402,20 @@ impl Making<'_> {
         Ok(())
     }
 
-    fn direct(&mut self, a: &MatVec, taps: usize, mut steps: Vec<Step>, list: &PhaseList) -> Result<(), Refusal> {
+    fn direct(
+        &mut self,
+        a: &MatVec,
+        taps: usize,
+        mut steps: Vec<Step>,
+        list: &PhaseList,
+    ) -> Result<(), Refusal> {
         self.made.module = "direct";
         let (memory, lanes) = (self.memory(0), self.input(0).lanes);
         if !a.is_regular_direct(taps, lanes) {
-            return Err((format!("{taps} taps in {lanes} lanes cannot be read at once"), "fold it otherwise"));
+            return Err((
+                format!("{taps} taps in {lanes} lanes cannot be read at once"),
+                "fold it otherwise",
+            ));
         }
         let side: Pair = a.window.side_by_side(taps);
         let first = direct::fill(&mut steps, self.stream, self.actor, a, side, &memory);
@@ -450,7 +469,13 @@ impl Making<'_> {
     }
 
     /// Products, sums and the way to codes; `compute` is the micro word's bit of computing phases.
-    fn multiplies(&mut self, a: &MatVec, steps: &[Step], compute: usize, lanes: usize) -> Result<(), Refusal> {
+    fn multiplies(
+        &mut self,
+        a: &MatVec,
+        steps: &[Step],
+        compute: usize,
+        lanes: usize,
+    ) -> Result<(), Refusal> {
         let Output { source: Source::Products(products), inner, rescale } = self.computed()?.clone() else {
             return Err(("it is no layer of whole numbers".into(), "report this with the model"));
         };
@@ -552,7 +577,12 @@ impl Making<'_> {
             window: nonresc_ir::stream::Window::POINT,
             groups: 1,
             weight_bits: p.weight_bits,
-            fold: nonresc_ir::stream::Fold { pe: p.pe, simd: p.simd, form: Form::Held { slots: 1 }, ..a.fold },
+            fold: nonresc_ir::stream::Fold {
+                pe: p.pe,
+                simd: p.simd,
+                form: Form::Held { slots: 1 },
+                ..a.fold
+            },
             second: None,
             ..a.clone()
         };

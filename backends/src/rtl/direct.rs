@@ -22,8 +22,7 @@ pub(super) fn fill(
     memory: &Memory,
 ) -> Option<At> {
     let actions = direct_actions(stream, actor);
-    let places: Vec<At> =
-        actions.iter().map(|g| At { row: g.row, column: g.column, beat: g.beat }).collect();
+    let places: Vec<At> = actions.iter().map(|g| At { row: g.row, column: g.column, beat: g.beat }).collect();
     for (i, gathered) in actions.iter().enumerate() {
         let next = match places.get(i + 1) {
             Some(&next) => next,

@@ -181,8 +181,7 @@ mod tests {
             row.extend([4, 5]);
             row
         };
-        let frame: Vec<u8> =
-            row(0).into_iter().chain((0..40).flat_map(|_| row(6))).chain(row(7)).collect();
+        let frame: Vec<u8> = row(0).into_iter().chain((0..40).flat_map(|_| row(6))).chain(row(7)).collect();
         let program = Loops::new(frame.clone());
         assert_eq!(run(&program), frame);
         assert_eq!(program.words.len(), 3 * (2 + 3 + 2));

@@ -29,7 +29,8 @@ struct Factors {
 impl Factors {
     fn new(list: &[i64]) -> Factors {
         let powers = list.iter().all(|&m| m > 0 && (m as u64).is_power_of_two());
-        let number = |&m: &i64| if powers { u64::from((m as u64).trailing_zeros()) } else { m.unsigned_abs() };
+        let number =
+            |&m: &i64| if powers { u64::from((m as u64).trailing_zeros()) } else { m.unsigned_abs() };
         let numbers: Vec<u64> = list.iter().map(number).collect();
         Factors { powers, bits: unsigned(numbers.iter().copied().max().unwrap_or(0)), numbers }
     }

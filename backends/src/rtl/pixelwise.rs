@@ -17,13 +17,7 @@ pub(super) fn reads(steps: &[Step], list: &PhaseList) -> Vec<(usize, u64)> {
 }
 
 /// Sets the read bit at 0, and from bit `at` on the step to the next read; gives where the first one reads.
-pub(super) fn fill(
-    steps: &mut [Step],
-    list: &PhaseList,
-    map: Map,
-    memory: &Memory,
-    at: usize,
-) -> Option<At> {
+pub(super) fn fill(steps: &mut [Step], list: &PhaseList, map: Map, memory: &Memory, at: usize) -> Option<At> {
     let reads = reads(steps, list);
     let place = |beat: u64| {
         let (pixel, beat) = (beat as usize / memory.beats, beat as usize % memory.beats);

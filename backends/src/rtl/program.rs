@@ -84,7 +84,8 @@ impl Program {
         let first = steps.first().copied().unwrap_or_default();
         let loops = Loops::new(steps.iter().copied());
         let most = |of: &dyn Fn(&Step) -> u64| steps.iter().map(of).max().unwrap_or(0);
-        let take = unsigned((0..inputs).map(|i| most(&|s| s.need[i].max(s.free[i]).into())).max().unwrap_or(0));
+        let take =
+            unsigned((0..inputs).map(|i| most(&|s| s.need[i].max(s.free[i]).into())).max().unwrap_or(0));
         let run = unsigned(loops.words.iter().map(|w| w.run).max().unwrap_or(0));
         let repeat = unsigned(loops.words.iter().flat_map(|w| w.ends).flatten().max().unwrap_or(0));
 

@@ -9,8 +9,8 @@ use std::process::Command;
 use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_ir::stream::Stream;
 
-use super::top::{Pin, TOP, names};
 use super::Rtl;
+use super::top::{Pin, TOP, names};
 
 const MAIN: &str = include_str!("../../rtl/simulate.cpp");
 
@@ -82,11 +82,17 @@ impl Simulator {
         }
         let mut command = Command::new("verilator");
         command.args(["--cc", "--exe", "--build", "-j", "2", "--top-module", TOP, "-O3"]);
-        command.args(["--x-initial", "unique", "--x-assign", "unique", "--output-split", "20000"]).args(LINTS);
+        command
+            .args(["--x-initial", "unique", "--x-assign", "unique", "--output-split", "20000"])
+            .args(LINTS);
         command.args(["-CFLAGS", "-O1 -w", "--Mdir", "build", "-o", "simulate", "-y", "."]);
         command.args([&format!("{TOP}.sv"), "simulate.cpp"]).current_dir(folder);
         let output = command.output().map_err(|e| {
-            failed("verilator", e.to_string(), "install the packages verilator (version 5) and g++ of your system")
+            failed(
+                "verilator",
+                e.to_string(),
+                "install the packages verilator (version 5) and g++ of your system",
+            )
         })?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -120,8 +126,9 @@ impl Simulator {
         }
         let bytes = fs::read(&output).map_err(|e| unwritable(&output, &e))?;
         let words = bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        self.seen(&mut words.into_iter())
-            .ok_or_else(|| failed("the simulation's answer", "it is not whole", "report this as a fault of nonresc"))
+        self.seen(&mut words.into_iter()).ok_or_else(|| {
+            failed("the simulation's answer", "it is not whole", "report this as a fault of nonresc")
+        })
     }
 
     fn words(&self, run: &Run) -> Vec<u32> {
@@ -143,7 +150,8 @@ impl Simulator {
     }
 
     fn seen(&self, words: &mut dyn Iterator<Item = u32>) -> Option<Seen> {
-        let mut seen = Seen { cycles: words.next()?.into(), frame_error: words.next()? != 0, ..Seen::default() };
+        let mut seen =
+            Seen { cycles: words.next()?.into(), frame_error: words.next()? != 0, ..Seen::default() };
         for _ in 0..self.actors {
             let count = words.next()?;
             seen.starts.push((0..count).map(|_| words.next().map(u64::from)).collect::<Option<_>>()?);

@@ -130,7 +130,8 @@ pub(super) fn top(stream: &Stream, arithmetic: &Arithmetic) -> Result<Rtl, Diagn
 
     let pins = pins(stream);
     let deepest = |id: ActorId| (0..2).map(move |output| (id, output));
-    let second = |&(id, output): &(ActorId, u16)| usize::from(output) < stream.actor(id).kind.outputs().into();
+    let second =
+        |&(id, output): &(ActorId, u16)| usize::from(output) < stream.actor(id).kind.outputs().into();
     let most = stream.actors().flat_map(deepest).filter(second).map(|(id, o)| stages(stream, id, o)).max();
     rtl.settling = most.unwrap_or(0) as usize + 4;
     let joined = Joined { stream, names: &names, memories: &memories, pins: &pins };
@@ -182,7 +183,12 @@ impl Joined<'_> {
         for &id in self.names.keys() {
             let kind = &self.stream.actor(id).kind;
             if kind.inputs() > 0 {
-                let _ = writeln!(text, "    logic [{}:0] {}_released;", 24 * usize::from(kind.inputs()) - 1, self.names[&id]);
+                let _ = writeln!(
+                    text,
+                    "    logic [{}:0] {}_released;",
+                    24 * usize::from(kind.inputs()) - 1,
+                    self.names[&id]
+                );
             }
         }
         let errors: BTreeSet<String> = self
@@ -195,7 +201,11 @@ impl Joined<'_> {
             let _ = writeln!(text, "    logic {error};");
         }
         let all: Vec<String> = errors.into_iter().collect();
-        let _ = writeln!(text, "    assign frame_error = {};", if all.is_empty() { "1'b0".into() } else { all.join(" | ") });
+        let _ = writeln!(
+            text,
+            "    assign frame_error = {};",
+            if all.is_empty() { "1'b0".into() } else { all.join(" | ") }
+        );
         for (&id, actor) in made {
             text += &self.actor(id, actor);
         }
@@ -264,7 +274,11 @@ impl Joined<'_> {
         let r = reader.into_iter().position(|r| r.actor == id && r.input == input)?;
         let banks = memory.banks.h * memory.banks.w;
         let slice = |bits: usize| format!("[{}+:{}]", r * banks * bits, banks * bits);
-        Some((c, format!("c{c}_address{}", slice(memory.address)), format!("c{c}_read{}", slice(memory.bits))))
+        Some((
+            c,
+            format!("c{c}_address{}", slice(memory.address)),
+            format!("c{c}_read{}", slice(memory.bits)),
+        ))
     }
 
     fn actor(&self, id: ActorId, made: &Made) -> String {
@@ -293,7 +307,8 @@ impl Joined<'_> {
                 ports.push(("skip_data", data.clone()));
             }
             None if matches!(kind, Kind::MatVec(_)) => {
-                let (lanes, skip) = (stream.outputs(id, 0).first().map_or(1, |&c| stream.channel(c).lanes), 8);
+                let (lanes, skip) =
+                    (stream.outputs(id, 0).first().map_or(1, |&c| stream.channel(c).lanes), 8);
                 ports.push(("skip_address", String::new()));
                 ports.push(("skip_data", format!("{}'d0", lanes * skip)));
             }
@@ -302,12 +317,16 @@ impl Joined<'_> {
         let mut copies = String::new();
         for output in 0..kind.outputs() {
             let channels = stream.outputs(id, output);
-            let (write, data) = if output == 0 { ("write", "write_data") } else { ("second_write", "second_data") };
+            let (write, data) =
+                if output == 0 { ("write", "write_data") } else { ("second_write", "second_data") };
             let Some(first) = channels.first().map(|c| c.index()) else { continue };
             ports.push((write, format!("c{first}_write")));
             ports.push((data, format!("c{first}_data")));
             for c in channels[1..].iter().map(|c| c.index()) {
-                let _ = writeln!(copies, "    assign c{c}_write = c{first}_write;\n    assign c{c}_data = c{first}_data;");
+                let _ = writeln!(
+                    copies,
+                    "    assign c{c}_write = c{first}_write;\n    assign c{c}_data = c{first}_data;"
+                );
             }
         }
         if made.module == "held" && kind.outputs() == 1 {
@@ -323,12 +342,22 @@ impl Joined<'_> {
             if pin.input {
                 ports.push(("misplaced", format!("{name}_misplaced")));
             } else if pin.width() > bits {
-                let _ = writeln!(copies, "    assign {prefix}_tdata[{}:{bits}] = {}'d0;", pin.width() - 1, pin.width() - bits);
+                let _ = writeln!(
+                    copies,
+                    "    assign {prefix}_tdata[{}:{bits}] = {}'d0;",
+                    pin.width() - 1,
+                    pin.width() - bits
+                );
             }
         }
         let remark = legal_comment(&stream.actor(id).names.to_string());
-        let instance =
-            Instance { module: made.module, name: name.clone(), remark, parameters: made.parameters.clone(), ports };
+        let instance = Instance {
+            module: made.module,
+            name: name.clone(),
+            remark,
+            parameters: made.parameters.clone(),
+            ports,
+        };
         instance.text() + &copies
     }
 }

@@ -83,7 +83,12 @@ impl<'a> Bench<'a> {
         self.simulate(trial, &inputs, &mut draw)
     }
 
-    fn simulate(&self, trial: Trial, inputs: &[Vec<Tensor>], draw: &mut Draw) -> Result<Verified, Diagnostics> {
+    fn simulate(
+        &self,
+        trial: Trial,
+        inputs: &[Vec<Tensor>],
+        draw: &mut Draw,
+    ) -> Result<Verified, Diagnostics> {
         let session = Engine::Native.load(&self.core)?;
         let mut wanted: Vec<Vec<i64>> = Vec::new();
         for frame in inputs {
@@ -131,10 +136,13 @@ impl<'a> Bench<'a> {
         for (pin, (got, want)) in seen.outputs.iter().zip(wanted).enumerate() {
             found.numbers += got.len().min(want.len());
             if got.len() != want.len() {
-                found.wrong.push(format!("output {pin}: {} numbers came out and not {}", got.len(), want.len()));
+                found.wrong.push(format!(
+                    "output {pin}: {} numbers came out and not {}",
+                    got.len(),
+                    want.len()
+                ));
             }
-            let differs: Vec<usize> =
-                (0..got.len().min(want.len())).filter(|&i| got[i] != want[i]).collect();
+            let differs: Vec<usize> = (0..got.len().min(want.len())).filter(|&i| got[i] != want[i]).collect();
             if let Some(&first) = differs.first() {
                 found.wrong.push(format!(
                     "output {pin}: {} of {} numbers differ, the first is number {first}: {} and not {}",
@@ -149,7 +157,9 @@ impl<'a> Bench<'a> {
             let frame = beats.len() / found.frames.max(1);
             let placed = beats.iter().enumerate().all(|(k, beat)| beat.1 == ((k + 1) % frame.max(1) == 0));
             if !placed && got.len() == want.len() {
-                found.wrong.push(format!("output {pin}: {lasts} beats carry TLAST, not the last of each frame"));
+                found
+                    .wrong
+                    .push(format!("output {pin}: {lasts} beats carry TLAST, not the last of each frame"));
             }
         }
     }
@@ -197,7 +207,9 @@ impl<'a> Bench<'a> {
             .unwrap_or(0);
         let last_of = |frame: usize| {
             let all = seen.beats.iter();
-            all.filter_map(|beats| beats.get(beats.len() / frames.max(1) * (frame + 1) - 1)).map(|b| b.0).max()
+            all.filter_map(|beats| beats.get(beats.len() / frames.max(1) * (frame + 1) - 1))
+                .map(|b| b.0)
+                .max()
         };
         let first = seen.beats.iter().filter_map(|beats| beats.first()).map(|b| b.0).min();
         if let (Some(first), Some(last), true) = (first, last_of(0), found.frames > 0) {

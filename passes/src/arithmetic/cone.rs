@@ -159,13 +159,13 @@ impl Cone<'_> {
     fn source(&self, value: Value) -> Result<Source, Refusal> {
         let network = self.network;
         let operands = network.operands(value.node);
-        let reads_input = || operands.first().is_some_and(|&x| self.unshaped(x) == self.unshaped(self.inputs[0]));
+        let reads_input =
+            || operands.first().is_some_and(|&x| self.unshaped(x) == self.unshaped(self.inputs[0]));
         match network.op(value.node) {
             _ if self.unshaped(value) == self.unshaped(self.inputs[0]) => Ok(Source::Codes { zero: 0 }),
-            op if !reads_input() => refusal(
-                format!("{} is made of something that it does not read", op.name()),
-                UNKNOWN,
-            ),
+            op if !reads_input() => {
+                refusal(format!("{} is made of something that it does not read", op.name()), UNKNOWN)
+            }
             Op::IntConv(a) => self.products(&operands, a.zero, a.bits),
             Op::IntDense(a) => self.products(&operands, a.zero, a.bits),
             Op::IntSumPool(a) => Ok(Source::Sums { zero: a.zero, bits: a.bits }),
@@ -229,16 +229,18 @@ impl Cone<'_> {
 fn with_padding(summand: &Summand, factors: &[i64], offsets: &[i64]) -> (Vec<i64>, Vec<i64>) {
     let there = |c: usize| c < summand.channels;
     let own = factors.iter().enumerate().map(|(c, &m)| if there(c) { m } else { 0 }).collect();
-    let rest = |(c, (&offset, &m)): (usize, (&i64, &i64))| offset + if there(c) { 0 } else { m * summand.padding };
+    let rest =
+        |(c, (&offset, &m)): (usize, (&i64, &i64))| offset + if there(c) { 0 } else { m * summand.padding };
     (own, offsets.iter().zip(factors).enumerate().map(rest).collect())
 }
 
 /// Least and largest number of an integer type.
 fn range(element: Element) -> (i64, i64) {
     match element {
-        Element::Int { bits, signed: true } => (-(1 << (bits.clamp(1, 63) - 1)), (1 << (bits.clamp(1, 63) - 1)) - 1),
+        Element::Int { bits, signed: true } => {
+            (-(1 << (bits.clamp(1, 63) - 1)), (1 << (bits.clamp(1, 63) - 1)) - 1)
+        }
         Element::Int { bits, signed: false } => (0, (1 << bits.min(62)) - 1),
         _ => (0, 1),
     }
 }
-

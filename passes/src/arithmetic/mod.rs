@@ -175,8 +175,7 @@ impl Reading<'_> {
 
     fn actor(&self, actor: ActorId) -> Result<Option<Computed>, Refusal> {
         let kind = &self.stream.actor(actor).kind;
-        let inputs: Vec<ChannelId> =
-            (0..kind.inputs()).filter_map(|i| self.stream.input(actor, i)).collect();
+        let inputs: Vec<ChannelId> = (0..kind.inputs()).filter_map(|i| self.stream.input(actor, i)).collect();
         let inputs = inputs.into_iter().map(|c| self.carried(c)).collect::<Result<Vec<_>, _>>()?;
         if matches!(kind, Kind::Source(_)) {
             self.given(actor, 0)?;
@@ -234,7 +233,13 @@ impl Reading<'_> {
                 }))
     }
 
-    fn output(&self, kind: &Kind, inputs: &[Value], given: Value, channels: usize) -> Result<Output, Refusal> {
+    fn output(
+        &self,
+        kind: &Kind,
+        inputs: &[Value],
+        given: Value,
+        channels: usize,
+    ) -> Result<Output, Refusal> {
         let cone = Cone { network: self.network(), inputs, channels };
         let place = match kind {
             Kind::MatVec(a) => Place::MatVec { adds: a.add.is_some() && inputs.len() > 1 },

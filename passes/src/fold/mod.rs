@@ -24,7 +24,7 @@ use crate::target::Target;
 /// The pass, for the table.
 pub(crate) const PASS: Pass =
     Pass::on_stream("fold", "parallelism of each actor: PE, SIMD, lanes, form, ports", run)
-        .needs(&[Property::Streaming])
+        .needs(&[Property::Widths])
         .gives(&[Property::Folded])
         .function(Function::Same);
 

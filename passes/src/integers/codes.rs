@@ -125,7 +125,7 @@ impl Making<'_, '_> {
         }
         let count = sum.offset.len().max(q.scale.len());
         let steps: Vec<f64> = (0..count).map(|i| at(&sum.offset, i) / at(&q.scale, i).value()).collect();
-        let made = rescale::choose(&operands, &steps, window, q.rounding).ok_or_else(far)?;
+        let made = rescale::choose(&operands, &steps, window, q.rounding, self.proofs).ok_or_else(far)?;
 
         let lists = sum.terms.iter().zip(&made.factors).flat_map(|(term, m)| [term.zero.len(), m.len()]);
         let count = lists.chain([made.offsets.len()]).max().unwrap_or(1);

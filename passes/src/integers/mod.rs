@@ -83,6 +83,15 @@ pub struct Rounded {
 /// # Errors
 /// Every operator between quantisers that integers cannot compute, by its ONNX name; a network without quantisers.
 pub fn integers(network: &Network, rule: Rule) -> Result<Integers, Diagnostics> {
+    make(network, rule, true)
+}
+
+/// The same without looking for factors that are proven: all numbers have the types and ranges that they have there.
+pub(crate) fn without_proofs(network: &Network) -> Result<Integers, Diagnostics> {
+    make(network, Rule::AsGiven, false)
+}
+
+fn make(network: &Network, rule: Rule, proofs: bool) -> Result<Integers, Diagnostics> {
     let order =
         network.topological().ok_or_else(|| fault("the network", "it has a cycle", "break the cycle"))?;
     let has_codes = |node: NodeId| {
@@ -96,6 +105,7 @@ pub fn integers(network: &Network, rule: Rule) -> Result<Integers, Diagnostics> 
     let mut making = Making {
         from: network,
         rule,
+        proofs,
         edit: Edit::new(&mut integer),
         forms: BTreeMap::new(),
         roundings: Vec::new(),
@@ -162,6 +172,7 @@ const ROUND_FIRST: &str = "put a quantiser between the two";
 struct Making<'a, 'e> {
     from: &'a Network,
     rule: Rule,
+    proofs: bool,
     edit: Edit<'e>,
     forms: BTreeMap<NodeId, Form>,
     roundings: Vec<Rounded>,

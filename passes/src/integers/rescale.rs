@@ -49,12 +49,14 @@ pub(super) struct Rescale {
 }
 
 /// Chooses factors. `offsets` are in steps of the result, `window` is the range of codes less the zero point.
+/// Without `proofs` the widest factors are taken unseen.
 /// Nothing where no factors hold the ratios: they are too far apart, or a code's step is beyond 62 bits.
 pub(super) fn choose(
     operands: &[Operand<'_>],
     offsets: &[f64],
     window: Range,
     rounding: Rounding,
+    proofs: bool,
 ) -> Option<Rescale> {
     if let Some(shift) = exact_shift(operands, offsets)
         && let Some(exact) = with_shift(operands, offsets, shift, Proof::Exact)
@@ -62,7 +64,7 @@ pub(super) fn choose(
         return Some(exact);
     }
     let widest = widest_shift(operands, offsets)?;
-    let needed = needed_shift(operands, offsets, window, rounding);
+    let needed = if proofs { needed_shift(operands, offsets, window, rounding) } else { None };
     let (shift, proof) = match needed {
         Some((shift, ties)) if shift <= widest => (shift, Proof::Proven { ties }),
         _ => (widest, Proof::Open),

@@ -105,7 +105,14 @@ impl<'a> Builder<'a> {
     /// `actor` reads a place at its input `input`.
     pub(super) fn read(&mut self, actor: ActorId, input: u16, place: Place, skip: Option<usize>) {
         let reader = Reader { actor, input };
-        self.reads.push(Read { from: place.actor, output: 0, width: place.width, value: place.value, reader, skip });
+        self.reads.push(Read {
+            from: place.actor,
+            output: 0,
+            width: place.width,
+            value: place.value,
+            reader,
+            skip,
+        });
         let own = usize::from(matches!(self.stream.actor(actor).kind, Kind::MatVec(_)));
         let depth = self.depths[place.actor.index()] + own;
         self.depths[actor.index()] = self.depths[actor.index()].max(depth);
@@ -138,7 +145,10 @@ impl<'a> Builder<'a> {
         }
         let map = map_of(self.network, value).unwrap_or(Map { channels: 1, height: 1, width: 1 });
         let actor = self.actor(value.node, Kind::Source(map));
-        self.set(value, Place { actor, map, zeros: 0, flat: false, width: self.width(true), value: Some(value) })
+        self.set(
+            value,
+            Place { actor, map, zeros: 0, flat: false, width: self.width(true), value: Some(value) },
+        )
     }
 
     /// Says where a value comes from, whose own numbers the place's actor gives.

@@ -352,7 +352,12 @@ fn matvec(a: &Layer) -> MatVec {
         bias: true,
         weights: String::new(),
         weight_bits: 8,
-        add: a.add.map(|(channels, offset)| MergedAdd { channels, offset, activation: Activation::Identity, rounded: false }),
+        add: a.add.map(|(channels, offset)| MergedAdd {
+            channels,
+            offset,
+            activation: Activation::Identity,
+            rounded: false,
+        }),
         activation: Activation::Identity,
         second: a.tap.map(|row| Second::Tap { row }),
         carry: Carry::NONE,

@@ -47,7 +47,8 @@ pub(super) fn actions(a: &MatVec, slots: usize, lanes: Lanes) -> HeldActions {
     let window = Held::new(a, lanes.input);
     let schedule = Schedule::new(&window, slots, pixel.period);
     let beside = a.projection().map_or(0, |p| p.input_folds(a.input.channels) * p.output_folds()) as u64;
-    let mut all = HeldActions { own: a.output_folds() as u64 * input_folds, beside, ..HeldActions::default() };
+    let mut all =
+        HeldActions { own: a.output_folds() as u64 * input_folds, beside, ..HeldActions::default() };
     for (u, &load) in schedule.loads.iter().enumerate() {
         let (row, i) = (u / window.per_row, u % window.per_row);
         let (valid, columns, slot) = (window.rows.valid(row), window.fresh(i), u % slots);
