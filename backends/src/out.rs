@@ -17,8 +17,8 @@ pub const MARKER: &str = ".nonresc";
 /// One file of the output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutFile {
-    /// Name inside the folder, without any separator.
-    pub name: &'static str,
+    /// Name inside the folder; `/` parts folders from what is in them.
+    pub name: String,
     /// What it holds.
     pub bytes: Vec<u8>,
 }
@@ -96,10 +96,16 @@ fn unfinished_prefix(dir: &Path) -> OsString {
 /// Writes the files; gives the folder itself, locked.
 fn fill(folder: &Path, files: &[OutFile]) -> io::Result<File> {
     let lock = locked(folder)?;
-    let marker =
-        OutFile { name: MARKER, bytes: b"written by nonresc; this folder is replaced as a whole\n".into() };
+    let marker = OutFile {
+        name: MARKER.to_owned(),
+        bytes: b"written by nonresc; this folder is replaced as a whole\n".into(),
+    };
     for file in files.iter().chain([&marker]) {
-        let mut out = File::create(folder.join(file.name))?;
+        let path = folder.join(&file.name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        let mut out = File::create(path)?;
         out.write_all(&file.bytes)?;
         out.sync_all()?;
     }

@@ -19,6 +19,8 @@ pub enum Failure {
     Usage(Diagnostics),
     /// A tool that was asked for is not there: exit code 3.
     MissingTool(Diagnostics),
+    /// The hardware is not what it should be: exit code 4.
+    Unverified(Diagnostics),
     /// Standard output cannot be written; where its reader has left, that is no fault.
     Output(io::Error),
 }
@@ -35,6 +37,7 @@ impl Failure {
             Failure::Refused(_) => 1,
             Failure::Usage(_) => 2,
             Failure::MissingTool(_) => 3,
+            Failure::Unverified(_) => 4,
             Failure::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => 0,
             Failure::Output(_) => 1,
         }
@@ -43,10 +46,12 @@ impl Failure {
     /// Writes the faults to `out`, all of them.
     pub fn print(&self, format: Format, out: &mut impl Write, colour: bool) -> io::Result<()> {
         match self {
-            Failure::Refused(d) | Failure::Usage(d) | Failure::MissingTool(d) => match format {
-                Format::Json => json(d, out),
-                Format::Text => text(d, out, colour),
-            },
+            Failure::Refused(d) | Failure::Usage(d) | Failure::MissingTool(d) | Failure::Unverified(d) => {
+                match format {
+                    Format::Json => json(d, out),
+                    Format::Text => text(d, out, colour),
+                }
+            }
             Failure::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Failure::Output(e) => writeln!(out, "error[output]: cannot write standard output: {e}"),
         }
@@ -56,7 +61,7 @@ impl Failure {
 impl From<Diagnostics> for Failure {
     fn from(diagnostics: Diagnostics) -> Self {
         // What is missing is missing whatever else is wrong.
-        if diagnostics.iter().any(|d| d.code == "engine/absent") {
+        if diagnostics.iter().any(|d| matches!(d.code, "engine/absent" | "tool/absent")) {
             return Failure::MissingTool(diagnostics);
         }
         Failure::Refused(diagnostics)

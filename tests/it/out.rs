@@ -8,7 +8,7 @@ use nonresc_backends::out::{MARKER, OutFile, write};
 use crate::program::names;
 
 fn file(text: &str) -> [OutFile; 1] {
-    [OutFile { name: "schedule.json", bytes: text.into() }]
+    [OutFile { name: "schedule.json".into(), bytes: text.into() }]
 }
 
 #[test]

@@ -88,11 +88,8 @@ impl Simulator {
         command.args(["-CFLAGS", "-O1 -w", "--Mdir", "build", "-o", "simulate", "-y", "."]);
         command.args([&format!("{TOP}.sv"), "simulate.cpp"]).current_dir(folder);
         let output = command.output().map_err(|e| {
-            failed(
-                "verilator",
-                e.to_string(),
-                "install the packages verilator (version 5) and g++ of your system",
-            )
+            let remedy = "install the packages verilator (version 5) and g++ of your system";
+            Diagnostic::new("tool/absent", "verilator", e.to_string(), remedy)
         })?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr).into_owned();

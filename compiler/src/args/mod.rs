@@ -2,6 +2,7 @@
 //!
 //! Here text becomes values and nonsense becomes a usage error. Nothing is read, run or printed here.
 
+mod hardware;
 mod images;
 mod quantise;
 mod values;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nonresc_passes::target::Bits;
 
+pub use hardware::Hardware;
 pub use images::Images;
 pub use quantise::{Quantise, ScaleKind};
 use values::{bits, clock, divisors, dump, extents, factor, numbers, rate};
@@ -170,6 +172,10 @@ pub struct Compile {
         help_heading = "Output"
     )]
     pub emit: Vec<Emit>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub hardware: Hardware,
 
     /// Form of what is printed
     #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Output")]
@@ -406,6 +412,8 @@ pub enum Emit {
     Nir,
     /// design.dot: actors and channels as a drawing
     Dot,
+    /// rtl/: the design as SystemVerilog, for networks of integer codes
+    Systemverilog,
 }
 
 /// How much the report says of skips.

@@ -11,11 +11,12 @@ use nonresc_ir::{onnx, text};
 use nonresc_passes::choose::choose;
 use nonresc_passes::cost::{SkipReport, skip_report};
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
+use nonresc_passes::integers::is_quantised;
 use nonresc_passes::manager::{self, Checks, Finished};
 use nonresc_passes::pass::Pass;
 use nonresc_passes::table;
 
-use super::{model, options};
+use super::{hardware, model, options};
 use crate::args::{Compile, Dump, Emit, Format};
 use crate::exit::Failure;
 use crate::report;
@@ -71,7 +72,11 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     if let Some(dir) = &args.out {
         out::write(dir, &made.files()?)?;
     }
-    Ok(io::stdout().lock().write_all(printed.as_bytes())?)
+    io::stdout().lock().write_all(printed.as_bytes())?;
+    if let (Some(frames), Some(design)) = (args.hardware.verify, made.bound()) {
+        hardware::verify(design, frames as usize, options.target.seed)?;
+    }
+    Ok(())
 }
 
 /// The passes to be run.
@@ -206,7 +211,7 @@ impl<'a> Made<'a> {
     /// The files of the output folder, as far as the run has come.
     fn files(&self) -> Result<Vec<OutFile>, Failure> {
         let mut files = Vec::new();
-        let mut file = |name, bytes| files.push(OutFile { name, bytes });
+        let mut file = |name: &str, bytes| files.push(OutFile { name: name.to_owned(), bytes });
         let source = self.design.source();
         if let Some(planned) = &source.planned {
             file("plan.json", planned.plan.to_json().into_bytes());
@@ -227,6 +232,12 @@ impl<'a> Made<'a> {
         }
         if let Some(schedule) = self.schedule.as_ref().filter(|_| self.wanted(Emit::Schedule)) {
             file("schedule.json", schedule.clone().into_bytes());
+        }
+        if let Some(design) = self.bound()
+            && self.wanted(Emit::Systemverilog)
+            && (self.args.emit.contains(&Emit::Systemverilog) || is_quantised(&source.network))
+        {
+            files.extend(hardware::files(design)?);
         }
         Ok(files)
     }

@@ -8,6 +8,7 @@ mod devices;
 mod eval;
 mod explain;
 mod frames;
+mod hardware;
 mod layers;
 mod model;
 mod options;

@@ -97,10 +97,10 @@ fn planned(network: &mut Network, request: &plan::Request) -> Result<(), Failure
 
 fn files(made: &Quantised) -> Result<Vec<OutFile>, Failure> {
     Ok(vec![
-        OutFile { name: "quantised.onnx", bytes: onnx::export::export(&made.network)? },
-        OutFile { name: "quantised.qonnx.onnx", bytes: onnx::export::export_qonnx(&made.network)? },
-        OutFile { name: "network.nir", bytes: text::print(&made.network).into_bytes() },
-        OutFile { name: "network.safetensors", bytes: text::weights(&made.network) },
+        OutFile { name: "quantised.onnx".into(), bytes: onnx::export::export(&made.network)? },
+        OutFile { name: "quantised.qonnx.onnx".into(), bytes: onnx::export::export_qonnx(&made.network)? },
+        OutFile { name: "network.nir".into(), bytes: text::print(&made.network).into_bytes() },
+        OutFile { name: "network.safetensors".into(), bytes: text::weights(&made.network) },
     ])
 }
 

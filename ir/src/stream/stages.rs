@@ -7,7 +7,7 @@
 //! |---|---|
 //! | source, sink | 0: the pins' beat is at the write port in its phase |
 //! | select, convert | 2: channel read, regrouping |
-//! | activate | 3: channel read, scale, rounding |
+//! | activate | 4: channel read, regrouping, scale, rounding |
 //! | sum | 4: channel read, scale, sum, rounding |
 //! | pool | 6: channel read, along the row, down the columns, beat, scale, rounding |
 //! | global pool | 5: channel read, fold, beat, scale, rounding |
@@ -37,8 +37,7 @@ pub fn stages(stream: &Stream, actor: ActorId, output: u16) -> u32 {
         },
         Kind::Source(_) | Kind::Sink(_) => 0,
         Kind::Select(_) | Kind::Convert(_) => 2,
-        Kind::Activate { .. } => 3,
-        Kind::Sum(_) => 4,
+        Kind::Activate { .. } | Kind::Sum(_) => 4,
         Kind::Pool(_) => 6,
         Kind::GlobalPool(_) => 5,
         Kind::MatVec(a) => {

@@ -94,11 +94,7 @@ pub(crate) fn without_proofs(network: &Network) -> Result<Integers, Diagnostics>
 fn make(network: &Network, rule: Rule, proofs: bool) -> Result<Integers, Diagnostics> {
     let order =
         network.topological().ok_or_else(|| fault("the network", "it has a cycle", "break the cycle"))?;
-    let has_codes = |node: NodeId| {
-        let marks = matches!(network.op(node), Op::Quantise(_) | Op::Dequantise(_));
-        marks && network.constant(network.operands(node)[0]).is_none()
-    };
-    if !network.node_ids().any(has_codes) {
+    if !is_quantised(network) {
         return Err(no_codes().into());
     }
     let mut integer = network.clone();
@@ -127,6 +123,15 @@ fn make(network: &Network, rule: Rule, proofs: bool) -> Result<Integers, Diagnos
         forms.iter().filter_map(|(&node, form)| Some((node, form.whole_numbers()?))).collect();
     values.retain(|_, value| integer.contains(value.node));
     Ok(Integers { network: integer, roundings, quantisers, values })
+}
+
+/// Whether quantisers say where values are rounded.
+pub fn is_quantised(network: &Network) -> bool {
+    let has_codes = |node: NodeId| {
+        let marks = matches!(network.op(node), Op::Quantise(_) | Op::Dequantise(_));
+        marks && network.constant(network.operands(node)[0]).is_none()
+    };
+    network.node_ids().any(has_codes)
 }
 
 fn no_codes() -> Diagnostic {

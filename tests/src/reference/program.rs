@@ -122,7 +122,7 @@ pub fn registers(kind: &Kind, output: u16) -> u64 {
         },
         Kind::Source(_) | Kind::Sink(_) => 0,
         Kind::Select(_) | Kind::Convert(_) => 2,
-        Kind::Activate { .. } => 3,
+        Kind::Activate { .. } => 4,
         Kind::Sum(_) => 4,
         Kind::Pool(_) => 6,
         Kind::GlobalPool(_) => 5,

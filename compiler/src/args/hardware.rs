@@ -1,0 +1,15 @@
+//! What is done with the hardware once it is written.
+
+use clap::Args;
+
+/// Proofs of the hardware.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct Hardware {
+    /// Build the design with Verilator and stream so many frames of random codes through it: every number against the
+    /// integer network, every start time against the schedule [default with the flag alone: 3]
+    #[arg(
+        long, value_name = "FRAMES", num_args = 0..=1, require_equals = true, default_missing_value = "3",
+        value_parser = clap::value_parser!(u32).range(2..=1000), help_heading = "Hardware"
+    )]
+    pub verify: Option<u32>,
+}

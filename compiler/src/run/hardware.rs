@@ -1,0 +1,89 @@
+//! The design as hardware: its files, and its proof in simulation.
+
+use std::io::{self, Write as _};
+
+use nonresc_backends::out::OutFile;
+use nonresc_backends::rtl::{Bench, Trial, Verified, rtl};
+use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
+use nonresc_passes::arithmetic::arithmetic;
+use nonresc_passes::design::StreamDesign;
+use nonresc_passes::integers::{Rule, integers};
+
+use crate::columns::Columns;
+use crate::exit::Failure;
+
+/// The files of `rtl/`.
+///
+/// # Errors
+/// Networks of floats; actors without hardware.
+pub(super) fn files(design: &StreamDesign) -> Result<Vec<OutFile>, Failure> {
+    let integers = integers(&design.source.network, Rule::AsGiven)?;
+    let rtl = rtl(&design.stream, &arithmetic(&design.stream, &integers)?)?;
+    let file =
+        |(name, text): (String, String)| OutFile { name: format!("rtl/{name}"), bytes: text.into_bytes() };
+    Ok(rtl.files.into_iter().map(file).collect())
+}
+
+/// Simulates the design freely and with random stalls, and prints what was measured beside the schedule.
+///
+/// # Errors
+/// What differs; networks of floats; actors without hardware; a missing tool.
+pub(super) fn verify(design: &StreamDesign, frames: usize, seed: u64) -> Result<(), Failure> {
+    let absent = |e: io::Error| {
+        Diagnostic::new("verify/folder", "a temporary folder", e.to_string(), "make room, or set TMPDIR")
+    };
+    let folder = tempfile::tempdir().map_err(absent)?;
+    let bench = Bench::build(&design.stream, &design.source.network, folder.path())?;
+    let free = bench.run(Trial { frames, seed, stalled: false, reset: false })?;
+    let stalled = bench.run(Trial { frames, seed: seed ^ 1, stalled: true, reset: false })?;
+    io::stdout().lock().write_all(printed(design, &free, &stalled).as_bytes())?;
+    let wrong =
+        free.wrong.iter().map(|why| ("", why)).chain(stalled.wrong.iter().map(|why| (" with stalls", why)));
+    let mut faults = Diagnostics::default();
+    for (how, why) in wrong {
+        let what = format!("the simulated design{how}");
+        faults.push(Diagnostic::new("verify/differs", what, why, "report this as a fault of nonresc"));
+    }
+    faults.or(()).map_err(Failure::Unverified)
+}
+
+fn printed(design: &StreamDesign, free: &Verified, stalled: &Verified) -> String {
+    let mut text = format!(
+        "\nSimulated with Verilator: {} frames of random codes, and {} with random stalls at all pins\n",
+        free.frames, stalled.frames
+    );
+    let Some(sizing) = &design.sizing else { return text };
+    text += &format!(
+        "{} and {} numbers compared with the integer network, {} start times with the schedule: {}\n\n",
+        free.numbers,
+        stalled.numbers,
+        free.starts,
+        match free.wrong.len() + stalled.wrong.len() {
+            0 => "all equal".to_owned(),
+            n => format!("{n} faults"),
+        }
+    );
+    let mut table = Columns::new(["<", "simulated", "schedule"]);
+    let timing = &sizing.timing;
+    let interval = free.interval.map_or_else(|| "-".to_owned(), |clocks| clocks.to_string());
+    table.row(["cycles between frames".into(), interval, format!("{}", timing.interval())]);
+    table.row([
+        "first output, cycle".into(),
+        free.latency.0.to_string(),
+        (timing.first_output() + 2).to_string(),
+    ]);
+    table.row([
+        "last output, cycle".into(),
+        free.latency.1.to_string(),
+        (timing.last_output() + 2).to_string(),
+    ]);
+    let deepest =
+        |of: &dyn Fn(&nonresc_passes::fifo::Depth) -> u64| sizing.channels.iter().map(of).sum::<u64>();
+    let peaks: u64 = free.peaks.iter().map(|peak| peak.1).sum();
+    table.row([
+        "fullest, words over all FIFOs".into(),
+        peaks.to_string(),
+        deepest(&|d| d.peak_words).to_string(),
+    ]);
+    text + &table.text(100)
+}
