@@ -9,7 +9,7 @@ use nonresc_ir::network::{Batch, Edit, EditError, Element, Network, ValueType};
 use nonresc_ir::stream::{Kind, Stream, phases};
 use nonresc_ir::tensor::Tensor;
 use nonresc_passes::arithmetic::arithmetic;
-use nonresc_passes::engine::Engine;
+use nonresc_passes::engine::{Engine, users_shape};
 use nonresc_passes::fifo;
 use nonresc_passes::integers::{Integers, Rule, integers};
 
@@ -97,7 +97,10 @@ impl<'a> Bench<'a> {
                 let given = self.sources.iter().position(|source| source.node == port.node);
                 all.push(match given {
                     Some(i) => frame[i].clone(),
-                    None => zeros(self.core.ty(port.node.into())),
+                    None => {
+                        let ty = self.core.ty(port.node.into());
+                        zeros(&ValueType::new(port.element, users_shape(&port.perm, &ty.shape)))
+                    }
                 });
             }
             let outputs = session.run(&all)?;

@@ -42,6 +42,7 @@ const UNKNOWN: &str = "report this with the model";
 
 impl Cone<'_> {
     pub(super) fn output(&self, given: Value, place: Place) -> Result<Output, Refusal> {
+        let given = self.unshaped(given);
         let element = self.network.ty(given).element;
         let plain = || Rescale::none(self.channels, element);
         match self.network.op(given.node) {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{ActorId, ChannelId, Value};
-use nonresc_ir::network::{Element, Network, Rounding};
+use nonresc_ir::network::{Element, Network, Op, Rounding};
 use nonresc_ir::stream::{Kind, MatVec, Second, Stream};
 
 use crate::integers::Integers;
@@ -29,6 +29,15 @@ impl Arithmetic {
     /// What an actor computes on output 0; nothing of sources and sinks.
     pub fn of(&self, actor: ActorId) -> Option<&Output> {
         self.actors.get(&actor).map(|computed| &computed.output)
+    }
+
+    /// Bits of a weight of an actor's products, and of those of a projection beside.
+    pub fn weight_bits(&self, actor: ActorId) -> [Option<u32>; 2] {
+        let bits = |output: Option<&Output>| match output.map(|output| &output.source) {
+            Some(Source::Products(products)) => Some(products.weight_bits()),
+            _ => None,
+        };
+        [bits(self.of(actor)), bits(self.beside(actor))]
     }
 
     /// What an actor computes beside, on output 1.
@@ -109,6 +118,14 @@ pub struct Rescale {
     pub bits: u8,
     /// Whether that is signed.
     pub signed: bool,
+}
+
+impl Products {
+    /// Bits of the widest weight, which is signed.
+    pub fn weight_bits(&self) -> u32 {
+        let bits = |&w: &i64| i64::BITS - (if w < 0 { !w } else { w }).leading_zeros() + 1;
+        self.weights.iter().map(bits).max().unwrap_or(1).max(2)
+    }
 }
 
 impl Rescale {
@@ -221,16 +238,22 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether two values hold the same numbers: one computed as the other.
+    /// Whether two values hold the same numbers: each computed as the other, from the same ones.
     fn same(&self, a: Value, b: Value) -> bool {
         let network = self.network();
-        a == b
-            || (network.op(a.node) == network.op(b.node)
-                && network.ty(a) == network.ty(b)
-                && network.operands(a.node).len() == network.operands(b.node).len()
-                && network.operands(a.node).iter().zip(network.operands(b.node)).all(|(&x, y)| {
-                    x == y || network.constant(x).is_some_and(|x| network.constant(y) == Some(x))
-                }))
+        if a == b {
+            return true;
+        }
+        if let (Some(a), Some(b)) = (network.constant(a), network.constant(b)) {
+            return a == b;
+        }
+        let (left, right) = (network.operands(a.node), network.operands(b.node));
+        let alike = network.op(a.node) == network.op(b.node) && network.ty(a) == network.ty(b);
+        let made = !left.is_empty() && left.len() == right.len();
+        // A layer is not made twice by an importer: what is looked through is what rounds and limits.
+        let rounds =
+            matches!(network.op(a.node), Op::Requantise(_) | Op::Clip(_) | Op::Relu(_) | Op::Reshape(_));
+        alike && made && rounds && left.iter().zip(&right).all(|(&x, &y)| self.same(x, y))
     }
 
     fn output(

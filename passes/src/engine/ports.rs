@@ -71,7 +71,7 @@ impl Ports {
 }
 
 /// The user's shape of a canonical one.
-pub(crate) fn users_shape(perm: &[usize], canonical: &Shape) -> Shape {
+pub fn users_shape(perm: &[usize], canonical: &Shape) -> Shape {
     Shape(perm.iter().map(|&axis| canonical.0[axis]).collect())
 }
 

@@ -50,8 +50,10 @@ pub(super) fn remove(network: &mut Network, gone: &[&Skip]) -> Result<BTreeMap<P
     faults.or(moved)
 }
 
-/// Makes the readers of a sum read what stays of it. A rectifier behind a rectifier does nothing and goes too.
+/// Makes the readers of a sum read what stays of it. A rectifier behind a rectifier does nothing and goes too, and so
+/// does a quantiser that rounded for the sum alone: what stays is rounded where the sum was.
 fn take(edit: &mut Edit<'_>, sum: Value, stays: Value) -> Result<(), EditError> {
+    let stays = unrounded(edit, sum, stays);
     edit.replace(sum, stays)?;
     if matches!(edit.op(stays.node), Op::Relu(_)) {
         for (user, _) in edit.users(stays) {
@@ -61,6 +63,21 @@ fn take(edit: &mut Edit<'_>, sum: Value, stays: Value) -> Result<(), EditError> 
         }
     }
     Ok(())
+}
+
+/// What was rounded for a sum alone, where the sum itself is rounded behind.
+fn unrounded(network: &Network, sum: Value, stays: Value) -> Value {
+    let rounds = |&(user, _): &(NodeId, u16)| matches!(network.op(user), Op::Quantise(_) | Op::Relu(_));
+    let behind = network.users(sum);
+    let alone = |value: Value| network.users(value).len() == 1 && !network.is_output(value);
+    let (Op::Dequantise(_), true) = (network.op(stays.node), alone(stays)) else { return stays };
+    let codes = network.operands(stays.node)[0];
+    match network.op(codes.node) {
+        Op::Quantise(_) if alone(codes) && !behind.is_empty() && behind.iter().all(rounds) => {
+            network.operands(codes.node)[0]
+        }
+        _ => stays,
+    }
 }
 
 fn cannot_stand_alone(network: &Network, skip: &Skip, join: NodeId, stays: Value) -> Diagnostic {
