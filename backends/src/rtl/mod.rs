@@ -7,9 +7,12 @@
 //! - [`actor`]: the instance of an actor, by its kind; [`held`], [`direct`], [`pixelwise`]: what its data path does in
 //!   each phase.
 //! - [`program`], [`loops`]: phases as the program of a control.
+//! - [`bench`]: what lies beside: testbench, scripts, a page; [`reference`]: what comes out for what goes in.
+//! - [`simulate`], [`verify`]: the design in Verilator.
 //! - [`memory`]: banks and words of a channel; [`numbers`]: images of weights, biases, factors; [`word`]: images.
 
 mod actor;
+mod bench;
 mod direct;
 mod held;
 mod instance;
@@ -18,6 +21,7 @@ mod memory;
 mod numbers;
 mod pixelwise;
 mod program;
+mod reference;
 mod simulate;
 mod top;
 mod verify;
@@ -27,7 +31,8 @@ use std::collections::BTreeMap;
 
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::stream::Stream;
-use nonresc_passes::arithmetic::Arithmetic;
+use nonresc_passes::arithmetic::{Arithmetic, arithmetic};
+use nonresc_passes::integers::Integers;
 
 pub use simulate::{Run, Seen, Simulator};
 pub use top::{Pin, TOP, names};
@@ -80,5 +85,16 @@ pub struct Rtl {
 pub fn rtl(stream: &Stream, arithmetic: &Arithmetic) -> Result<Rtl, Diagnostics> {
     let mut rtl = top::top(stream, arithmetic)?;
     rtl.files.extend(MODULES.iter().map(|&(file, text)| (file.to_owned(), text.to_owned())));
+    Ok(rtl)
+}
+
+/// The files of a design with a testbench, scripts and a page beside them; `seed` is of the testbench's frames.
+///
+/// # Errors
+/// As [`rtl`].
+pub fn project(stream: &Stream, integers: &Integers, seed: u64) -> Result<Rtl, Diagnostics> {
+    let mut rtl = rtl(stream, &arithmetic(stream, integers)?)?;
+    let beside = bench::files(stream, integers, &rtl, seed)?;
+    rtl.files.extend(beside);
     Ok(rtl)
 }

@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
-use nonresc_ir::id::{ActorId, ChannelId, Value};
-use nonresc_ir::network::{Batch, Edit, EditError, Element, Network, ValueType};
+use nonresc_ir::diagnostic::Diagnostics;
+use nonresc_ir::id::{ActorId, ChannelId};
+use nonresc_ir::network::Network;
 use nonresc_ir::stream::{Kind, Stream, phases};
-use nonresc_ir::tensor::Tensor;
 use nonresc_passes::arithmetic::arithmetic;
-use nonresc_passes::engine::{Engine, users_shape};
 use nonresc_passes::fifo;
-use nonresc_passes::integers::{Integers, Rule, integers};
+use nonresc_passes::integers::{Rule, integers};
 
 use super::program::steps;
+use super::reference::{Draw, Reference};
 use super::{Run, Seen, Simulator, rtl};
 
 /// What is simulated.
@@ -51,10 +50,7 @@ pub struct Verified {
 /// A design and its simulator.
 pub struct Bench<'a> {
     stream: &'a Stream,
-    /// From the codes at the sources to the numbers at the sinks.
-    core: Network,
-    /// The value at each source, in the order of actors.
-    sources: Vec<Value>,
+    reference: Reference,
     simulator: Simulator,
 }
 
@@ -66,9 +62,9 @@ impl<'a> Bench<'a> {
     pub fn build(stream: &'a Stream, network: &Network, folder: &Path) -> Result<Bench<'a>, Diagnostics> {
         let integers = integers(network, Rule::AsGiven)?;
         let files = rtl(stream, &arithmetic(stream, &integers)?)?;
-        let (core, sources) = core(stream, &integers)?;
+        let reference = Reference::new(stream, &integers)?;
         let simulator = Simulator::build(stream, &files, folder)?;
-        Ok(Bench { stream, core, sources, simulator })
+        Ok(Bench { stream, reference, simulator })
     }
 
     /// Simulates frames of random codes.
@@ -77,46 +73,13 @@ impl<'a> Bench<'a> {
     /// A simulation that stops; a schedule that hangs.
     pub fn run(&self, trial: Trial) -> Result<Verified, Diagnostics> {
         let mut draw = Draw(trial.seed);
-        let inputs: Vec<Vec<Tensor>> = (0..trial.frames)
-            .map(|_| self.sources.iter().map(|&source| random(self.core.ty(source), &mut draw)).collect())
-            .collect();
-        self.simulate(trial, &inputs, &mut draw)
-    }
-
-    fn simulate(
-        &self,
-        trial: Trial,
-        inputs: &[Vec<Tensor>],
-        draw: &mut Draw,
-    ) -> Result<Verified, Diagnostics> {
-        let session = Engine::Native.load(&self.core)?;
-        let mut wanted: Vec<Vec<i64>> = Vec::new();
-        for frame in inputs {
-            let mut all: Vec<Tensor> = Vec::new();
-            for port in self.core.inputs() {
-                let given = self.sources.iter().position(|source| source.node == port.node);
-                all.push(match given {
-                    Some(i) => frame[i].clone(),
-                    None => {
-                        let ty = self.core.ty(port.node.into());
-                        zeros(&ValueType::new(port.element, users_shape(&port.perm, &ty.shape)))
-                    }
-                });
-            }
-            let outputs = session.run(&all)?;
-            wanted.resize(outputs.len(), Vec::new());
-            for (list, tensor) in wanted.iter_mut().zip(&outputs) {
-                list.extend(in_order(tensor));
-            }
-        }
+        let frames = self.reference.frames(trial.frames, &mut draw)?;
         let timing = fifo::start_times(self.stream, trial.frames)?;
         let longest = timing.iter().filter_map(|(_, starts)| starts.last()).map(|s| s.1).max().unwrap_or(0);
         let pattern = if trial.stalled { draw.pattern(longest as usize * 2) } else { Vec::new() };
         let run = Run {
             seed: trial.seed,
-            frames: (0..self.sources.len())
-                .map(|i| inputs.iter().map(|frame| in_order(&frame[i])).collect())
-                .collect(),
+            frames: frames.inputs,
             awaited: trial.frames,
             pattern,
             reset_at: trial.reset.then_some((longest / trial.frames as u64) as u32 * 2 / 3 + 40),
@@ -124,6 +87,7 @@ impl<'a> Bench<'a> {
         };
         let seen = self.simulator.run(&run)?;
         let mut found = Verified { frames: trial.frames, ..Verified::default() };
+        let wanted: Vec<Vec<i64>> = frames.outputs.iter().map(|pin| pin.concat()).collect();
         self.compare_numbers(&seen, &wanted, &mut found);
         if !trial.stalled && !trial.reset && found.wrong.is_empty() {
             self.compare_times(&seen, &timing, trial.frames, &mut found);
@@ -258,102 +222,5 @@ impl<'a> Bench<'a> {
             }
             found.peaks.push((id, peak));
         }
-    }
-}
-
-fn internal(e: EditError) -> Diagnostic {
-    Diagnostic::new("verify/core", "the integer network", e.to_string(), "report this as a fault of nonresc")
-}
-
-/// The integer network from the codes at the sources to the numbers at the sinks, and the former.
-fn core(stream: &Stream, integers: &Integers) -> Result<(Network, Vec<Value>), Diagnostics> {
-    let at = |id: ActorId, channel: Option<ChannelId>| {
-        let value = channel.and_then(|c| stream.channel(c).value).and_then(|v| integers.of(v));
-        value.ok_or_else(|| {
-            let what = format!("\"{}\"", stream.actor(id).names);
-            Diagnostic::new("verify/pin", what, "its numbers are not whole", "quantise the network")
-        })
-    };
-    let (mut sources, mut sinks) = (Vec::new(), Vec::new());
-    for id in stream.actors() {
-        match stream.actor(id).kind {
-            Kind::Source(_) => sources.push(at(id, stream.outputs(id, 0).first().copied())?),
-            Kind::Sink(_) => sinks.push(at(id, stream.input(id, 0))?),
-            _ => {}
-        }
-    }
-    let mut core = integers.network.clone();
-    let mut edit = Edit::new(&mut core);
-    edit.retain_outputs(|_| false);
-    for (i, &sink) in sinks.iter().enumerate() {
-        edit.output(&format!("sink {i}"), sink, Batch::Absent);
-    }
-    let mut inputs = Vec::new();
-    for (i, &source) in sources.iter().enumerate() {
-        let ty = edit.ty(source).clone();
-        let input = edit.input(&format!("source {i}"), ty, Batch::Absent);
-        edit.redirect(source, input).map_err(internal)?;
-        inputs.push(input);
-    }
-    edit.remove_dead();
-    Ok((core, inputs))
-}
-
-/// A tensor's numbers in the order of the stream: pixel by pixel.
-fn in_order(tensor: &Tensor) -> Vec<i64> {
-    let numbers = tensor.to_i64().unwrap_or_default();
-    let shape = &tensor.shape().0;
-    let channels = shape.get(1).copied().unwrap_or(1);
-    let pixels: usize = shape.iter().skip(2).product();
-    (0..pixels).flat_map(|p| (0..channels).map(move |c| c * pixels + p)).map(|i| numbers[i]).collect()
-}
-
-fn zeros(ty: &ValueType) -> Tensor {
-    Tensor::from_f64(ty.element, ty.shape.clone(), &vec![0.0; ty.shape.len()])
-        .unwrap_or_else(|| Tensor::from_f64(Element::F32, [0], &[]).expect("an empty tensor"))
-}
-
-/// Codes all over the range of their type, half of them near its ends.
-fn random(ty: &ValueType, draw: &mut Draw) -> Tensor {
-    let (low, high) = match ty.element {
-        Element::Int { bits, signed: true } => (-(1i64 << (bits - 1)), (1i64 << (bits - 1)) - 1),
-        Element::Int { bits, signed: false } => (0, (1i64 << bits) - 1),
-        _ => (0, 1),
-    };
-    let extreme = draw.below(2) == 0;
-    let mut number = || match extreme && draw.below(4) > 0 {
-        true => [low, high][draw.below(2) as usize],
-        false => low + draw.below((high - low + 1) as u64) as i64,
-    };
-    let numbers: Vec<f64> = (0..ty.shape.len()).map(|_| number() as f64).collect();
-    Tensor::from_f64(ty.element, ty.shape.clone(), &numbers).unwrap_or_else(|| zeros(ty))
-}
-
-/// A seeded source of numbers (SplitMix64).
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
-    }
-
-    /// When pins are willing, in runs of random length.
-    fn pattern(&mut self, cycles: usize) -> Vec<(bool, bool)> {
-        let mut one = |cycles: usize| {
-            let mut list = Vec::with_capacity(cycles);
-            while list.len() < cycles {
-                let longest = [3, 3, 3, 40, 300][self.below(5) as usize];
-                let (length, value) = (1 + self.below(longest), self.below(3) > 0);
-                list.extend(std::iter::repeat_n(value, length as usize));
-            }
-            list.truncate(cycles);
-            list
-        };
-        let (feed, take) = (one(cycles), one(cycles));
-        feed.into_iter().zip(take).collect()
     }
 }

@@ -237,7 +237,7 @@ impl<'a> Made<'a> {
             && self.wanted(Emit::Systemverilog)
             && (self.args.emit.contains(&Emit::Systemverilog) || is_quantised(&source.network))
         {
-            files.extend(hardware::files(design)?);
+            files.extend(hardware::files(design, self.options.target.seed)?);
         }
         Ok(files)
     }

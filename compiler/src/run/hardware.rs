@@ -3,9 +3,8 @@
 use std::io::{self, Write as _};
 
 use nonresc_backends::out::OutFile;
-use nonresc_backends::rtl::{Bench, Trial, Verified, rtl};
+use nonresc_backends::rtl::{Bench, Trial, Verified, project};
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
-use nonresc_passes::arithmetic::arithmetic;
 use nonresc_passes::design::StreamDesign;
 use nonresc_passes::integers::{Rule, integers};
 
@@ -16,9 +15,9 @@ use crate::exit::Failure;
 ///
 /// # Errors
 /// Networks of floats; actors without hardware.
-pub(super) fn files(design: &StreamDesign) -> Result<Vec<OutFile>, Failure> {
+pub(super) fn files(design: &StreamDesign, seed: u64) -> Result<Vec<OutFile>, Failure> {
     let integers = integers(&design.source.network, Rule::AsGiven)?;
-    let rtl = rtl(&design.stream, &arithmetic(&design.stream, &integers)?)?;
+    let rtl = project(&design.stream, &integers, seed)?;
     let file =
         |(name, text): (String, String)| OutFile { name: format!("rtl/{name}"), bytes: text.into_bytes() };
     Ok(rtl.files.into_iter().map(file).collect())

@@ -1,6 +1,7 @@
 //! Activations: merged into the actor that gives their operand, else an actor of their own.
 
-use nonresc_ir::id::NodeId;
+use nonresc_ir::id::{NodeId, Value};
+use nonresc_ir::network::Op;
 use nonresc_ir::stream::{Activation, Kind};
 
 use super::builder::Builder;
@@ -8,7 +9,7 @@ use super::builder::Builder;
 pub(super) fn activate(b: &mut Builder<'_>, node: NodeId, activation: Activation) {
     let operand = b.network.operands(node)[0];
     let mut place = if zero_stays_zero(activation) { b.place(operand) } else { b.whole(operand) };
-    let alone = b.read_by_alone(operand, node);
+    let alone = b.read_by_alone(operand, node) && rounds_as_before(b, operand, node);
     let slot = slot(&mut b.stream.actor_mut(place.actor).kind).filter(|_| alone);
     if let Some((slot, both)) = slot.and_then(|slot| then(*slot, activation).map(|both| (slot, both))) {
         *slot = both;
@@ -20,6 +21,16 @@ pub(super) fn activate(b: &mut Builder<'_>, node: NodeId, activation: Activation
     }
     place.width.signed &= !never_negative(activation);
     b.set(node.into(), place);
+}
+
+/// Whether an activation of codes is rounded to codes of the same kind, if it is of codes at all: limits in the codes'
+/// own rounding then do, where other codes would have to be rounded a second time.
+fn rounds_as_before(b: &Builder<'_>, operand: Value, node: NodeId) -> bool {
+    let rounds = |&(user, _): &(NodeId, u16)| {
+        matches!(b.network.op(user), Op::Quantise(_)) && b.same_codes(operand, user.into())
+    };
+    !matches!(b.network.op(operand.node), Op::Dequantise(_))
+        || b.network.users(node.into()).iter().all(rounds)
 }
 
 /// The activation that a kind of actor applies last.

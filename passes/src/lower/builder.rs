@@ -230,6 +230,20 @@ impl<'a> Builder<'a> {
         value
     }
 
+    /// Whether two quantisers or dequantisers have the same scale and zero point, and codes of the same kind.
+    pub(super) fn same_codes(&self, one: Value, other: Value) -> bool {
+        let network = self.network;
+        let parameters = |value: Value| {
+            let operands = network.operands(value.node);
+            operands[1..].iter().map(|&of| network.constant(of).cloned()).collect::<Vec<_>>()
+        };
+        let codes = |value: Value| match network.op(value.node) {
+            Op::Dequantise(_) => network.ty(network.operands(value.node)[0]).element,
+            _ => network.ty(value).element,
+        };
+        codes(one) == codes(other) && parameters(one) == parameters(other)
+    }
+
     /// Whether `node` alone reads `value`, marks looked through, at whatever depth of marks `value` lies.
     pub(super) fn read_by_alone(&self, value: Value, node: NodeId) -> bool {
         self.sole_reader(self.unmarked(value)).is_some_and(|(reader, _)| reader == node)

@@ -2,7 +2,8 @@
 //! widths.
 
 use nonresc_ir::id::NodeId;
-use nonresc_ir::network::{Element, Quantise};
+use nonresc_ir::network::{Element, Op, Quantise};
+use nonresc_ir::stream::{Activation, Kind};
 
 use super::builder::{Builder, Place, Width};
 use super::refuse;
@@ -29,8 +30,19 @@ pub(super) fn reshape(b: &mut Builder<'_>, node: NodeId) {
     }
 }
 
+/// Codes of a float are a mark; codes of other codes are rounded by an actor.
 pub(super) fn quantise(b: &mut Builder<'_>, node: NodeId, a: &Quantise) {
-    mark(b, node, Some(Width { bits: u32::from(a.bits), signed: a.signed }));
+    let width = Width { bits: u32::from(a.bits), signed: a.signed };
+    let operand = b.network.operands(node)[0];
+    let again =
+        matches!(b.network.op(operand.node), Op::Dequantise(_)) && !b.same_codes(operand, node.into());
+    if !again || refuse::is_constant(b.network, operand) {
+        return mark(b, node, Some(width));
+    }
+    let place = b.whole(operand);
+    let actor = b.actor(node, Kind::Activate { map: place.map, activation: Activation::Identity });
+    b.read(actor, 0, place, None);
+    b.set(node.into(), Place { actor, width, ..place });
 }
 
 pub(super) fn dequantise(b: &mut Builder<'_>, node: NodeId) {

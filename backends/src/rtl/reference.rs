@@ -1,0 +1,191 @@
+//! What comes out of a design for what goes in: the integer network between the codes at the sources and the numbers at
+//! the sinks; frames of random codes.
+
+use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
+use nonresc_ir::id::{ActorId, ChannelId, Value};
+use nonresc_ir::network::{Batch, Edit, EditError, Element, Network, Op, ValueType};
+use nonresc_ir::stream::{Kind, Stream};
+use nonresc_ir::tensor::Tensor;
+use nonresc_passes::engine::{Engine, Session, users_shape};
+use nonresc_passes::integers::Integers;
+
+/// The integer network between the pins.
+pub(super) struct Reference {
+    core: Network,
+    session: Box<dyn Session>,
+    /// The value at each source, in the order of actors.
+    sources: Vec<Value>,
+}
+
+/// Frames at the pins: for each pin, for each frame, numbers in the order of the stream.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Frames {
+    pub(super) inputs: Vec<Vec<Vec<i64>>>,
+    pub(super) outputs: Vec<Vec<Vec<i64>>>,
+}
+
+fn internal(e: EditError) -> Diagnostic {
+    Diagnostic::new(
+        "hardware/core",
+        "the integer network",
+        e.to_string(),
+        "report this as a fault of nonresc",
+    )
+}
+
+/// The value that passes a pin's actor, as whole numbers.
+pub(super) fn at_pin(stream: &Stream, integers: &Integers, id: ActorId) -> Result<Value, Diagnostic> {
+    let channel: Option<ChannelId> = match stream.actor(id).kind {
+        Kind::Source(_) => stream.outputs(id, 0).first().copied(),
+        _ => stream.input(id, 0),
+    };
+    let value = channel.and_then(|c| stream.channel(c).value).and_then(|v| integers.of(v));
+    value.ok_or_else(|| {
+        let what = format!("\"{}\"", stream.actor(id).names);
+        Diagnostic::new("hardware/pin", what, "its numbers are not whole", "quantise the network")
+    })
+}
+
+impl Reference {
+    pub(super) fn new(stream: &Stream, integers: &Integers) -> Result<Reference, Diagnostics> {
+        let (mut sources, mut sinks) = (Vec::new(), Vec::new());
+        for id in stream.actors() {
+            match stream.actor(id).kind {
+                Kind::Source(_) => sources.push(at_pin(stream, integers, id)?),
+                Kind::Sink(_) => sinks.push(at_pin(stream, integers, id)?),
+                _ => {}
+            }
+        }
+        let mut core = integers.network.clone();
+        let mut edit = Edit::new(&mut core);
+        edit.retain_outputs(|_| false);
+        for (i, &sink) in sinks.iter().enumerate() {
+            edit.output(&format!("sink {i}"), sink, Batch::Absent);
+        }
+        let mut inputs = Vec::new();
+        for (i, &source) in sources.iter().enumerate() {
+            let ty = edit.ty(source).clone();
+            let input = edit.input(&format!("source {i}"), ty, Batch::Absent);
+            edit.redirect(source, input).map_err(internal)?;
+            inputs.push(input);
+        }
+        edit.remove_dead();
+        let session = Engine::Native.load(&core)?;
+        Ok(Reference { core, session, sources: inputs })
+    }
+
+    /// Frames of random codes, and what the network makes of them.
+    pub(super) fn frames(&self, frames: usize, draw: &mut Draw) -> Result<Frames, Diagnostic> {
+        let mut all = Frames { inputs: vec![Vec::new(); self.sources.len()], outputs: Vec::new() };
+        for _ in 0..frames {
+            let codes: Vec<Tensor> =
+                self.sources.iter().map(|&source| random(self.core.ty(source), draw)).collect();
+            let given: Vec<Tensor> = self
+                .core
+                .inputs()
+                .iter()
+                .map(|port| match self.sources.iter().position(|source| source.node == port.node) {
+                    Some(i) => codes[i].clone(),
+                    // The network's own input, which nothing reads any more.
+                    None => {
+                        let ty = self.core.ty(port.node.into());
+                        zeros(&ValueType::new(port.element, users_shape(&port.perm, &ty.shape)))
+                    }
+                })
+                .collect();
+            let outputs = self.session.run(&given)?;
+            all.outputs.resize(outputs.len(), Vec::new());
+            all.inputs.iter_mut().zip(&codes).for_each(|(list, tensor)| list.push(in_order(tensor)));
+            all.outputs.iter_mut().zip(&outputs).for_each(|(list, tensor)| list.push(in_order(tensor)));
+        }
+        Ok(all)
+    }
+}
+
+/// A scale and a zero point.
+pub(super) type Code = (f64, i64);
+
+/// What a number at a pin stands for: `scale (number - zero)`, one for all or one a channel; nothing where the network
+/// says nothing.
+pub(super) fn meaning(integers: &Integers, value: Value, input: bool) -> Vec<Code> {
+    let network = &integers.network;
+    let quantiser = match network.op(value.node) {
+        Op::Quantise(_) if input => Some(value.node),
+        _ => {
+            let users = network.users(value);
+            users.iter().map(|user| user.0).find(|&user| matches!(network.op(user), Op::Dequantise(_)))
+        }
+    };
+    let Some(node) = quantiser else { return Vec::new() };
+    let operands = network.operands(node);
+    let (Some(scale), Some(zero)) = (network.constant(operands[1]), network.constant(operands[2])) else {
+        return Vec::new();
+    };
+    let zero = zero.to_i64().unwrap_or_default();
+    let zero = |i: usize| zero.get(i).or(zero.first()).copied().unwrap_or(0);
+    scale.to_f64().into_iter().enumerate().map(|(i, scale)| (scale, zero(i))).collect()
+}
+
+/// A tensor's numbers in the order of the stream: pixel by pixel.
+fn in_order(tensor: &Tensor) -> Vec<i64> {
+    let numbers = tensor.to_i64().unwrap_or_default();
+    let shape = &tensor.shape().0;
+    let channels = shape.get(1).copied().unwrap_or(1);
+    let pixels: usize = shape.iter().skip(2).product();
+    (0..pixels).flat_map(|p| (0..channels).map(move |c| c * pixels + p)).map(|i| numbers[i]).collect()
+}
+
+fn zeros(ty: &ValueType) -> Tensor {
+    filled(ty, &vec![0.0; ty.shape.len()])
+}
+
+/// The numbers as a tensor; they fit the type, since they were made for it.
+fn filled(ty: &ValueType, numbers: &[f64]) -> Tensor {
+    Tensor::from_f64(ty.element, ty.shape.clone(), numbers)
+        .unwrap_or_else(|| unreachable!("the numbers fit {ty}"))
+}
+
+/// Codes all over the range of their type, half of the frames mostly near its ends.
+fn random(ty: &ValueType, draw: &mut Draw) -> Tensor {
+    let (low, high) = match ty.element {
+        Element::Int { bits, signed: true } => (-(1i64 << (bits - 1)), (1i64 << (bits - 1)) - 1),
+        Element::Int { bits, signed: false } => (0, (1i64 << bits) - 1),
+        _ => (0, 1),
+    };
+    let extreme = draw.below(2) == 0;
+    let mut number = || match extreme && draw.below(4) > 0 {
+        true => [low, high][draw.below(2) as usize],
+        false => low + draw.below((high - low + 1) as u64) as i64,
+    };
+    let numbers: Vec<f64> = (0..ty.shape.len()).map(|_| number() as f64).collect();
+    filled(ty, &numbers)
+}
+
+/// A seeded source of numbers (SplitMix64).
+pub(super) struct Draw(pub(super) u64);
+
+impl Draw {
+    pub(super) fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % n
+    }
+
+    /// When pins are willing, in runs of random length.
+    pub(super) fn pattern(&mut self, cycles: usize) -> Vec<(bool, bool)> {
+        let mut one = |cycles: usize| {
+            let mut list = Vec::with_capacity(cycles);
+            while list.len() < cycles {
+                let longest = [3, 3, 3, 40, 300][self.below(5) as usize];
+                let (length, value) = (1 + self.below(longest), self.below(3) > 0);
+                list.extend(std::iter::repeat_n(value, length as usize));
+            }
+            list.truncate(cycles);
+            list
+        };
+        let (feed, take) = (one(cycles), one(cycles));
+        feed.into_iter().zip(take).collect()
+    }
+}
