@@ -3,19 +3,15 @@
 use std::collections::BTreeMap;
 
 use nonresc_ir::id::{ActorId, ChannelId};
-use nonresc_ir::network::Pair;
-use nonresc_ir::stream::{
-    Activation, Carry, Channel, Form, GlobalPool, Kind, Map, MatVec, Multiplier, PhaseList, Second, Stream,
-    phases,
-};
+use nonresc_ir::stream::{Activation, Channel, Form, GlobalPool, Kind, Map, PhaseList, Stream, phases};
 use nonresc_passes::arithmetic::{Arithmetic, Output, Source};
 
 use super::instance::Parameters;
 use super::memory::{At, Memory};
-use super::numbers::{self, Rounded};
+use super::numbers::Rounded;
+use super::pixelwise;
 use super::program::{Micro, NESTED, Program, Start, Step, steps};
-use super::word::{Word, image, unsigned};
-use super::{direct, held, pixelwise};
+use super::word::unsigned;
 
 /// Why there is no hardware, and what to do.
 pub(super) type Refusal = (String, &'static str);
@@ -89,37 +85,37 @@ impl Making<'_> {
         Ok(self.made)
     }
 
-    fn input(&self, i: u16) -> &Channel {
+    pub(super) fn input(&self, i: u16) -> &Channel {
         let id = self.stream.input(self.actor, i);
         self.stream.channel(id.unwrap_or(ChannelId(0)))
     }
 
-    fn memory(&self, i: u16) -> Memory {
+    pub(super) fn memory(&self, i: u16) -> Memory {
         let id = self.stream.input(self.actor, i);
         self.memories[&id.unwrap_or(ChannelId(0))]
     }
 
-    fn output(&self, i: u16) -> Option<&Channel> {
+    pub(super) fn output(&self, i: u16) -> Option<&Channel> {
         self.stream.outputs(self.actor, i).first().map(|&c| self.stream.channel(c))
     }
 
-    fn computed(&self) -> Result<&Output, Refusal> {
+    pub(super) fn computed(&self) -> Result<&Output, Refusal> {
         let report = "report this as a fault of nonresc";
         self.arithmetic.of(self.actor).ok_or_else(|| ("its numbers are not known".into(), report))
     }
 
-    fn number(&mut self, name: impl Into<String>, value: impl std::fmt::Display) {
+    pub(super) fn number(&mut self, name: impl Into<String>, value: impl std::fmt::Display) {
         self.made.parameters.number(name, value);
     }
 
-    fn file(&mut self, parameter: &str, kind: &str, text: String) {
+    pub(super) fn file(&mut self, parameter: &str, kind: &str, text: String) {
         let file = format!("{}.{kind}.hex", self.name);
         self.made.parameters.file(parameter, &file);
         self.made.images.insert(file, text);
     }
 
     /// The control: what it begins with, its program, its sizes.
-    fn program(&mut self, steps: &[Step], list: &PhaseList, micro: usize, pin: Option<u64>) {
+    pub(super) fn program(&mut self, steps: &[Step], list: &PhaseList, micro: usize, pin: Option<u64>) {
         let (stream, actor) = (self.stream, self.actor);
         let kind = &stream.actor(actor).kind;
         let mut start = Start::default();
@@ -166,7 +162,7 @@ impl Making<'_> {
     }
 
     /// The memory that input 0 reads, for readers that take what they are told to.
-    fn gathers(&mut self, memory: &Memory, first: Option<At>) {
+    pub(super) fn gathers(&mut self, memory: &Memory, first: Option<At>) {
         let first = first.map_or((0, 0, 0), |at| memory.place(at));
         self.number("FIRST_ROW", first.0);
         self.number("FIRST_COLUMN", first.1);
@@ -174,7 +170,7 @@ impl Making<'_> {
         self.reads(memory);
     }
 
-    fn reads(&mut self, memory: &Memory) {
+    pub(super) fn reads(&mut self, memory: &Memory) {
         self.number("ROWS", memory.banks.h);
         self.number("COLUMNS", memory.banks.w);
         self.number("ROW_WORDS", memory.row_words);
@@ -182,7 +178,7 @@ impl Making<'_> {
         self.number("ADDRESS", memory.address);
     }
 
-    fn takes_skip(&mut self) {
+    pub(super) fn takes_skip(&mut self) {
         let (bits, signed) = (self.input(1).bits, self.input(1).signed);
         self.number("SKIP", bits);
         self.number("SKIP_SIGNED", u8::from(signed));
@@ -227,7 +223,7 @@ impl Making<'_> {
         self.program(&steps, list, 1, Some(4));
     }
 
-    fn input_numbers(&mut self) {
+    pub(super) fn input_numbers(&mut self) {
         let (lanes, bits, signed) = (self.input(0).lanes, self.input(0).bits, self.input(0).signed);
         self.number("LANES", lanes);
         self.number("BITS", bits);
@@ -235,7 +231,7 @@ impl Making<'_> {
     }
 
     /// A code as the bits of a number of input 0.
-    fn code(&self, zero: i64) -> String {
+    pub(super) fn code(&self, zero: i64) -> String {
         let bits = self.input(0).bits;
         format!("{bits}'d{}", zero & ((1i64 << bits) - 1))
     }
@@ -355,274 +351,4 @@ impl Making<'_> {
         self.program(&steps, list, 2, None);
         Ok(())
     }
-
-    fn held(&mut self, a: &MatVec, mut steps: Vec<Step>, list: &PhaseList) -> Result<(), Refusal> {
-        self.made.module = "held";
-        if a.carry != Carry::NONE {
-            return Err(("what a layer carries through has no hardware yet".into(), "keep the skip"));
-        }
-        if a.fold.ports > 1 && a.window.dilation.h > 1 {
-            return Err(("rows that are apart cannot be fetched at once".into(), "fold it slower"));
-        }
-        let memory = self.memory(0);
-        let first = held::fill(&mut steps, self.stream, self.actor, a, &memory);
-        let Form::Held { slots } = a.fold.form else { return Ok(()) };
-        let (kernel, dilation) = (a.window.kernel, a.window.dilation.w);
-        let extent = (kernel.w - 1) * dilation + 1;
-        self.number("KH", kernel.h);
-        self.number("KW", kernel.w);
-        self.number("EXTENT", extent);
-        self.number("DILATION", dilation);
-        self.number("CHANNELS", a.input.channels);
-        self.input_numbers();
-        self.zero()?;
-        self.number("FRESH", held::fresh(a));
-        self.number("SLOTS", slots);
-        self.number("PORTS", a.fold.ports.max(1));
-        self.number("GROUPS", a.groups);
-        self.number("PARTS", a.input_folds());
-        self.number("PART", unsigned(a.input_folds() as u64 - 1));
-        match &a.second {
-            None => {}
-            Some(Second::Tap { row }) => {
-                self.number("TAP", 1);
-                self.number("TAP_ROW", row);
-            }
-            Some(Second::Projection(_)) => self.beside(a, &steps)?,
-        }
-        if a.second.is_some() {
-            self.made.second_bits = self.output(1).map_or(1, |c| c.word_bits() as usize);
-            let bits = self.made.second_bits;
-            self.number("SECOND_BITS", bits);
-        }
-        let lanes = self.input(0).lanes;
-        self.multiplies(a, &steps, 3, lanes)?;
-        self.gathers(&memory, first);
-        self.program(&steps, list, held::bits(a, &memory), None);
-        Ok(())
-    }
-
-    fn direct(
-        &mut self,
-        a: &MatVec,
-        taps: usize,
-        mut steps: Vec<Step>,
-        list: &PhaseList,
-    ) -> Result<(), Refusal> {
-        self.made.module = "direct";
-        let (memory, lanes) = (self.memory(0), self.input(0).lanes);
-        if !a.is_regular_direct(taps, lanes) {
-            return Err((
-                format!("{taps} taps in {lanes} lanes cannot be read at once"),
-                "fold it otherwise",
-            ));
-        }
-        let side: Pair = a.window.side_by_side(taps);
-        let first = direct::fill(&mut steps, self.stream, self.actor, a, side, &memory);
-        self.number("TAP_ROWS", side.h);
-        self.number("TAP_COLUMNS", side.w);
-        self.input_numbers();
-        self.number("CHOSEN", a.fold.simd / taps);
-        self.number("OWN", if numbers::chooses_lanes(a, lanes) { a.fold.pe } else { 1 });
-        self.number("INSIDE", a.input.channels / a.groups);
-        self.number("MEMBERS", a.output.channels / a.groups);
-        self.zero()?;
-        let parts = a.direct_beats(lanes)[0].len() * (a.window.kernel.h * a.window.kernel.w).div_ceil(taps);
-        self.number("PARTS", parts);
-        self.number("PART", unsigned(parts as u64 - 1));
-        self.multiplies(a, &steps, 0, lanes)?;
-        self.gathers(&memory, first);
-        self.program(&steps, list, direct::bits(side, &memory), None);
-        Ok(())
-    }
-
-    fn stationary(&mut self, a: &MatVec, mut steps: Vec<Step>, list: &PhaseList) -> Result<(), Refusal> {
-        self.made.module = "stationary";
-        let (memory, lanes) = (self.memory(0), self.input(0).lanes);
-        let beats = a.input.pixels() * a.input.beats(lanes);
-        let computing = beats * a.output_folds();
-        for (phase, step) in steps.iter_mut().enumerate() {
-            let (read, take) = (u64::from(step.need[0] > 0), u64::from(step.need[1] > 0));
-            let mut micro = Micro(step);
-            micro.set(0, 1, read);
-            micro.set(1, 1, u64::from(phase < computing));
-            micro.set(2, 1, take);
-        }
-        self.input_numbers();
-        self.number("PARTS", beats);
-        self.number("PART", unsigned(beats as u64 - 1));
-        self.number("WIDTH", memory.width);
-        self.multiplies(a, &steps, 1, lanes)?;
-        self.reads(&memory);
-        self.program(&steps, list, 3, None);
-        Ok(())
-    }
-
-    fn zero(&mut self) -> Result<(), Refusal> {
-        let zero = match &self.computed()?.source {
-            Source::Products(products) => products.zero,
-            _ => 0,
-        };
-        let zero = self.code(zero);
-        self.number("ZERO", zero);
-        Ok(())
-    }
-
-    /// Products, sums and the way to codes; `compute` is the micro word's bit of computing phases.
-    fn multiplies(
-        &mut self,
-        a: &MatVec,
-        steps: &[Step],
-        compute: usize,
-        lanes: usize,
-    ) -> Result<(), Refusal> {
-        let Output { source: Source::Products(products), inner, rescale } = self.computed()?.clone() else {
-            return Err(("it is no layer of whole numbers".into(), "report this with the model"));
-        };
-        let pair = a.fold.multiplier == Multiplier::DspPair;
-        let (bits_in, w) = (self.input(0).bits as usize, a.weight_bits as usize);
-        let acc = usize::from(products.bits).max(bits_in + w + 2).max(if pair { 20 } else { 0 });
-        let words = match a.fold.form {
-            Form::Direct { taps } => {
-                let groups = (a.window.kernel.h * a.window.kernel.w).div_ceil(taps);
-                a.direct_beats(lanes).iter().map(|beats| beats.len() * groups).sum()
-            }
-            Form::Held { .. } | Form::Stationary => a.input_folds() * a.output_folds(),
-        };
-        let (lanes_out, bits_out) = self.output(0).map_or((1, 8), |c| (c.lanes, c.bits));
-        self.number("SIMD", a.fold.simd);
-        self.number("PE", a.fold.pe);
-        self.number("PAIR", u8::from(pair));
-        self.number("W", w);
-        self.number("ACC", acc);
-        self.number("FOLDS", a.output_folds());
-        self.number("FOLD", unsigned(a.output_folds() as u64 - 1));
-        self.number("WORDS", words);
-        self.number("WORD", unsigned(words as u64 - 1));
-        self.number("OUTPUTS", a.output.channels);
-        self.number("OUT_LANES", lanes_out);
-        self.number("BEAT", unsigned(a.output.beats(lanes_out) as u64 - 1));
-        let parts = (a.fold.form != Form::Stationary).then_some(words / a.output_folds());
-        let kept = kept(steps, compute, 0, a.output.channels, a.fold.pe, lanes_out, parts);
-        self.number("KEPT", kept?);
-        self.number("OUT_BITS", bits_out);
-        self.number("ADD", u8::from(rescale.skip.is_some()));
-        if rescale.skip.is_some() {
-            self.takes_skip();
-        }
-        let skip = self.stream.input(self.actor, 1).map_or(1, |c| self.stream.channel(c).bits as usize + 1);
-        let mut own = acc;
-        if a.add.is_some_and(|add| add.rounded) != inner.is_some() {
-            return Err((
-                "its own rounding in front of a sum is not where its quantisers say".into(),
-                "report this with the model",
-            ));
-        }
-        if let Some(inner) = &inner {
-            own = usize::from(inner.bits) + 1;
-            let rounded = Rounded::new(inner, acc, 1);
-            self.number("INNER", 1);
-            self.number("INNER_BITS", own);
-            rounded.parameters(&mut self.made.parameters, "INNER_", "INNER_ZERO");
-            self.file("INNER_SCALES", "inner", rounded.image(lanes_out));
-        }
-        let rounded = Rounded::new(&rescale, own, skip);
-        self.number("CLAMP", u8::from(rounded.clamps()));
-        rounded.parameters(&mut self.made.parameters, "", "OUT_ZERO");
-        self.file("SCALES", "scales", rounded.image(lanes_out));
-        self.file("WEIGHTS", "weights", numbers::weights(a, &products, lanes));
-        self.file("BIAS", "bias", numbers::bias(&products, a.fold.pe, acc));
-        Ok(())
-    }
-
-    /// A projection beside, from the held window.
-    fn beside(&mut self, a: &MatVec, steps: &[Step]) -> Result<(), Refusal> {
-        let report = "report this with the model";
-        let (Some(p), Some(tap)) = (a.projection(), a.window.own_tap()) else {
-            return Err(("no tap of its window lies on the projection's pixel".into(), "keep the skip"));
-        };
-        let Some(Output { source: Source::Products(products), inner: None, rescale }) =
-            self.arithmetic.beside(self.actor).cloned()
-        else {
-            return Err(("the projection beside is no layer of whole numbers".into(), report));
-        };
-        let (bits_in, w) = (self.input(0).bits as usize, p.weight_bits as usize);
-        let acc = usize::from(products.bits).max(bits_in + w + 2).max(20);
-        let extent = (a.window.kernel.w - 1) * a.window.dilation.w + 1;
-        let (parts, folds) = (p.input_folds(a.input.channels), p.output_folds());
-        let (lanes, bits) = self.output(1).map_or((1, 8), |c| (c.lanes, c.bits));
-        self.number("BESIDE", 1);
-        self.number("BESIDE_TAP", tap.h * extent + tap.w * a.window.dilation.w);
-        self.number("BESIDE_SIMD", p.simd);
-        self.number("BESIDE_PE", p.pe);
-        self.number("BESIDE_W", w);
-        self.number("BESIDE_ACC", acc);
-        self.number("BESIDE_FOLDS", folds);
-        self.number("BESIDE_FOLD", unsigned(folds as u64 - 1));
-        self.number("BESIDE_PARTS", parts);
-        self.number("BESIDE_PART", unsigned(parts as u64 - 1));
-        self.number("BESIDE_WORDS", parts * folds);
-        self.number("BESIDE_WORD", unsigned((parts * folds) as u64 - 1));
-        self.number("BESIDE_OUTPUTS", p.channels);
-        self.number("BESIDE_LANES", lanes);
-        self.number("BESIDE_BEAT", unsigned(p.channels.div_ceil(lanes) as u64 - 1));
-        self.number("BESIDE_KEPT", kept(steps, 4, 1, p.channels, p.pe, lanes, Some(parts))?);
-        self.number("BESIDE_BITS", bits);
-        let rounded = Rounded::new(&rescale, acc, 1);
-        self.number("BESIDE_CLAMP", u8::from(rounded.clamps()));
-        rounded.parameters(&mut self.made.parameters, "BESIDE_", "BESIDE_ZERO");
-        self.file("BESIDE_SCALES", "beside.scales", rounded.image(lanes));
-        let alone = MatVec {
-            output: Map { channels: p.channels, ..a.output },
-            window: nonresc_ir::stream::Window::POINT,
-            groups: 1,
-            weight_bits: p.weight_bits,
-            fold: nonresc_ir::stream::Fold {
-                pe: p.pe,
-                simd: p.simd,
-                form: Form::Held { slots: 1 },
-                ..a.fold
-            },
-            second: None,
-            ..a.clone()
-        };
-        self.file("BESIDE_WEIGHTS", "beside.weights", numbers::weights(&alone, &products, 1));
-        self.file("BESIDE_BIAS", "beside.bias", numbers::bias(&products, p.pe, acc));
-        Ok(())
-    }
-}
-
-/// A mask of the channels that are given later than in the phase that completes them: phases of computing have micro
-/// bit `compute`, `parts` of them a fold; nothing where all folds end with the last input.
-fn kept(
-    steps: &[Step],
-    compute: usize,
-    output: u32,
-    channels: usize,
-    pe: usize,
-    lanes: usize,
-    parts: Option<usize>,
-) -> Result<String, Refusal> {
-    let (folds, beats) = (channels.div_ceil(pe), channels.div_ceil(lanes));
-    let is_computing = |step: &Step| step.micro >> compute & 1 == 1;
-    let computing: Vec<usize> = (0..steps.len()).filter(|&k| is_computing(&steps[k])).collect();
-    let gives: Vec<usize> = (0..steps.len()).filter(|&k| steps[k].gives >> output & 1 == 1).collect();
-    let end = |pixel: usize, fold: usize| match parts {
-        Some(parts) => computing[(pixel * folds + fold + 1) * parts - 1],
-        None => computing[computing.len() - folds + fold],
-    };
-    let mut mask = vec![false; channels];
-    for (pixel, given) in gives.chunks_exact(beats).enumerate() {
-        for (c, kept) in mask.iter_mut().enumerate() {
-            let (given, ended) = (given[c / lanes], end(pixel, c / pe));
-            if given < ended {
-                let report = "report this as a fault of nonresc";
-                return Err((format!("channel {c} is given before it is computed"), report));
-            }
-            *kept |= given > ended;
-        }
-    }
-    let mut word = Word::default();
-    mask.iter().for_each(|&bit| word.push(bit.into(), 1));
-    Ok(format!("{channels}'h{}", image([word]).trim_end()))
 }

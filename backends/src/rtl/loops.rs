@@ -67,31 +67,41 @@ fn interned<K: Clone + Eq + Hash>(items: Vec<K>) -> (Vec<u32>, Vec<K>) {
     (ids, all)
 }
 
-/// Cuts a list into blocks, each a body and how many passes follow the first.
+/// For each place of a list, the shortest body that is repeated at once behind it, and how many items its repetitions
+/// are; zeros where there is none.
+fn repeats(items: &[u32]) -> Vec<(usize, usize)> {
+    let mut all = vec![(0, 0); items.len()];
+    for length in 1..=LONGEST.min(items.len() / 2) {
+        let mut equal = 0;
+        for at in (0..items.len() - length).rev() {
+            equal = if items[at] == items[at + length] { equal + 1 } else { 0 };
+            if equal >= length && all[at].0 == 0 {
+                all[at] = (length, equal / length * length);
+            }
+        }
+    }
+    all
+}
+
+/// Cuts a list into blocks, each a body and how many passes follow the first. Bodies hold no repetition themselves: what
+/// is repeated around them is found in the next level.
 fn blocks(items: &[u32]) -> Vec<(Vec<u32>, u64)> {
+    let repeats = repeats(items);
     let mut all = Vec::new();
     let (mut at, mut plain) = (0, 0);
     while at < items.len() {
-        let (mut best, mut period) = (0, 0);
-        for length in 1..=LONGEST.min((items.len() - at) / 2) {
-            if items[at] != items[at + length] {
-                continue;
-            }
-            let equal = items[at..].iter().zip(&items[at + length..]).take_while(|(a, b)| a == b).count();
-            let saved = equal / length * length;
-            if saved > best {
-                (best, period) = (saved, length);
-            }
-        }
-        if best < 2 {
+        let (length, more) = repeats[at];
+        let end = at + length;
+        let inner = |k: usize| repeats[k].0 > 0 && k + 2 * repeats[k].0 <= end;
+        if length == 0 || (at + 1..end).any(inner) {
             at += 1;
             continue;
         }
         if plain < at {
             all.push((items[plain..at].to_vec(), 0));
         }
-        all.push((items[at..at + period].to_vec(), (best / period) as u64));
-        at += best + period;
+        all.push((items[at..end].to_vec(), (more / length) as u64));
+        at = end + more;
         plain = at;
     }
     if plain < items.len() {

@@ -4,7 +4,7 @@
 //! files of `rtl/`. The modules lie in `backends/rtl`, one a file; they are written out as they are.
 //!
 //! - [`top`]: the top, channels and actors joined; [`instance`]: text of an instance.
-//! - [`actor`]: the instance of an actor, by its kind; [`held`], [`direct`], [`pixelwise`]: what its data path does in
+//! - [`actor`], [`matvec`]: the instance of an actor, by its kind; [`held`], [`direct`], [`pixelwise`]: what its data path does in
 //!   each phase.
 //! - [`program`], [`loops`]: phases as the program of a control.
 //! - [`bench`]: what lies beside: testbench, scripts, a page; [`reference`]: what comes out for what goes in.
@@ -17,6 +17,7 @@ mod direct;
 mod held;
 mod instance;
 mod loops;
+mod matvec;
 mod memory;
 mod numbers;
 mod pixelwise;

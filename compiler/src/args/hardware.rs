@@ -1,6 +1,6 @@
-//! What is done with the hardware once it is written.
+//! What the compiler writes, and what is done with the hardware once it is written.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// Proofs of the hardware.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
@@ -12,4 +12,19 @@ pub struct Hardware {
         value_parser = clap::value_parser!(u32).range(2..=1000), help_heading = "Hardware"
     )]
     pub verify: Option<u32>,
+}
+
+/// An output of the compiler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Emit {
+    /// schedule.json: the design as data
+    Schedule,
+    /// float.onnx: the network as planned, with the model's own inputs and outputs
+    Onnx,
+    /// network.nir and network.safetensors: the same as text with its weights, to be read back
+    Nir,
+    /// design.dot: actors and channels as a drawing
+    Dot,
+    /// rtl/: the design as SystemVerilog, for networks of integer codes
+    Systemverilog,
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nonresc_passes::target::Bits;
 
-pub use hardware::Hardware;
+pub use hardware::{Emit, Hardware};
 pub use images::Images;
 pub use quantise::{Quantise, ScaleKind};
 use values::{bits, clock, divisors, dump, extents, factor, numbers, rate};
@@ -399,21 +399,6 @@ pub enum Effort {
     Fast,
     /// The least depths, each proven, however long that takes
     Full,
-}
-
-/// An output of the compiler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Emit {
-    /// schedule.json: the design as data
-    Schedule,
-    /// float.onnx: the network as planned, with the model's own inputs and outputs
-    Onnx,
-    /// network.nir and network.safetensors: the same as text with its weights, to be read back
-    Nir,
-    /// design.dot: actors and channels as a drawing
-    Dot,
-    /// rtl/: the design as SystemVerilog, for networks of integer codes
-    Systemverilog,
 }
 
 /// How much the report says of skips.

@@ -16,6 +16,33 @@ use super::window::Axis;
 use crate::network::Pair;
 use crate::stream::actor::MatVec;
 
+impl MatVec {
+    /// In the direct form, the beats of `lanes` numbers that each output fold reads: those in which the channels of its
+    /// groups lie.
+    pub fn direct_beats(&self, lanes: usize) -> Vec<Range<usize>> {
+        let (channels, outputs) = (self.input.channels / self.groups, self.output.channels / self.groups);
+        let pe = self.fold.pe.max(1);
+        let beats = |fold: usize| {
+            let last = ((fold + 1) * pe).min(self.output.channels) - 1;
+            let (first_group, last_group) = (fold * pe / outputs, last / outputs);
+            first_group * channels / lanes..((last_group + 1) * channels).div_ceil(lanes)
+        };
+        (0..self.output_folds()).map(beats).collect()
+    }
+
+    /// Whether the direct form is of the kind that hardware has: no bank is asked for two words at once, every output
+    /// fold reads as many beats, and groups fill beats or share them evenly.
+    pub fn is_regular_direct(&self, taps: usize, lanes: usize) -> bool {
+        let beats = self.direct_beats(lanes);
+        let channels = self.input.channels / self.groups;
+        let grouped = channels.is_multiple_of(lanes) || lanes.is_multiple_of(channels);
+        self.window.reads_side_by_side(taps)
+            && (taps == 1 || self.window.dilation == Pair::ONE)
+            && beats.iter().all(|b| b.len() == beats[0].len())
+            && (self.groups == 1 || grouped)
+    }
+}
+
 pub(super) fn phases(a: &MatVec, taps: usize, lanes: Lanes) -> PhaseList {
     let direct = Direct::new(a, taps, lanes.input);
     let mut end = 0;
