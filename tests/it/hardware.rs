@@ -1,49 +1,92 @@
 //! Generated hardware in Verilator, against the integer network and the schedule.
 
-use nonresc_passes::quantise::Scales;
-use nonresc_passes::target::Rate;
-use nonresc_tests::hardware::{designed, proven};
+use nonresc_backends::rtl::Trial;
+use nonresc_ir::network::Network;
+use nonresc_ir::onnx::import::{ImportOptions, import_bytes};
+use nonresc_passes::quantise::{QuantiseOptions, Scales};
+use nonresc_passes::target::{Bits, Rate};
+use nonresc_tests::hardware::{bench, designed, faults};
 use nonresc_tests::quantised::{options, quantised};
 use nonresc_tests::random;
 
+use crate::program::example;
+
+/// Random networks that are simulated here; `cargo bench --bench hardware` does more.
+const NETWORKS: usize = 6;
+
 #[test]
 fn random_networks_run_as_scheduled() {
-    let seeds = std::env::var("SEEDS").unwrap_or("0..6".into());
-    let (a, b) = seeds.split_once("..").unwrap();
-    for seed in a.parse::<u64>().unwrap()..b.parse().unwrap() {
-        let network = random::network(seed);
-        let Some(network) = quantised(&network, &options(seed, Some(Scales::PowerOfTwo))) else {
-            println!("{seed}: not quantised");
-            continue;
-        };
-        let rate = if seed % 2 == 0 { Rate::Fastest } else { Rate::Fps(100e6 / 3000.0) };
-        let design = match designed(&network, "keep", rate) {
-            Ok(design) => design,
-            Err(e) => {
-                println!("{seed}: {e}");
-                continue;
-            }
-        };
-        if std::env::var("SHOW").is_ok() {
-            println!("{}", nonresc_ir::text::print(&design.source.network));
-            println!("{}", design.stream);
-            if let Ok(made) = nonresc_passes::integers::integers(
-                &design.source.network,
-                nonresc_passes::integers::Rule::AsGiven,
-            ) {
-                println!("{}", nonresc_ir::text::print(&made.network));
-            }
+    let mut done = 0;
+    for seed in 0.. {
+        if done == NETWORKS {
+            break;
         }
-        match proven(&design, 3) {
-            Ok(all) => {
-                for found in all {
-                    println!(
-                        "{seed}: {} numbers {} starts {:?} {:?} wrong {:#?}",
-                        found.numbers, found.starts, found.latency, found.interval, found.wrong
-                    );
-                }
+        assert!(seed < 20 * NETWORKS as u64, "{done} networks of {seed} have hardware");
+        let Some(network) = quantised(&random::network(seed), &options(seed, None)) else { continue };
+        let rate = if seed % 2 == 0 { Rate::Fastest } else { Rate::Fps(100e6 / 2_000.0) };
+        let Ok(design) = designed(&network, "keep", rate) else { continue };
+        let Ok((found, wrong)) = faults(&design, 3) else { continue };
+        assert_eq!(wrong, Vec::<String>::new(), "seed {seed}");
+        assert!(found.numbers > 0 && found.starts > 0);
+        done += 1;
+    }
+}
+
+/// The example ResNet8 with codes of so many bits, calibrated on inputs that are made up.
+fn resnet8(bits: u32) -> Network {
+    let bytes = std::fs::read(example("resnet8.onnx")).unwrap();
+    let read = import_bytes(bytes, "resnet8", &ImportOptions::default()).unwrap().network;
+    let bits = Bits { weights: bits, activations: bits };
+    let options =
+        QuantiseOptions { bits, scales: Scales::PowerOfTwo, samples: 4, ..QuantiseOptions::default() };
+    quantised(&read, &options).unwrap()
+}
+
+fn runs(network: &Network, plan: &str, cycles: f64) {
+    let design = designed(network, plan, Rate::Fps(100e6 / cycles)).unwrap();
+    let (found, wrong) = faults(&design, 3).unwrap();
+    assert_eq!(wrong, Vec::<String>::new(), "{plan}");
+    assert!(found.starts > 50_000);
+}
+
+#[test]
+fn resnet8_runs_as_scheduled() {
+    runs(&resnet8(8), "keep", 8_200.0);
+}
+
+#[test]
+fn resnet8_of_4_bits_runs_with_its_skips_out_of_the_convolutions() {
+    runs(&resnet8(4), "reuse", 8_200.0);
+}
+
+/// One word less in any skip's FIFO: slower, or no end.
+#[test]
+fn no_skip_can_lose_a_word() {
+    let design = designed(&resnet8(8), "keep", Rate::Fps(100e6 / 8_200.0)).unwrap();
+    let interval = design.sizing.as_ref().unwrap().timing.interval_clocks;
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = bench(&design, folder.path()).unwrap();
+    let skips: Vec<_> =
+        design.stream.channels().filter(|&c| design.stream.channel(c).skip.is_some()).collect();
+    assert_eq!(skips.len(), 3);
+    let shorter: Vec<_> = skips
+        .iter()
+        .map(|&id| {
+            let mut stream = design.stream.clone();
+            let depth = stream.channel(id).depth.unwrap();
+            stream.channel_mut(id).depth = Some(depth - 1);
+            stream
+        })
+        .collect();
+    for stream in &shorter {
+        bench = bench.with_depths(stream).unwrap().expect("a word less changes no width");
+        match bench.run(Trial { frames: 12, seed: 5, stalled: false, reset: false }) {
+            // The schedule says that it hangs.
+            Err(_) => assert!(bench.frames_out(12).unwrap() < 12),
+            Ok(found) => {
+                assert_eq!(found.wrong, Vec::<String>::new());
+                assert!(found.interval.unwrap() > interval);
             }
-            Err(e) => println!("{seed}: REFUSED {e}"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Designs of quantised networks, simulated and held against integers and schedule.
 
+use std::path::{Path, PathBuf};
+
 use nonresc_backends::rtl::{Bench, Trial, Verified};
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::network::Network;
@@ -39,16 +41,52 @@ pub fn designed(network: &Network, plan: &str, rate: Rate) -> Result<StreamDesig
     }
 }
 
-/// Simulates a design in all ways: free and stalled, and reset in the middle of a frame; everything that was wrong.
+/// Where Verilator's library is kept from one simulator to the next.
+fn library() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/verilated");
+    let folder =
+        std::env::var_os("CARGO_TARGET_DIR").map_or(folder, |target| Path::new(&target).join("verilated"));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The simulator of a design, in a folder of its own.
+///
+/// # Errors
+/// Actors without hardware.
+pub fn bench<'a>(design: &'a StreamDesign, folder: &Path) -> Result<Bench<'a>, Diagnostics> {
+    Bench::build(&design.stream, &design.source.network, folder, Some(&library()))
+}
+
+/// Everything that is wrong with a design in simulation: running freely, with random stalls, reset in the middle of a
+/// frame. Of the first, numbers, start times, the interval and how full channels get; of the others, numbers.
 ///
 /// # Errors
 /// Actors without hardware.
 ///
 /// # Panics
 /// Where there is no room for a temporary folder.
-pub fn proven(design: &StreamDesign, frames: usize) -> Result<Vec<Verified>, Diagnostics> {
+pub fn faults(design: &StreamDesign, frames: usize) -> Result<(Verified, Vec<String>), Diagnostics> {
     let folder = tempfile::tempdir().unwrap();
-    let bench = Bench::build(&design.stream, &design.source.network, folder.path())?;
-    let trial = |seed, stalled, reset| bench.run(Trial { frames, seed, stalled, reset });
-    Ok(vec![trial(1, false, false)?, trial(2, true, false)?, trial(3, false, true)?])
+    let bench = bench(design, folder.path())?;
+    let free = bench.run(Trial { frames, seed: 1, stalled: false, reset: false })?;
+    let mut wrong = free.wrong.clone();
+    let sizing = design.sizing.as_ref().unwrap();
+    if sizing.timing.settled_after.is_some_and(|settled| settled + 2 <= frames as u64) {
+        let interval = free.interval.unwrap();
+        if interval as f64 != sizing.timing.interval() {
+            wrong.push(format!("the interval is {interval} and not {}", sizing.timing.interval()));
+        }
+    }
+    for (depth, &(id, peak)) in sizing.channels.iter().zip(&free.peaks) {
+        assert_eq!(depth.channel, id);
+        if peak > depth.peak_words {
+            wrong.push(format!("{id} holds {peak} words and not {}", depth.peak_words));
+        }
+    }
+    for (seed, stalled) in [(2, true), (3, false), (4, true)] {
+        let found = bench.run(Trial { frames, seed, stalled, reset: !stalled })?;
+        wrong.extend(found.wrong.iter().map(|why| format!("seed {seed}, stalled {stalled}: {why}")));
+    }
+    Ok((free, wrong))
 }

@@ -14,6 +14,9 @@ use super::top::{Pin, TOP, names};
 
 const MAIN: &str = include_str!("../../rtl/simulate.cpp");
 
+/// What of Verilator's own is the same in every simulator.
+const LIBRARY: [&str; 2] = ["verilated.o", "verilated_threads.o"];
+
 /// Warnings that parameters cause: signals without a use, ports left open.
 const LINTS: [&str; 4] = ["-Wall", "-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM", "-Wno-PINCONNECTEMPTY"];
 
@@ -66,43 +69,81 @@ fn unwritable(path: &Path, error: &io::Error) -> Diagnostic {
     failed(&path.display().to_string(), error.to_string(), "make room, or allow writing there")
 }
 
+fn write<'a>(folder: &Path, files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), Diagnostic> {
+    for (file, text) in files {
+        let path = folder.join(file);
+        fs::write(&path, text).map_err(|e| unwritable(&path, &e))?;
+    }
+    Ok(())
+}
+
+/// Runs a tool to its end.
+fn succeed(command: &mut Command, tool: &str, packages: &str) -> Result<(), Diagnostic> {
+    let output = command.output().map_err(|e| {
+        let remedy = format!("install {packages} of your system");
+        Diagnostic::new("tool/absent", tool, e.to_string(), remedy)
+    })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    Err(failed(
+        &format!("{tool} refuses the design"),
+        text.lines().take(20).collect::<Vec<_>>().join("\n"),
+        "report this as a fault of nonresc; versions of Verilator from 5.006 on are known to work",
+    ))
+}
+
 impl Simulator {
-    /// Builds the design with Verilator in a folder that is its own.
+    /// Builds the design with Verilator in a folder that is its own. Verilator's library is taken from the folder
+    /// `library`, and put there where it is not there yet.
     ///
     /// # Errors
     /// Verilator or a compiler of C++ missing; a design that they refuse.
-    pub fn build(stream: &Stream, rtl: &Rtl, folder: &Path) -> Result<Simulator, Diagnostic> {
-        for (file, text) in &rtl.files {
-            let path = folder.join(file);
-            fs::write(&path, text).map_err(|e| unwritable(&path, &e))?;
-        }
-        for (file, text) in [("simulate.cpp", MAIN.to_owned()), ("pins.h", pins(stream, rtl))] {
-            let path = folder.join(file);
-            fs::write(&path, text).map_err(|e| unwritable(&path, &e))?;
-        }
+    pub fn build(
+        stream: &Stream,
+        rtl: &Rtl,
+        folder: &Path,
+        library: Option<&Path>,
+    ) -> Result<Simulator, Diagnostic> {
+        let written = rtl.files.iter().map(|(file, text)| (file.as_str(), text.as_str()));
+        write(folder, written)?;
+        write(folder, [("simulate.cpp", MAIN), ("pins.h", &pins(stream, rtl))])?;
         let mut command = Command::new("verilator");
-        command.args(["--cc", "--exe", "--build", "-j", "2", "--top-module", TOP, "-O3"]);
-        command
-            .args(["--x-initial", "unique", "--x-assign", "unique", "--output-split", "20000"])
-            .args(LINTS);
-        command.args(["-CFLAGS", "-O1 -w", "--Mdir", "build", "-o", "simulate", "-y", "."]);
-        command.args([&format!("{TOP}.sv"), "simulate.cpp"]).current_dir(folder);
-        let output = command.output().map_err(|e| {
-            let remedy = "install the packages verilator (version 5) and g++ of your system";
-            Diagnostic::new("tool/absent", "verilator", e.to_string(), remedy)
-        })?;
-        if !output.status.success() {
-            let text = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(failed(
-                "verilator refuses the design",
-                text.lines().take(20).collect::<Vec<_>>().join("\n"),
-                "report this as a fault of nonresc; versions from 5.006 on are known to work",
-            ));
+        command.args(["--cc", "--exe", "--top-module", TOP, "-O3", "--output-split", "20000"]).args(LINTS);
+        command.args(["--x-initial", "unique", "--x-assign", "unique", "-CFLAGS", "-O1 -w"]);
+        command.args(["--Mdir", "build", "-o", "simulate", "-y", ".", &format!("{TOP}.sv"), "simulate.cpp"]);
+        succeed(command.current_dir(folder), "verilator", "verilator (version 5)")?;
+        let build = folder.join("build");
+        let kept = |from: &Path, to: &Path| {
+            for part in LIBRARY {
+                // What cannot be kept is built again.
+                let _ = fs::copy(from.join(part), to.join(part));
+            }
+        };
+        if let Some(library) = library {
+            kept(library, &build);
+        }
+        let mut command = Command::new("make");
+        command.args(["-s", "-j", "2", "-f", &format!("V{TOP}.mk"), "simulate"]).current_dir(&build);
+        succeed(&mut command, "make", "make and g++")?;
+        if let Some(library) = library.filter(|library| !library.join(LIBRARY[0]).exists()) {
+            kept(&build, library);
         }
         let program = folder.join("build/simulate");
         let program = program.canonicalize().map_err(|e| unwritable(&program, &e))?;
         let actors = stream.actors().count();
         Ok(Simulator { folder: folder.to_owned(), program, pins: rtl.pins.clone(), actors })
+    }
+
+    /// Takes other memory images of the same design.
+    ///
+    /// # Errors
+    /// Where they cannot be written.
+    pub fn reload(&self, rtl: &Rtl) -> Result<(), Diagnostic> {
+        let images = rtl.files.iter().filter(|(file, _)| file.ends_with(".hex"));
+        write(&self.folder, images.map(|(file, text)| (file.as_str(), text.as_str())))
     }
 
     /// Runs the design.

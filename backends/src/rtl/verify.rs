@@ -9,11 +9,11 @@ use nonresc_ir::network::Network;
 use nonresc_ir::stream::{Kind, Stream, phases};
 use nonresc_passes::arithmetic::arithmetic;
 use nonresc_passes::fifo;
-use nonresc_passes::integers::{Rule, integers};
+use nonresc_passes::integers::{Integers, Rule, integers};
 
 use super::program::steps;
 use super::reference::{Draw, Reference};
-use super::{Run, Seen, Simulator, rtl};
+use super::{Rtl, Run, Seen, Simulator, TOP, rtl};
 
 /// What is simulated.
 #[derive(Clone, Copy, Debug)]
@@ -52,19 +52,45 @@ pub struct Bench<'a> {
     stream: &'a Stream,
     reference: Reference,
     simulator: Simulator,
+    integers: Integers,
+    files: Rtl,
 }
 
 impl<'a> Bench<'a> {
-    /// Builds the design of `stream`, which was lowered from `network`, in the folder.
+    /// Builds the design of `stream`, which was lowered from `network`, in the folder; `library` as
+    /// [`Simulator::build`] takes it.
     ///
     /// # Errors
     /// A network that is not one of integers; actors without hardware; a missing tool.
-    pub fn build(stream: &'a Stream, network: &Network, folder: &Path) -> Result<Bench<'a>, Diagnostics> {
+    pub fn build(
+        stream: &'a Stream,
+        network: &Network,
+        folder: &Path,
+        library: Option<&Path>,
+    ) -> Result<Bench<'a>, Diagnostics> {
         let integers = integers(network, Rule::AsGiven)?;
         let files = rtl(stream, &arithmetic(stream, &integers)?)?;
         let reference = Reference::new(stream, &integers)?;
-        let simulator = Simulator::build(stream, &files, folder)?;
-        Ok(Bench { stream, reference, simulator })
+        let simulator = Simulator::build(stream, &files, folder, library)?;
+        Ok(Bench { stream, reference, simulator, integers, files })
+    }
+
+    /// The same design with other depths of channels, which the simulator takes without being built anew; nothing where
+    /// it would have to be.
+    ///
+    /// # Errors
+    /// Images that cannot be written.
+    pub fn with_depths(self, stream: &'a Stream) -> Result<Option<Bench<'a>>, Diagnostics> {
+        let files = rtl(stream, &arithmetic(stream, &self.integers)?)?;
+        let code = |rtl: &Rtl| {
+            let text = rtl.files.get(&format!("{TOP}.sv")).map_or("", String::as_str);
+            text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+        };
+        if code(&files) != code(&self.files) {
+            return Ok(None);
+        }
+        self.simulator.reload(&files)?;
+        Ok(Some(Bench { stream, files, ..self }))
     }
 
     /// Simulates frames of random codes.
@@ -94,6 +120,20 @@ impl<'a> Bench<'a> {
         }
         self.measure(&seen, trial.frames, &mut found);
         Ok(found)
+    }
+
+    /// How many of so many frames come out, however long it takes.
+    ///
+    /// # Errors
+    /// A simulation that stops.
+    pub fn frames_out(&self, frames: usize) -> Result<usize, Diagnostics> {
+        let inputs = self.reference.frames(frames, &mut Draw(0))?.inputs;
+        let slowest = self.stream.actors().map(|id| phases(self.stream, id).len()).max().unwrap_or(1);
+        let patience = 4 * slowest as u32 + 2_000;
+        let run = Run { frames: inputs, awaited: frames, patience, ..Run::default() };
+        let seen = self.simulator.run(&run)?;
+        let whole = seen.beats.iter().map(|beats| beats.iter().filter(|beat| beat.1).count());
+        Ok(whole.min().unwrap_or(0))
     }
 
     fn compare_numbers(&self, seen: &Seen, wanted: &[Vec<i64>], found: &mut Verified) {

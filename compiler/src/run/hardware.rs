@@ -32,7 +32,7 @@ pub(super) fn verify(design: &StreamDesign, frames: usize, seed: u64) -> Result<
         Diagnostic::new("verify/folder", "a temporary folder", e.to_string(), "make room, or set TMPDIR")
     };
     let folder = tempfile::tempdir().map_err(absent)?;
-    let bench = Bench::build(&design.stream, &design.source.network, folder.path())?;
+    let bench = Bench::build(&design.stream, &design.source.network, folder.path(), None)?;
     let free = bench.run(Trial { frames, seed, stalled: false, reset: false })?;
     let stalled = bench.run(Trial { frames, seed: seed ^ 1, stalled: true, reset: false })?;
     io::stdout().lock().write_all(printed(design, &free, &stalled).as_bytes())?;
