@@ -10,7 +10,7 @@ use super::instance::Parameters;
 use super::memory::{At, Memory};
 use super::numbers::Rounded;
 use super::pixelwise;
-use super::program::{Micro, NESTED, Program, Start, Step, steps};
+use super::program::{Micro, NESTED, Program, Start, Step, ahead, steps};
 use super::word::unsigned;
 
 /// Why there is no hardware, and what to do.
@@ -126,8 +126,9 @@ impl Making<'_> {
         let links = links(stream, actor);
         for &(channel, reader) in &links {
             let reader = stream.channel(channel).readers[reader];
-            let head = phases(stream, reader.actor).preset(reader.input).unread_head;
-            start.places.push(stream.channel(channel).depth.unwrap_or(1) + head);
+            let (list, depth) = (phases(stream, reader.actor), stream.channel(channel).depth.unwrap_or(1));
+            start.places.push(depth + list.preset(reader.input).unread_head);
+            start.most = start.most.max(depth + ahead(&list, reader.input));
         }
         start.first = links.iter().filter(|(c, _)| stream.channel(*c).output == 0).count();
         match (kind, pin) {

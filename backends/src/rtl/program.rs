@@ -56,8 +56,21 @@ pub(super) struct Start {
     pub(super) places: Vec<u64>,
     /// Of these, links on output 0.
     pub(super) first: usize,
+    /// The most places that a link ever has: a reader may release beats that are still to be written.
+    pub(super) most: u64,
     /// For each input, the depth of its channel.
     pub(super) depth: Vec<u64>,
+}
+
+/// By how many beats a reader's releases run ahead of what it has waited for, at the most.
+pub(super) fn ahead(list: &PhaseList, input: u16) -> u64 {
+    let preset = list.preset(input);
+    let (mut need, mut free) = (0u64, preset.unread_head + preset.unread_tail);
+    let takes = list.iter().flat_map(|phase| &phase.takes).filter(|take| take.input == input);
+    takes.fold(free, |most, take| {
+        (need, free) = (need + u64::from(take.need), free + u64::from(take.free));
+        most.max(free.saturating_sub(need))
+    })
 }
 
 /// The images and sizes of a control.
@@ -125,7 +138,7 @@ impl Program {
 
 /// Bits of the largest number that a counter holds, and of the largest that is taken off it.
 fn slack_bits(steps: &[Step], start: &Start) -> usize {
-    let mut most = start.places.iter().chain(&start.visible).copied().max().unwrap_or(0);
+    let mut most = start.places.iter().chain(&start.visible).copied().max().unwrap_or(0).max(start.most);
     for (i, &depth) in start.depth.iter().enumerate() {
         // What is released ahead of what is needed may arrive.
         let (mut need, mut free, mut ahead) = (0i64, start.visible[i] as i64, 0i64);
