@@ -95,7 +95,8 @@ int main(int argc, char** argv) {
     };
     for (; awaited() && quiet < patience; cycle++) {
         top.aresetn = cycle != reset_at;
-        if (cycle == reset_at) {
+        // What is on its way to the pins comes for one more cycle.
+        if (cycle >= reset_at && cycle - reset_at < 3) {
             for (auto& feed : feeds) feed.fed = 0, feed.offered = false;
             for (auto& pin : taken) pin.beats = 0, pin.data.clear();
             for (auto& list : starts) list.clear();

@@ -214,7 +214,7 @@ impl<'a> Bench<'a> {
             .unwrap_or(0);
         let last_of = |frame: usize| {
             let all = seen.beats.iter();
-            all.filter_map(|beats| beats.get(beats.len() / frames.max(1) * (frame + 1) - 1))
+            all.filter_map(|beats| beats.get((beats.len() / frames.max(1) * (frame + 1)).checked_sub(1)?))
                 .map(|b| b.0)
                 .max()
         };
