@@ -31,6 +31,7 @@ mod fifo;
 mod fifo_random;
 mod fold;
 mod hardware;
+mod hardware_pools;
 mod import;
 mod integer_dialects;
 mod integer_layers;

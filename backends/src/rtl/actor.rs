@@ -75,12 +75,7 @@ impl Making<'_> {
             Kind::Activate { map, .. } => {
                 self.regroup(*map, map.channels, 0, 0..map.channels, true, steps, &list)?
             }
-            Kind::Pool(_) => {
-                return Err((
-                    "a pool with a window has no hardware yet".into(),
-                    "use a pool over the whole map",
-                ));
-            }
+            Kind::Pool(a) => self.pool(a, steps, &list)?,
         }
         Ok(self.made)
     }

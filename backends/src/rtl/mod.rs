@@ -4,8 +4,8 @@
 //! files of `rtl/`. The modules lie in `backends/rtl`, one a file; they are written out as they are.
 //!
 //! - [`top`]: the top, channels and actors joined; [`instance`]: text of an instance.
-//! - [`actor`], [`matvec`]: the instance of an actor, by its kind; [`held`], [`direct`], [`pixelwise`]: what its data path does in
-//!   each phase.
+//! - [`actor`], [`matvec`], [`pool`]: the instance of an actor, by its kind; [`held`], [`direct`], [`pixelwise`]: what
+//!   its data path does in each phase.
 //! - [`program`], [`loops`]: phases as the program of a control.
 //! - [`bench`]: what lies beside: testbench, scripts, a page; [`reference`]: what comes out for what goes in.
 //! - [`simulate`], [`verify`]: the design in Verilator.
@@ -21,6 +21,7 @@ mod matvec;
 mod memory;
 mod numbers;
 mod pixelwise;
+mod pool;
 mod program;
 mod reference;
 mod simulate;
@@ -52,6 +53,8 @@ const MODULES: &[(&str, &str)] = &[
     ("held.sv", include_str!("../../rtl/held.sv")),
     ("multiply.sv", include_str!("../../rtl/multiply.sv")),
     ("operands.sv", include_str!("../../rtl/operands.sv")),
+    ("partial.sv", include_str!("../../rtl/partial.sv")),
+    ("pool.sv", include_str!("../../rtl/pool.sv")),
     ("regroup.sv", include_str!("../../rtl/regroup.sv")),
     ("requantise.sv", include_str!("../../rtl/requantise.sv")),
     ("rom.sv", include_str!("../../rtl/rom.sv")),

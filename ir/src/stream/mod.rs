@@ -24,8 +24,8 @@ mod verify;
 pub use actor::*;
 pub use graph::{Channel, Reader, Stream};
 pub use phases::{
-    Fetched, Gathered, HeldActions, Loaded, Phase, PhaseList, Preset, Staged, Take, direct_actions,
-    held_actions, phases,
+    Covered, Fetched, Gathered, HeldActions, Loaded, Phase, PhaseList, PoolActions, Preset, Staged, Take,
+    direct_actions, held_actions, phases, pool_actions,
 };
 pub use stages::stages;
 pub use verify::{MAX_PIXELS, verify};

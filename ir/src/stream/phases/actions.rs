@@ -1,6 +1,9 @@
-//! What matrix-vector actors do in their phases beside what the phase list says: which pixels are read, where they go.
+//! What matrix-vector actors and pools do in their phases beside what the phase list says: which pixels are read, where
+//! they go.
 //!
 //! The lists say when beats are needed and released; hardware also has to know which beats these are.
+
+use crate::network::Pair;
 
 /// A fetch phase of the held form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,4 +76,31 @@ pub struct Gathered {
     pub rows: u64,
     /// Bit `i` is set where the i-th column of taps lies on the map and in the kernel.
     pub columns: u64,
+}
+
+/// What is folded at a row or column of a pool: bit `i` of each mask stands for the output with index `i` modulo the
+/// slots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Covered {
+    /// Outputs whose window has a tap here.
+    pub slots: u128,
+    /// Of these, those with their first tap on the map here.
+    pub first: u128,
+    /// Of these, those with their last one.
+    pub last: u128,
+}
+
+/// A frame of a pool with a window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolActions {
+    /// Rows and columns of output that are open at once.
+    pub slots: Pair,
+    /// For each row of the map.
+    pub rows: Vec<Covered>,
+    /// For each column of the map.
+    pub columns: Vec<Covered>,
+    /// Whether some window lies in the padding alone.
+    pub empty: bool,
+    /// Whether some window lies in the padding in part.
+    pub padded: bool,
 }

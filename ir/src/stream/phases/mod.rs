@@ -13,10 +13,10 @@ mod pixelwise;
 mod pool;
 mod window;
 
-pub use actions::{Fetched, Gathered, HeldActions, Loaded, Staged};
+pub use actions::{Covered, Fetched, Gathered, HeldActions, Loaded, PoolActions, Staged};
 pub use list::{Phase, PhaseList, Preset, Take};
 
-use super::actor::{Form, Kind};
+use super::actor::{Form, Kind, Pool};
 use super::graph::Stream;
 use crate::id::ActorId;
 
@@ -59,6 +59,11 @@ pub fn direct_actions(stream: &Stream, actor: ActorId) -> Vec<Gathered> {
         },
         _ => Vec::new(),
     }
+}
+
+/// What a pool with a window folds in each row and column.
+pub fn pool_actions(a: &Pool) -> PoolActions {
+    pool::actions(a)
 }
 
 /// The phases of one frame of an actor, from its kind, its fold and the lanes of its channels.

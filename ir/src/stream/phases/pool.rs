@@ -7,9 +7,11 @@
 //! output rows end together (bottom padding) the others follow, and the next row is read after them.
 
 use super::Lanes;
+use super::actions::{Covered, PoolActions};
 use super::assemble::{Event, Row, assemble, merge};
 use super::list::PhaseList;
 use super::window::Axis;
+use crate::network::Pair;
 use crate::stream::actor::Pool;
 
 /// `last[o]`: the last coordinate that output `o` waits for, never less than for the output before.
@@ -88,4 +90,41 @@ pub(super) fn phases(a: &Pool, lanes: Lanes) -> PhaseList {
             gives.map(|at| Event { at: at as u64, gives: 1, ..Event::default() }).collect(),
         )
     })
+}
+
+/// Outputs of an axis that are open at once: a coordinate lies under no more, and one closes before the one that takes
+/// its slot opens.
+fn slots(axis: Axis, outputs: usize) -> usize {
+    axis.extent().div_ceil(axis.stride.max(1)).min(outputs).max(1)
+}
+
+/// For each coordinate of an axis, what is folded there.
+fn covered(axis: Axis, outputs: usize) -> Vec<Covered> {
+    let slots = slots(axis, outputs);
+    let mut all = vec![Covered::default(); axis.map];
+    for o in 0..outputs {
+        let (slot, taps) = (1u128.checked_shl((o % slots) as u32).unwrap_or(0), axis.valid(o));
+        for tap in taps.clone() {
+            let covered = &mut all[axis.at(o, tap)];
+            covered.slots |= slot;
+            covered.first |= if tap == taps.start { slot } else { 0 };
+            covered.last |= if tap + 1 == taps.end { slot } else { 0 };
+        }
+    }
+    all
+}
+
+/// What is folded in each row and column.
+pub(super) fn actions(a: &Pool) -> PoolActions {
+    let (rows, columns) = (Axis::rows(a.input, &a.window), Axis::columns(a.input, &a.window));
+    let counts = |axis: Axis, outputs: usize| (0..outputs).map(move |o| axis.valid(o).len());
+    let (height, width) = (a.output.height, a.output.width);
+    PoolActions {
+        slots: Pair { h: slots(rows, height), w: slots(columns, width) },
+        rows: covered(rows, height),
+        columns: covered(columns, width),
+        empty: counts(rows, height).chain(counts(columns, width)).any(|taps| taps == 0),
+        padded: counts(rows, height).any(|taps| taps < rows.taps)
+            || counts(columns, width).any(|taps| taps < columns.taps),
+    }
 }
