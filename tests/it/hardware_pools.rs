@@ -10,17 +10,10 @@ use nonresc_passes::design::StreamDesign;
 use nonresc_passes::fifo::{self, FifoOptions};
 use nonresc_passes::quantise::Scales;
 use nonresc_passes::target::Rate;
-use nonresc_tests::hardware::{designed, proven};
+use nonresc_tests::hardware::{designed, faults};
 use nonresc_tests::quantised::{options, quantised};
 use nonresc_tests::random;
 use nonresc_tests::seed::Seed;
-
-/// Seeds from `variable`, as `a..b`.
-fn seeds(variable: &str, default: &str) -> std::ops::Range<u64> {
-    let text = std::env::var(variable).unwrap_or(default.into());
-    let (a, b) = text.split_once("..").unwrap();
-    a.parse().unwrap()..b.parse().unwrap()
-}
 
 fn has_pool(design: &StreamDesign) -> bool {
     let stream = &design.stream;
@@ -98,28 +91,20 @@ fn pool(seed: u64) -> (Network, [usize; 2], String) {
     (network, lanes, shown)
 }
 
-/// Holds a design against integers and schedule; what hardware refuses is said, and is no fault.
-fn holds(design: &StreamDesign, shown: &str) {
-    match proven(design, 3) {
-        Err(faults) => println!("{shown}: refused {faults}"),
-        Ok(all) => {
-            let wrong: Vec<_> = all.into_iter().flat_map(|found| found.wrong).collect();
-            println!("{shown}: {wrong:?}");
-            assert!(wrong.is_empty(), "{shown}: {wrong:#?}");
-        }
-    }
+/// Holds a design against integers and schedule; whether there is hardware.
+fn holds(design: &StreamDesign, shown: &str) -> bool {
+    let Ok((_, wrong)) = faults(design, 3) else { return false };
+    assert_eq!(wrong, Vec::<String>::new(), "{shown}");
+    true
 }
 
 #[test]
 fn pools_of_random_windows_and_lanes_run_as_scheduled() {
-    for seed in seeds("POOLS", "0..4") {
+    for seed in 0..4 {
         let (network, lanes, shown) = pool(seed);
         let network = quantised(&network, &options(seed, None)).expect(&shown);
         let mut design = designed(&network, "keep", Rate::Fastest).unwrap();
-        if !has_pool(&design) {
-            println!("pool {seed}: {shown}: no pool");
-            continue;
-        }
+        assert!(has_pool(&design), "{shown}");
         let ids: Vec<_> = design.stream.channels().collect();
         for id in ids {
             let writer = &design.stream.actor(design.stream.channel(id).writer).kind;
@@ -136,14 +121,15 @@ fn pools_of_random_windows_and_lanes_run_as_scheduled() {
                 a.fold = Fold { pe: 1, simd: lanes, form: Form::Direct { taps: 1 }, ..a.fold };
             }
         }
-        fifo::size(&mut design.stream, &FifoOptions::default()).unwrap();
-        holds(&design, &format!("pool {seed}: {shown}"));
+        design.sizing = Some(fifo::size(&mut design.stream, &FifoOptions::default()).unwrap());
+        assert!(holds(&design, &format!("pool {seed}: {shown}")), "{shown}");
     }
 }
 
 #[test]
 fn random_networks_with_pools_run_as_scheduled() {
-    for seed in seeds("POOLED", "11..13") {
+    let mut done = 0;
+    for seed in 11..13 {
         let network = random::network(seed);
         for scales in [Some(Scales::PowerOfTwo), None] {
             let Some(network) = quantised(&network, &options(seed, scales)) else { continue };
@@ -152,7 +138,8 @@ fn random_networks_with_pools_run_as_scheduled() {
             if !has_pool(&design) {
                 continue;
             }
-            holds(&design, &format!("network {seed} {scales:?}"));
+            done += usize::from(holds(&design, &format!("network {seed} {scales:?}")));
         }
     }
+    assert!(done > 1, "{done} networks have hardware");
 }
