@@ -11,14 +11,13 @@ use nonresc_ir::{onnx, text};
 use nonresc_passes::choose::choose;
 use nonresc_passes::cost::{SkipReport, skip_report};
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
-use nonresc_passes::integers::is_quantised;
 use nonresc_passes::manager::{self, Checks, Finished};
 use nonresc_passes::pass::Pass;
 use nonresc_passes::table;
 
 use super::{hardware, model, options};
 use crate::args::{Compile, Dump, Emit, Format};
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 use crate::report;
 
 /// Compiles the model.
@@ -233,11 +232,16 @@ impl<'a> Made<'a> {
         if let Some(schedule) = self.schedule.as_ref().filter(|_| self.wanted(Emit::Schedule)) {
             file("schedule.json", schedule.clone().into_bytes());
         }
-        if let Some(design) = self.bound()
-            && self.wanted(Emit::Systemverilog)
-            && (self.args.emit.contains(&Emit::Systemverilog) || is_quantised(&source.network))
-        {
-            files.extend(hardware::files(design, self.options.target.seed)?);
+        if let Some(design) = self.bound().filter(|_| self.wanted(Emit::Systemverilog)) {
+            let asked = self.args.emit.contains(&Emit::Systemverilog);
+            match hardware::files(design, self.options.target.seed) {
+                Ok(hardware) => files.extend(hardware),
+                Err(Failure::Refused(faults)) if !asked => {
+                    let whys: Vec<String> = faults.iter().map(|d| format!("{}: {}", d.what, d.why)).collect();
+                    exit::remark(&[format!("no rtl/ is written: {}", whys.join("; "))])?;
+                }
+                Err(failure) => return Err(failure),
+            }
         }
         Ok(files)
     }

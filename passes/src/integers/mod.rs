@@ -126,7 +126,7 @@ fn make(network: &Network, rule: Rule, proofs: bool) -> Result<Integers, Diagnos
 }
 
 /// Whether quantisers say where values are rounded.
-pub fn is_quantised(network: &Network) -> bool {
+fn is_quantised(network: &Network) -> bool {
     let has_codes = |node: NodeId| {
         let marks = matches!(network.op(node), Op::Quantise(_) | Op::Dequantise(_));
         marks && network.constant(network.operands(node)[0]).is_none()
