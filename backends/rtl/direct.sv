@@ -157,7 +157,7 @@ module direct #(
                 for (c = 0; c < CHOSEN; c = c + 1) begin : lane
                     logic [BITS-1:0] number;
                     logic [BITS:0] operand;
-                    if (OWN == 1) begin : shared
+                    if (INSIDE >= LANES) begin : shared
                         assign number = beat[c*BITS+:BITS];
                     end else begin : of_group
                         // The lane of each output fold's channel.
