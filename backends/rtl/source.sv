@@ -29,7 +29,9 @@ module source #(
     logic [1:0] credit;
     logic [23:0] released;
 
-    assign ready = !reset && credit != 2'd0;
+    // The first beat is taken so late that the phase which gives it is the first that any control can fire.
+    logic awake;
+    assign ready = awake && !reset && credit != 2'd0;
     assign taken = valid && ready;
     assign chosen = tail ? place_1 : place_0;
     assign write_data = chosen[BITS-1:0];
@@ -40,7 +42,9 @@ module source #(
             tail <= 1'b0;
             credit <= 2'd2;
             misplaced <= 1'b0;
+            awake <= 1'b0;
         end else begin
+            awake <= 1'b1;
             if (taken) head <= !head;
             if (fire) tail <= !tail;
             credit <= credit - {1'b0, taken} + {1'b0, fire};

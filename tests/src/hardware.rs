@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use nonresc_backends::rtl::{Bench, Trial, Verified};
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::network::Network;
+use nonresc_ir::stream::Kind;
 use nonresc_passes::choose::choose;
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
 use nonresc_passes::fifo::FifoOptions;
@@ -14,6 +15,7 @@ use nonresc_passes::plan::Request;
 use nonresc_passes::table;
 use nonresc_passes::target::Rate;
 
+use crate::stalled;
 use crate::target::unlimited;
 
 /// The design of a network under a plan, as fast as it may be or for so many frames a second at 100 MHz.
@@ -83,6 +85,16 @@ pub fn faults(design: &StreamDesign, frames: usize) -> Result<(Verified, Vec<Str
         if peak > depth.peak_words {
             wrong.push(format!("{id} holds {peak} words and not {}", depth.peak_words));
         }
+    }
+    let pins = design
+        .stream
+        .actors()
+        .filter(|&id| matches!(design.stream.actor(id).kind, Kind::Source(_) | Kind::Sink(_)));
+    if pins.count() == 2 {
+        let seen = bench.observe(Trial { frames, seed: 7, stalled: true, reset: false })?;
+        let (compared, differs) = stalled::differs(&design.stream, frames, &seen);
+        assert!(compared > 0);
+        wrong.extend(differs.map(|why| format!("with stalls: {why}")));
     }
     for (seed, stalled) in [(2, true), (3, false), (4, true)] {
         let found = bench.run(Trial { frames, seed, stalled, reset: !stalled })?;

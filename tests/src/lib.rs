@@ -16,5 +16,6 @@ pub mod reference;
 pub mod rtl;
 pub mod seed;
 pub mod shuffle;
+pub mod stalled;
 pub mod streams;
 pub mod target;

@@ -38,7 +38,7 @@ use nonresc_passes::integers::Integers;
 
 pub use simulate::{Run, Seen, Simulator};
 pub use top::{Pin, TOP, names};
-pub use verify::{Bench, Trial, Verified};
+pub use verify::{Bench, Observed, Trial, Verified};
 
 /// The modules that every design is made of: file and text.
 const MODULES: &[(&str, &str)] = &[

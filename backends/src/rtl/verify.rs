@@ -47,6 +47,17 @@ pub struct Verified {
     pub peaks: Vec<(ChannelId, u64)>,
 }
 
+/// What a trial looked like from outside.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// For each actor, in the order of ids, the cycles in which its phases started.
+    pub starts: Vec<Vec<u64>>,
+    /// In each cycle whether feeders and takers were willing; behind its end all were.
+    pub pattern: Vec<(bool, bool)>,
+    /// The cycle in which a beat may be taken for the first time; phases may start in the next one.
+    pub clock: u64,
+}
+
 /// A design and its simulator.
 pub struct Bench<'a> {
     stream: &'a Stream,
@@ -98,6 +109,20 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// A simulation that stops; a schedule that hangs.
     pub fn run(&self, trial: Trial) -> Result<Verified, Diagnostics> {
+        let (run, wanted) = self.prepared(trial)?;
+        let seen = self.simulator.run(&run)?;
+        let mut found = Verified { frames: trial.frames, ..Verified::default() };
+        self.compare_numbers(&seen, &wanted, &mut found);
+        if !trial.stalled && !trial.reset && found.wrong.is_empty() {
+            let timing = fifo::start_times(self.stream, trial.frames)?;
+            self.compare_times(&seen, &timing, trial.frames, &mut found);
+        }
+        self.measure(&seen, trial.frames, &mut found);
+        Ok(found)
+    }
+
+    /// A trial as the simulator takes it, and for each output pin the numbers that are to come out.
+    fn prepared(&self, trial: Trial) -> Result<(Run, Vec<Vec<i64>>), Diagnostics> {
         let mut draw = Draw(trial.seed);
         let frames = self.reference.frames(trial.frames, &mut draw)?;
         let timing = fifo::start_times(self.stream, trial.frames)?;
@@ -111,15 +136,18 @@ impl<'a> Bench<'a> {
             reset_at: trial.reset.then_some((longest / trial.frames as u64) as u32 * 2 / 3 + 40),
             patience: 4 * longest as u32 + 2_000,
         };
+        Ok((run, frames.outputs.iter().map(|pin| pin.concat()).collect()))
+    }
+
+    /// When phases start in a trial, and when the pins were willing.
+    ///
+    /// # Errors
+    /// A simulation that stops; a schedule that hangs.
+    pub fn observe(&self, trial: Trial) -> Result<Observed, Diagnostics> {
+        let (run, _) = self.prepared(trial)?;
         let seen = self.simulator.run(&run)?;
-        let mut found = Verified { frames: trial.frames, ..Verified::default() };
-        let wanted: Vec<Vec<i64>> = frames.outputs.iter().map(|pin| pin.concat()).collect();
-        self.compare_numbers(&seen, &wanted, &mut found);
-        if !trial.stalled && !trial.reset && found.wrong.is_empty() {
-            self.compare_times(&seen, &timing, trial.frames, &mut found);
-        }
-        self.measure(&seen, trial.frames, &mut found);
-        Ok(found)
+        // The design holds its reset so long behind the pin's, and one cycle more.
+        Ok(Observed { starts: seen.starts, pattern: run.pattern, clock: self.files.settling as u64 + 2 })
     }
 
     /// How many of so many frames come out, however long it takes.
