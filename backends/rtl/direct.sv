@@ -23,6 +23,7 @@ module direct #(
     parameter ROW_WORDS = 1,
     parameter IN_BEATS = 1,      // beats a pixel of the input
     parameter ADDRESS = 1,
+    parameter SPAN = 2,          // words of a bank of it
     parameter SIMD = 1,
     parameter PE = 1,
     parameter PAIR = 0,
@@ -35,7 +36,11 @@ module direct #(
     parameter OUTPUTS = 1,
     parameter OUT_LANES = 1,
     parameter BEAT = 1,
-    parameter [OUTPUTS-1:0] KEPT = 0,
+    parameter HISTORY = 0,       // of `multiply`
+    parameter CHOICES = 1,
+    parameter CHOICE = 1,
+    parameter PICK = 0,
+    parameter FROM = 0,
     parameter OUT_BITS = 8,
     parameter FACTOR = 1,
     parameter POWERS = 0,
@@ -67,6 +72,7 @@ module direct #(
     parameter SKIP_BEATS = 1,
     parameter SKIP_ROW_WORDS = 1,
     parameter SKIP_ADDRESS = 1,
+    parameter SKIP_SPAN = 2,
     parameter PROGRAM = 1,
     parameter LEVELS = 1,
     parameter REPEAT = 1,
@@ -78,6 +84,8 @@ module direct #(
     parameter IMAGE = "program.hex",
     parameter FLOW = "flow.hex",
     parameter START = "start.hex",
+    parameter WEIGHT_STYLE = "auto",
+    parameter BIAS_STYLE = "auto",
     parameter WEIGHTS = "weights.hex",
     parameter BIAS = "bias.hex",
     parameter SCALES = "scales.hex",
@@ -119,7 +127,7 @@ module direct #(
 
     logic [TAPS*LANES*BITS-1:0] words;
     gather #(
-        .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW_WORDS(ROW_WORDS), .BEATS(IN_BEATS), .ADDRESS(ADDRESS),
+        .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW_WORDS(ROW_WORDS), .BEATS(IN_BEATS), .ADDRESS(ADDRESS), .SPAN(SPAN),
         .PORT_ROWS(TAP_ROWS), .PORT_COLUMNS(TAP_COLUMNS), .FIRST_ROW(FIRST_ROW), .FIRST_COLUMN(FIRST_COLUMN),
         .FIRST_PLACE(FIRST_PLACE)
     ) fetching (
@@ -187,7 +195,7 @@ module direct #(
         if (ADD != 0) begin : add
             taking #(
                 .BITS(OUT_LANES * SKIP), .ROWS(SKIP_ROWS), .COLUMNS(SKIP_COLUMNS), .WIDTH(SKIP_WIDTH),
-                .BEATS(SKIP_BEATS), .ROW_WORDS(SKIP_ROW_WORDS), .ADDRESS(SKIP_ADDRESS)
+                .BEATS(SKIP_BEATS), .ROW_WORDS(SKIP_ROW_WORDS), .ADDRESS(SKIP_ADDRESS), .SPAN(SKIP_SPAN)
             ) skips (
                 .clk(clk), .reset(reset), .take(take), .read_address(skip_address), .read_data(skip_data), .beat(skip)
             );
@@ -199,13 +207,15 @@ module direct #(
 
     multiply #(
         .SIMD(SIMD), .PE(PE), .X(BITS + 1), .W(W), .OWN(OWN), .PAIR(PAIR), .WORDS(WORDS), .WORD(WORD), .FOLDS(FOLDS),
-        .FOLD(FOLD), .ACCUMULATORS(1), .ACC(ACC), .OUTPUTS(OUTPUTS), .LANES(OUT_LANES), .BEAT(BEAT), .KEPT(KEPT),
+        .FOLD(FOLD), .ACCUMULATORS(1), .ACC(ACC), .OUTPUTS(OUTPUTS), .LANES(OUT_LANES), .BEAT(BEAT),
+        .HISTORY(HISTORY), .CHOICES(CHOICES), .CHOICE(CHOICE), .PICK(PICK), .FROM(FROM),
         .BITS(OUT_BITS), .FACTOR(FACTOR), .POWERS(POWERS), .TOTAL(TOTAL), .SHIFT(SHIFT), .MODE(MODE), .CLAMP(CLAMP),
         .LOW(LOW), .HIGH(HIGH), .ZERO(OUT_ZERO), .ADD(ADD), .SKIP(SKIP), .SKIP_SIGNED(SKIP_SIGNED),
         .SKIP_FACTOR(SKIP_FACTOR), .SKIP_POWERS(SKIP_POWERS), .WAIT(1), .INNER(INNER),
         .INNER_FACTOR(INNER_FACTOR), .INNER_POWERS(INNER_POWERS), .INNER_TOTAL(INNER_TOTAL),
         .INNER_SHIFT(INNER_SHIFT), .INNER_MODE(INNER_MODE), .INNER_LOW(INNER_LOW), .INNER_HIGH(INNER_HIGH),
-        .INNER_ZERO(INNER_ZERO), .INNER_BITS(INNER_BITS), .WEIGHTS(WEIGHTS), .BIAS(BIAS), .SCALES(SCALES),
+        .INNER_ZERO(INNER_ZERO), .INNER_BITS(INNER_BITS), .WEIGHT_STYLE(WEIGHT_STYLE), .BIAS_STYLE(BIAS_STYLE),
+        .WEIGHTS(WEIGHTS), .BIAS(BIAS), .SCALES(SCALES),
         .INNER_SCALES(INNER_SCALES)
     ) multiplying (
         .clk(clk), .compute(computed_1), .first(first_1), .ended(ended_1), .fold(fold_1), .word(word_1), .give(given_1),

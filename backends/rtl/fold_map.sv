@@ -16,6 +16,7 @@ module fold_map #(
     parameter [3:0] FIRST_ROW = 0,
     parameter [3:0] FIRST_COLUMN = 0,
     parameter [ADDRESS-1:0] FIRST_PLACE = 0,
+    parameter PARTIAL_STYLE = "auto",
     parameter FACTOR = 1,
     parameter POWERS = 0,
     parameter TOTAL = 33,
@@ -31,6 +32,7 @@ module fold_map #(
     parameter ROW_WORDS = 1,
     parameter IN_BEATS = 1,      // beats a pixel of the input's memory
     parameter ADDRESS = 1,
+    parameter SPAN = 2,          // words of a bank of it
     parameter PROGRAM = 1,
     parameter LEVELS = 1,
     parameter REPEAT = 1,
@@ -70,7 +72,7 @@ module fold_map #(
 
     logic [LANES*BITS-1:0] word;
     gather #(
-        .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW_WORDS(ROW_WORDS), .BEATS(IN_BEATS), .ADDRESS(ADDRESS),
+        .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW_WORDS(ROW_WORDS), .BEATS(IN_BEATS), .ADDRESS(ADDRESS), .SPAN(SPAN),
         .FIRST_ROW(FIRST_ROW), .FIRST_COLUMN(FIRST_COLUMN), .FIRST_PLACE(FIRST_PLACE)
     ) fetching (
         .clk(clk), .reset(reset), .move(read), .down(down), .right(right), .along(along), .read_address(read_address),
@@ -93,36 +95,64 @@ module fold_map #(
     assign scale_beat = beat_2;
     delay #(.WIDTH(1), .STAGES(4)) to_write (.clk(clk), .in(given_1), .out(write));
 
+    // Beats of the input that a beat of the output is a part of, where it is.
+    localparam SHARE = (LANES % OUT_LANES == 0) ? LANES / OUT_LANES : 0;
+    localparam IN_MEMORY = SHARE != 0 && (SHARE & (SHARE - 1)) == 0;
+    localparam LEFT = (SHARE > 1) ? $clog2(SHARE) : 0;
     logic [BEATS*LANES*ACC-1:0] folded;
     logic [OUT_BEATS*OUT_LANES*ACC-1:0] all;
     logic [OUT_LANES*ACC-1:0] chosen;
     genvar b, c;
     generate
-        for (b = 0; b < BEATS; b = b + 1) begin : beat
-            localparam [31:0] OWN = b;
+        if (IN_MEMORY) begin : memory
+            logic [READ-1:0] given_beat;
+            logic [LANES*ACC-1:0] given;
+            assign given_beat = beat_2 >> LEFT;
             for (c = 0; c < LANES; c = c + 1) begin : lane
-                logic signed [ACC-1:0] kept, number;
+                (* ram_style = PARTIAL_STYLE *) logic [ACC-1:0] partial[0:BEATS-1];
+                logic signed [ACC-1:0] kept, number, result;
                 assign number = {{ACC - BITS{SIGNED != 0 && word[c*BITS+BITS-1]}}, word[c*BITS+:BITS]};
-                always_ff @(posedge clk)
-                    if (read_1 && read_beat == OWN[READ-1:0]) begin
-                        if (first_1) kept <= number;
-                        else if (LARGEST == 0) kept <= kept + number;
-                        else if (number > kept) kept <= number;
-                    end
-                assign folded[(b*LANES+c)*ACC+:ACC] = kept;
+                assign kept = partial[read_beat];
+                assign result = first_1 ? number
+                    : (LARGEST == 0) ? kept + number
+                    : (number > kept) ? number : kept;
+                always_ff @(posedge clk) if (read_1) partial[read_beat] <= result;
+                assign given[c*ACC+:ACC] = partial[given_beat];
             end
-        end
-        for (c = 0; c < OUT_BEATS * OUT_LANES; c = c + 1) begin : channel
-            if (c < CHANNELS) begin : used
-                assign all[c*ACC+:ACC] = folded[c*ACC+:ACC];
-            end else begin : filler
-                assign all[c*ACC+:ACC] = {ACC{1'b0}};
+            if (SHARE == 1) begin : whole
+                always_ff @(posedge clk) chosen <= given;
+            end else begin : part
+                logic [LEFT-1:0] which;
+                assign which = beat_2[LEFT-1:0];
+                always_ff @(posedge clk) chosen <= given[which*OUT_LANES*ACC+:OUT_LANES*ACC];
             end
-        end
-        if (OUT_BEATS == 1) begin : whole
-            always_ff @(posedge clk) chosen <= all;
-        end else begin : part
-            always_ff @(posedge clk) chosen <= all[beat_2*OUT_LANES*ACC+:OUT_LANES*ACC];
+        end else begin : registers
+            for (b = 0; b < BEATS; b = b + 1) begin : beat
+                localparam [31:0] OWN = b;
+                for (c = 0; c < LANES; c = c + 1) begin : lane
+                    logic signed [ACC-1:0] kept, number;
+                    assign number = {{ACC - BITS{SIGNED != 0 && word[c*BITS+BITS-1]}}, word[c*BITS+:BITS]};
+                    always_ff @(posedge clk)
+                        if (read_1 && read_beat == OWN[READ-1:0]) begin
+                            if (first_1) kept <= number;
+                            else if (LARGEST == 0) kept <= kept + number;
+                            else if (number > kept) kept <= number;
+                        end
+                    assign folded[(b*LANES+c)*ACC+:ACC] = kept;
+                end
+            end
+            for (c = 0; c < OUT_BEATS * OUT_LANES; c = c + 1) begin : channel
+                if (c < CHANNELS) begin : used
+                    assign all[c*ACC+:ACC] = folded[c*ACC+:ACC];
+                end else begin : filler
+                    assign all[c*ACC+:ACC] = {ACC{1'b0}};
+                end
+            end
+            if (OUT_BEATS == 1) begin : whole
+                always_ff @(posedge clk) chosen <= all;
+            end else begin : part
+                always_ff @(posedge clk) chosen <= all[beat_2*OUT_LANES*ACC+:OUT_LANES*ACC];
+            end
         end
     endgenerate
 

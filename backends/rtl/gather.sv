@@ -8,6 +8,7 @@ module gather #(
     parameter ROW_WORDS = 1,
     parameter BEATS = 1,
     parameter ADDRESS = 1,
+    parameter SPAN = 1 << ADDRESS,  // words of a bank: behind the last one comes the first
     parameter PORT_ROWS = 1,     // 1 or ROWS
     parameter PORT_COLUMNS = 1,  // 1 or COLUMNS
     parameter [3:0] FIRST_ROW = 0,
@@ -26,10 +27,19 @@ module gather #(
 );
     localparam [31:0] ALL_ROWS = ROWS;
     localparam [31:0] ALL_COLUMNS = COLUMNS;
-    localparam [31:0] ROW_STEP = ROW_WORDS;
-    localparam [31:0] COLUMN_STEP = BEATS;
+    localparam [31:0] ROW_STEP = ROW_WORDS % SPAN;
+    localparam [31:0] COLUMN_STEP = BEATS % SPAN;
+    localparam [31:0] SPAN_WORDS = SPAN;
 
-    logic [ADDRESS-1:0] place, row_carry, column_carry;
+    function automatic [ADDRESS-1:0] ahead(input [ADDRESS-1:0] from, input [ADDRESS-1:0] by);
+        reg [ADDRESS:0] sum;
+        begin
+            sum = {1'b0, from} + {1'b0, by};
+            ahead = (sum >= SPAN_WORDS[ADDRESS:0]) ? sum[ADDRESS-1:0] - SPAN_WORDS[ADDRESS-1:0] : sum[ADDRESS-1:0];
+        end
+    endfunction
+
+    logic [ADDRESS-1:0] place, row_carry, column_carry, moved, across, there;
     logic [3:0] row, column, row_read, column_read;
     logic [4:0] row_sum, column_sum;
     logic row_wraps, column_wraps;
@@ -37,6 +47,9 @@ module gather #(
     assign column_sum = {1'b0, column} + {1'b0, right};
     assign row_wraps = row_sum >= ALL_ROWS[4:0];
     assign column_wraps = column_sum >= ALL_COLUMNS[4:0];
+    assign moved = ahead(place, along);
+    assign across = (ROWS > 1) ? ahead(moved, row_carry) : moved;
+    assign there = (COLUMNS > 1) ? ahead(across, column_carry) : across;
     assign row_carry = row_wraps ? ROW_STEP[ADDRESS-1:0] : {ADDRESS{1'b0}};
     assign column_carry = column_wraps ? COLUMN_STEP[ADDRESS-1:0] : {ADDRESS{1'b0}};
 
@@ -48,8 +61,7 @@ module gather #(
         end else if (move) begin
             row <= row_wraps ? row_sum[3:0] - ALL_ROWS[3:0] : row_sum[3:0];
             column <= column_wraps ? column_sum[3:0] - ALL_COLUMNS[3:0] : column_sum[3:0];
-            place <= place + along + ((ROWS > 1) ? row_carry : {ADDRESS{1'b0}})
-                + ((COLUMNS > 1) ? column_carry : {ADDRESS{1'b0}});
+            place <= there;
         end
         row_read <= row;
         column_read <= column;
@@ -60,10 +72,11 @@ module gather #(
         for (b = 0; b < ROWS * COLUMNS; b = b + 1) begin : bank
             localparam [31:0] ROW = b / COLUMNS;
             localparam [31:0] COLUMN = b % COLUMNS;
-            logic [ADDRESS-1:0] below, behind;
+            logic [ADDRESS-1:0] below, behind, lower;
             assign below = (PORT_ROWS > 1 && ROW[3:0] < row) ? ROW_STEP[ADDRESS-1:0] : {ADDRESS{1'b0}};
             assign behind = (PORT_COLUMNS > 1 && COLUMN[3:0] < column) ? COLUMN_STEP[ADDRESS-1:0] : {ADDRESS{1'b0}};
-            assign read_address[b*ADDRESS+:ADDRESS] = place + below + behind;
+            assign lower = (PORT_ROWS > 1) ? ahead(place, below) : place;
+            assign read_address[b*ADDRESS+:ADDRESS] = (PORT_COLUMNS > 1) ? ahead(lower, behind) : lower;
         end
         for (p = 0; p < PORT_ROWS * PORT_COLUMNS; p = p + 1) begin : port
             localparam [31:0] DOWN = p / PORT_COLUMNS;

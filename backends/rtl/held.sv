@@ -39,7 +39,11 @@ module held #(
     parameter BESIDE_OUTPUTS = 1,
     parameter BESIDE_LANES = 1,
     parameter BESIDE_BEAT = 1,
-    parameter [BESIDE_OUTPUTS-1:0] BESIDE_KEPT = 0,
+    parameter BESIDE_HISTORY = 0,
+    parameter BESIDE_CHOICES = 1,
+    parameter BESIDE_CHOICE = 1,
+    parameter BESIDE_PICK = 0,
+    parameter BESIDE_FROM = 0,
     parameter BESIDE_BITS = 8,
     parameter BESIDE_FACTOR = 1,
     parameter BESIDE_POWERS = 0,
@@ -50,6 +54,8 @@ module held #(
     parameter signed [31:0] BESIDE_LOW = 0,
     parameter signed [31:0] BESIDE_HIGH = 255,
     parameter signed [31:0] BESIDE_ZERO = 0,
+    parameter BESIDE_WEIGHT_STYLE = "auto",
+    parameter BESIDE_BIAS_STYLE = "auto",
     parameter BESIDE_WEIGHTS = "weights.hex",
     parameter BESIDE_BIAS = "bias.hex",
     parameter BESIDE_SCALES = "scales.hex",
@@ -59,6 +65,7 @@ module held #(
     parameter ROW_WORDS = 1,
     parameter IN_BEATS = 1,      // beats a pixel of the input
     parameter ADDRESS = 1,
+    parameter SPAN = 2,          // words of a bank of it
     parameter SIMD = 1,
     parameter PE = 1,
     parameter PAIR = 0,
@@ -71,7 +78,11 @@ module held #(
     parameter OUTPUTS = 1,
     parameter OUT_LANES = 1,
     parameter BEAT = 1,
-    parameter [OUTPUTS-1:0] KEPT = 0,
+    parameter HISTORY = 0,       // of `multiply`
+    parameter CHOICES = 1,
+    parameter CHOICE = 1,
+    parameter PICK = 0,
+    parameter FROM = 0,
     parameter OUT_BITS = 8,
     parameter FACTOR = 1,
     parameter POWERS = 0,
@@ -103,6 +114,7 @@ module held #(
     parameter SKIP_BEATS = 1,
     parameter SKIP_ROW_WORDS = 1,
     parameter SKIP_ADDRESS = 1,
+    parameter SKIP_SPAN = 2,
     parameter PROGRAM = 1,
     parameter LEVELS = 1,
     parameter REPEAT = 1,
@@ -114,6 +126,8 @@ module held #(
     parameter IMAGE = "program.hex",
     parameter FLOW = "flow.hex",
     parameter START = "start.hex",
+    parameter WEIGHT_STYLE = "auto",
+    parameter BIAS_STYLE = "auto",
     parameter WEIGHTS = "weights.hex",
     parameter BIAS = "bias.hex",
     parameter SCALES = "scales.hex",
@@ -165,7 +179,7 @@ module held #(
     // Fetch: address in t, words in t + 1, staging in t + 2.
     logic [PORTS*LANES*BITS-1:0] words;
     gather #(
-        .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW_WORDS(ROW_WORDS), .BEATS(IN_BEATS), .ADDRESS(ADDRESS),
+        .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW_WORDS(ROW_WORDS), .BEATS(IN_BEATS), .ADDRESS(ADDRESS), .SPAN(SPAN),
         .PORT_ROWS(PORTS), .PORT_COLUMNS(1), .FIRST_ROW(FIRST_ROW), .FIRST_COLUMN(FIRST_COLUMN), .FIRST_PLACE(FIRST_PLACE)
     ) fetching (
         .clk(clk), .reset(reset), .move(move), .down(down), .right(right), .along(along), .read_address(read_address),
@@ -215,8 +229,8 @@ module held #(
     end
 
     // Operands and weights, both in t + 3.
-    localparam CHOICE = (GROUPS == 1) ? PART : WORD;
-    logic [CHOICE-1:0] choice;
+    localparam OPERANDS = (GROUPS == 1) ? PART : WORD;
+    logic [OPERANDS-1:0] choice;
     generate
         if (GROUPS == 1) begin : by_part
             assign choice = part_2;
@@ -228,7 +242,7 @@ module held #(
     operands #(
         .KH(KH), .KW(KW), .EXTENT(EXTENT), .DILATION(DILATION), .CHANNELS(CHANNELS), .GROUPS(GROUPS), .OUTPUTS(OUTPUTS),
         .BITS(BITS), .SIGNED(SIGNED), .SIMD(SIMD), .PE(PE), .SHARED(OWN),
-        .FOLDS((GROUPS == 1) ? PARTS : WORDS), .FOLD(CHOICE)
+        .FOLDS((GROUPS == 1) ? PARTS : WORDS), .FOLD(OPERANDS)
     ) choosing (
         .clk(clk), .fold(choice), .held(places), .chosen(x)
     );
@@ -237,7 +251,7 @@ module held #(
         if (ADD != 0) begin : add
             taking #(
                 .BITS(OUT_LANES * SKIP), .ROWS(SKIP_ROWS), .COLUMNS(SKIP_COLUMNS), .WIDTH(SKIP_WIDTH),
-                .BEATS(SKIP_BEATS), .ROW_WORDS(SKIP_ROW_WORDS), .ADDRESS(SKIP_ADDRESS)
+                .BEATS(SKIP_BEATS), .ROW_WORDS(SKIP_ROW_WORDS), .ADDRESS(SKIP_ADDRESS), .SPAN(SKIP_SPAN)
             ) skips (
                 .clk(clk), .reset(reset), .take(take), .read_address(skip_address), .read_data(skip_data), .beat(skip)
             );
@@ -249,13 +263,15 @@ module held #(
 
     multiply #(
         .SIMD(SIMD), .PE(PE), .X(BITS + 1), .W(W), .OWN(OWN), .PAIR(PAIR), .WORDS(WORDS), .WORD(WORD), .FOLDS(FOLDS),
-        .FOLD(FOLD), .ACCUMULATORS(1), .ACC(ACC), .OUTPUTS(OUTPUTS), .LANES(OUT_LANES), .BEAT(BEAT), .KEPT(KEPT),
+        .FOLD(FOLD), .ACCUMULATORS(1), .ACC(ACC), .OUTPUTS(OUTPUTS), .LANES(OUT_LANES), .BEAT(BEAT),
+        .HISTORY(HISTORY), .CHOICES(CHOICES), .CHOICE(CHOICE), .PICK(PICK), .FROM(FROM),
         .BITS(OUT_BITS), .FACTOR(FACTOR), .POWERS(POWERS), .TOTAL(TOTAL), .SHIFT(SHIFT), .MODE(MODE), .CLAMP(CLAMP),
         .LOW(LOW), .HIGH(HIGH), .ZERO(OUT_ZERO), .ADD(ADD), .SKIP(SKIP), .SKIP_SIGNED(SKIP_SIGNED),
         .SKIP_FACTOR(SKIP_FACTOR), .SKIP_POWERS(SKIP_POWERS), .WAIT(2), .INNER(INNER),
         .INNER_FACTOR(INNER_FACTOR), .INNER_POWERS(INNER_POWERS), .INNER_TOTAL(INNER_TOTAL),
         .INNER_SHIFT(INNER_SHIFT), .INNER_MODE(INNER_MODE), .INNER_LOW(INNER_LOW), .INNER_HIGH(INNER_HIGH),
-        .INNER_ZERO(INNER_ZERO), .INNER_BITS(INNER_BITS), .WEIGHTS(WEIGHTS), .BIAS(BIAS), .SCALES(SCALES),
+        .INNER_ZERO(INNER_ZERO), .INNER_BITS(INNER_BITS), .WEIGHT_STYLE(WEIGHT_STYLE), .BIAS_STYLE(BIAS_STYLE),
+        .WEIGHTS(WEIGHTS), .BIAS(BIAS), .SCALES(SCALES),
         .INNER_SCALES(INNER_SCALES)
     ) multiplying (
         .clk(clk), .compute(computed_2), .first(first_2), .ended(ended_2), .fold(fold_2), .word(word_2), .give(given_2),
@@ -303,9 +319,12 @@ module held #(
             multiply #(
                 .SIMD(BESIDE_SIMD), .PE(BESIDE_PE), .X(BITS + 1), .W(BESIDE_W), .PAIR(PAIR), .WORDS(BESIDE_WORDS),
                 .WORD(BESIDE_WORD), .FOLDS(BESIDE_FOLDS), .FOLD(BESIDE_FOLD), .ACC(BESIDE_ACC), .OUTPUTS(BESIDE_OUTPUTS),
-                .LANES(BESIDE_LANES), .BEAT(BESIDE_BEAT), .KEPT(BESIDE_KEPT), .BITS(BESIDE_BITS), .FACTOR(BESIDE_FACTOR),
+                .LANES(BESIDE_LANES), .BEAT(BESIDE_BEAT), .HISTORY(BESIDE_HISTORY),
+                .CHOICES(BESIDE_CHOICES), .CHOICE(BESIDE_CHOICE), .PICK(BESIDE_PICK), .FROM(BESIDE_FROM),
+                .BITS(BESIDE_BITS), .FACTOR(BESIDE_FACTOR),
                 .POWERS(BESIDE_POWERS), .TOTAL(BESIDE_TOTAL), .SHIFT(BESIDE_SHIFT), .MODE(BESIDE_MODE),
-                .CLAMP(BESIDE_CLAMP), .LOW(BESIDE_LOW), .HIGH(BESIDE_HIGH), .ZERO(BESIDE_ZERO), .WEIGHTS(BESIDE_WEIGHTS),
+                .CLAMP(BESIDE_CLAMP), .LOW(BESIDE_LOW), .HIGH(BESIDE_HIGH), .ZERO(BESIDE_ZERO), .WEIGHT_STYLE(BESIDE_WEIGHT_STYLE),
+                .BIAS_STYLE(BESIDE_BIAS_STYLE), .WEIGHTS(BESIDE_WEIGHTS),
                 .BIAS(BESIDE_BIAS), .SCALES(BESIDE_SCALES)
             ) multiplying (
                 .clk(clk), .compute(flags_c[0]), .first(flags_c[1]), .ended(flags_c[2]), .fold(fold_c), .word(word_c),

@@ -16,11 +16,18 @@ module multiply #(
     parameter FOLDS = 1,         // output folds
     parameter FOLD = 1,          // bits of their number
     parameter ACCUMULATORS = 1,  // 1, or FOLDS where they are all summed at once
+    parameter PARTIAL_STYLE = "auto",
+    parameter WEIGHT_STYLE = "auto",
+    parameter BIAS_STYLE = "auto",
     parameter ACC = 32,
     parameter OUTPUTS = 1,
     parameter LANES = 1,
     parameter BEAT = 1,          // bits of an output beat's number
-    parameter [OUTPUTS-1:0] KEPT = 0,  // channels that are given later than in the phase that completes them
+    parameter HISTORY = 0,       // folds that are kept behind their end
+    parameter CHOICES = 1,       // ways to fill a beat
+    parameter CHOICE = 1,        // bits of their number
+    parameter PICK = 0,          // the way of each beat
+    parameter FROM = 0,          // the source of each lane of each way, 16 bits each; all ones: none
     parameter BITS = 8,
     parameter FACTOR = 1,
     parameter POWERS = 0,
@@ -72,7 +79,7 @@ module multiply #(
     localparam STAGES = SCALED + 2 + ADD;
 
     logic [PE*SIMD*W-1:0] w;
-    rom #(.WIDTH(PE * SIMD * W), .WORDS(WORDS), .ADDRESS(WORD), .IMAGE(WEIGHTS)) weights (
+    rom #(.WIDTH(PE * SIMD * W), .WORDS(WORDS), .ADDRESS(WORD), .STYLE(WEIGHT_STYLE), .IMAGE(WEIGHTS)) weights (
         .clk(clk), .address(word), .word(w)
     );
 
@@ -121,7 +128,7 @@ module multiply #(
     delay #(.WIDTH(2), .STAGES(SUMMED)) to_sum (.clk(clk), .in({first, compute}), .out({add_first, add_now}));
     delay #(.WIDTH(FOLD), .STAGES(SUMMED - 1)) to_bias (.clk(clk), .in(fold), .out(bias_fold));
     always_ff @(posedge clk) sum_fold <= bias_fold;
-    rom #(.WIDTH(PE * ACC), .WORDS(FOLDS), .ADDRESS(FOLD), .IMAGE(BIAS)) biases (
+    rom #(.WIDTH(PE * ACC), .WORDS(FOLDS), .ADDRESS(FOLD), .STYLE(BIAS_STYLE), .IMAGE(BIAS)) biases (
         .clk(clk), .address(bias_fold), .word(bias)
     );
     generate
@@ -130,7 +137,7 @@ module multiply #(
             if (ACCUMULATORS == 1) begin : only
                 assign total = (add_first ? bias[q*ACC+:ACC] : acc[q*ACC+:ACC]) + sums[q*ACC+:ACC];
             end else begin : many
-                logic [ACC-1:0] partial[0:ACCUMULATORS-1];
+                (* ram_style = PARTIAL_STYLE *) logic [ACC-1:0] partial[0:ACCUMULATORS-1];
                 assign total = (add_first ? bias[q*ACC+:ACC] : partial[sum_fold]) + sums[q*ACC+:ACC];
                 always_ff @(posedge clk) if (add_now) partial[sum_fold] <= total;
             end
@@ -138,36 +145,46 @@ module multiply #(
         end
     endgenerate
 
-    // A beat: channels of the fold that ends in this very phase come from the accumulators, others were kept.
+    // A beat: its channels come from the accumulators, where their fold ends in this very phase, or from folds that
+    // ended before, which are kept newest first.
     localparam BEATS = (OUTPUTS + LANES - 1) / LANES;
     logic ended_now;
-    logic [FOLD-1:0] ended_fold;
     logic [BEAT-1:0] select, scale_beat;
     delay #(.WIDTH(1), .STAGES(SELECT)) to_ended (.clk(clk), .in(ended), .out(ended_now));
-    delay #(.WIDTH(FOLD), .STAGES(1)) to_fold (.clk(clk), .in(sum_fold), .out(ended_fold));
     delay #(.WIDTH(BEAT), .STAGES(SELECT)) to_select (.clk(clk), .in(beat), .out(select));
-    logic [BEATS*LANES*ACC-1:0] all;
+    logic [(HISTORY+1)*PE*ACC-1:0] sources;
+    logic [CHOICE-1:0] pick;
     logic [LANES*ACC-1:0] selected;
-    genvar c;
+    assign sources[0+:PE*ACC] = acc;
+    genvar c, h, n;
     generate
-        for (c = 0; c < BEATS * LANES; c = c + 1) begin : channel
-            if (c >= OUTPUTS) begin : filler
-                assign all[c*ACC+:ACC] = {ACC{1'b0}};
-            end else if (KEPT[c]) begin : kept
-                localparam [31:0] OF = c / PE;
-                logic [ACC-1:0] value;
-                logic now;
-                assign now = ended_now && ended_fold == OF[FOLD-1:0];
-                always_ff @(posedge clk) if (now) value <= acc[(c%PE)*ACC+:ACC];
-                assign all[c*ACC+:ACC] = now ? acc[(c%PE)*ACC+:ACC] : value;
-            end else begin : fresh
-                assign all[c*ACC+:ACC] = acc[(c%PE)*ACC+:ACC];
-            end
+        for (h = 0; h < HISTORY; h = h + 1) begin : history
+            logic [PE*ACC-1:0] fold_ago;
+            always_ff @(posedge clk) if (ended_now) fold_ago <= sources[h*PE*ACC+:PE*ACC];
+            assign sources[(h+1)*PE*ACC+:PE*ACC] = fold_ago;
         end
-        if (BEATS == 1) begin : whole
-            always_ff @(posedge clk) selected <= all;
-        end else begin : part
-            always_ff @(posedge clk) selected <= all[select*LANES*ACC+:LANES*ACC];
+        if (CHOICES == 1) begin : one_way
+            assign pick = {CHOICE{1'b0}};
+        end else begin : ways
+            localparam [BEATS*CHOICE-1:0] TABLE = PICK;
+            delay #(.WIDTH(CHOICE), .STAGES(SELECT)) to_pick (.clk(clk), .in(TABLE[beat*CHOICE+:CHOICE]), .out(pick));
+        end
+        for (c = 0; c < LANES; c = c + 1) begin : chosen
+            localparam [CHOICES*LANES*16-1:0] TABLE = FROM;
+            logic [CHOICES*ACC-1:0] choices;
+            for (n = 0; n < CHOICES; n = n + 1) begin : way
+                localparam [15:0] AT = TABLE[(n*LANES+c)*16+:16];
+                if (AT == 16'hffff) begin : none
+                    assign choices[n*ACC+:ACC] = {ACC{1'b0}};
+                end else begin : some
+                    assign choices[n*ACC+:ACC] = sources[AT*ACC+:ACC];
+                end
+            end
+            if (CHOICES == 1) begin : only
+                always_ff @(posedge clk) selected[c*ACC+:ACC] <= choices;
+            end else begin : several
+                always_ff @(posedge clk) selected[c*ACC+:ACC] <= choices[pick*ACC+:ACC];
+            end
         end
     endgenerate
 

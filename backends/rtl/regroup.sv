@@ -35,6 +35,7 @@ module regroup #(
     parameter ROW_WORDS = 1,
     parameter IN_BEATS = 1,      // beats a pixel of the input's memory
     parameter ADDRESS = 1,
+    parameter SPAN = 2,          // words of a bank of it
     parameter PROGRAM = 1,
     parameter LEVELS = 1,
     parameter REPEAT = 1,
@@ -74,7 +75,7 @@ module regroup #(
 
     logic [LANES*BITS-1:0] word;
     gather #(
-        .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW_WORDS(ROW_WORDS), .BEATS(IN_BEATS), .ADDRESS(ADDRESS),
+        .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW_WORDS(ROW_WORDS), .BEATS(IN_BEATS), .ADDRESS(ADDRESS), .SPAN(SPAN),
         .FIRST_ROW(FIRST_ROW), .FIRST_COLUMN(FIRST_COLUMN), .FIRST_PLACE(FIRST_PLACE)
     ) fetching (
         .clk(clk), .reset(reset), .move(read), .down(down), .right(right), .along(along), .read_address(read_address),

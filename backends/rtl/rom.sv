@@ -3,13 +3,14 @@ module rom #(
     parameter WIDTH = 8,
     parameter WORDS = 1,
     parameter ADDRESS = 1,
+    parameter STYLE = "auto",  // what synthesis makes it of
     parameter IMAGE = "rom.hex"
 ) (
     input  logic               clk,
     input  logic [ADDRESS-1:0] address,
     output logic [WIDTH-1:0]   word
 );
-    logic [WIDTH-1:0] memory[0:WORDS-1];
+    (* rom_style = STYLE *) logic [WIDTH-1:0] memory[0:WORDS-1];
     initial $readmemh(IMAGE, memory);
     generate
         if (WORDS == 1) begin : constant

@@ -8,6 +8,7 @@ module sink #(
     parameter IN_BEATS = 1,
     parameter ROW_WORDS = 1,
     parameter ADDRESS = 1,
+    parameter SPAN = 2,          // words of a bank of it
     parameter PROGRAM = 1,
     parameter LEVELS = 1,
     parameter REPEAT = 1,
@@ -57,7 +58,7 @@ module sink #(
 
     taking #(
         .BITS(BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .WIDTH(WIDTH), .BEATS(IN_BEATS), .ROW_WORDS(ROW_WORDS),
-        .ADDRESS(ADDRESS)
+        .ADDRESS(ADDRESS), .SPAN(SPAN)
     ) reading (
         .clk(clk), .reset(reset), .take(fire), .read_address(read_address), .read_data(read_data), .beat(beat)
     );

@@ -14,6 +14,7 @@ module stationary #(
     parameter ROW_WORDS = 1,
     parameter IN_BEATS = 1,      // beats a pixel of the input
     parameter ADDRESS = 1,
+    parameter SPAN = 2,          // words of a bank of it
     parameter SIMD = 1,
     parameter PE = 1,
     parameter PAIR = 0,
@@ -26,7 +27,11 @@ module stationary #(
     parameter OUTPUTS = 1,
     parameter OUT_LANES = 1,
     parameter BEAT = 1,
-    parameter [OUTPUTS-1:0] KEPT = 0,
+    parameter HISTORY = 0,       // of `multiply`
+    parameter CHOICES = 1,
+    parameter CHOICE = 1,
+    parameter PICK = 0,
+    parameter FROM = 0,
     parameter OUT_BITS = 8,
     parameter FACTOR = 1,
     parameter POWERS = 0,
@@ -58,6 +63,7 @@ module stationary #(
     parameter SKIP_BEATS = 1,
     parameter SKIP_ROW_WORDS = 1,
     parameter SKIP_ADDRESS = 1,
+    parameter SKIP_SPAN = 2,
     parameter PROGRAM = 1,
     parameter LEVELS = 1,
     parameter REPEAT = 1,
@@ -69,6 +75,9 @@ module stationary #(
     parameter IMAGE = "program.hex",
     parameter FLOW = "flow.hex",
     parameter START = "start.hex",
+    parameter PARTIAL_STYLE = "auto",
+    parameter WEIGHT_STYLE = "auto",
+    parameter BIAS_STYLE = "auto",
     parameter WEIGHTS = "weights.hex",
     parameter BIAS = "bias.hex",
     parameter SCALES = "scales.hex",
@@ -106,7 +115,7 @@ module stationary #(
     logic [LANES*BITS-1:0] beat;
     taking #(
         .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .WIDTH(WIDTH), .BEATS(IN_BEATS), .ROW_WORDS(ROW_WORDS),
-        .ADDRESS(ADDRESS)
+        .ADDRESS(ADDRESS), .SPAN(SPAN)
     ) reading (
         .clk(clk), .reset(reset), .take(read), .read_address(read_address), .read_data(read_data), .beat(beat)
     );
@@ -141,7 +150,7 @@ module stationary #(
         if (ADD != 0) begin : add
             taking #(
                 .BITS(OUT_LANES * SKIP), .ROWS(SKIP_ROWS), .COLUMNS(SKIP_COLUMNS), .WIDTH(SKIP_WIDTH),
-                .BEATS(SKIP_BEATS), .ROW_WORDS(SKIP_ROW_WORDS), .ADDRESS(SKIP_ADDRESS)
+                .BEATS(SKIP_BEATS), .ROW_WORDS(SKIP_ROW_WORDS), .ADDRESS(SKIP_ADDRESS), .SPAN(SKIP_SPAN)
             ) skips (
                 .clk(clk), .reset(reset), .take(take), .read_address(skip_address), .read_data(skip_data), .beat(skip)
             );
@@ -153,13 +162,15 @@ module stationary #(
 
     multiply #(
         .SIMD(SIMD), .PE(PE), .X(BITS + 1), .W(W), .OWN(1), .PAIR(PAIR), .WORDS(WORDS), .WORD(WORD), .FOLDS(FOLDS),
-        .FOLD(FOLD), .ACCUMULATORS(FOLDS), .ACC(ACC), .OUTPUTS(OUTPUTS), .LANES(OUT_LANES), .BEAT(BEAT), .KEPT(KEPT),
+        .FOLD(FOLD), .ACCUMULATORS(FOLDS), .ACC(ACC), .OUTPUTS(OUTPUTS), .LANES(OUT_LANES), .BEAT(BEAT),
+        .HISTORY(HISTORY), .CHOICES(CHOICES), .CHOICE(CHOICE), .PICK(PICK), .FROM(FROM),
         .BITS(OUT_BITS), .FACTOR(FACTOR), .POWERS(POWERS), .TOTAL(TOTAL), .SHIFT(SHIFT), .MODE(MODE), .CLAMP(CLAMP),
         .LOW(LOW), .HIGH(HIGH), .ZERO(OUT_ZERO), .ADD(ADD), .SKIP(SKIP), .SKIP_SIGNED(SKIP_SIGNED),
         .SKIP_FACTOR(SKIP_FACTOR), .SKIP_POWERS(SKIP_POWERS), .WAIT(1), .INNER(INNER),
         .INNER_FACTOR(INNER_FACTOR), .INNER_POWERS(INNER_POWERS), .INNER_TOTAL(INNER_TOTAL),
         .INNER_SHIFT(INNER_SHIFT), .INNER_MODE(INNER_MODE), .INNER_LOW(INNER_LOW), .INNER_HIGH(INNER_HIGH),
-        .INNER_ZERO(INNER_ZERO), .INNER_BITS(INNER_BITS), .WEIGHTS(WEIGHTS), .BIAS(BIAS), .SCALES(SCALES),
+        .INNER_ZERO(INNER_ZERO), .INNER_BITS(INNER_BITS), .PARTIAL_STYLE(PARTIAL_STYLE), .WEIGHT_STYLE(WEIGHT_STYLE), .BIAS_STYLE(BIAS_STYLE),
+        .WEIGHTS(WEIGHTS), .BIAS(BIAS), .SCALES(SCALES),
         .INNER_SCALES(INNER_SCALES)
     ) multiplying (
         .clk(clk), .compute(computed_1), .first(first_1), .ended(ended_1), .fold(fold_1), .word(word_1), .give(given_1),

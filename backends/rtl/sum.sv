@@ -19,6 +19,7 @@ module sum #(
     parameter SKIP_BEATS = 1,
     parameter SKIP_ROW_WORDS = 1,
     parameter SKIP_ADDRESS = 1,
+    parameter SKIP_SPAN = 2,
     parameter FACTOR = 1,
     parameter POWERS = 0,
     parameter TOTAL = 33,
@@ -34,6 +35,7 @@ module sum #(
     parameter ROW_WORDS = 1,
     parameter IN_BEATS = 1,      // beats a pixel of the input's memory
     parameter ADDRESS = 1,
+    parameter SPAN = 2,          // words of a bank of it
     parameter PROGRAM = 1,
     parameter LEVELS = 1,
     parameter REPEAT = 1,
@@ -75,13 +77,13 @@ module sum #(
     logic [LANES*SKIP-1:0] skip;
     taking #(
         .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .WIDTH(WIDTH), .BEATS(IN_BEATS), .ROW_WORDS(ROW_WORDS),
-        .ADDRESS(ADDRESS)
+        .ADDRESS(ADDRESS), .SPAN(SPAN)
     ) reading (
         .clk(clk), .reset(reset), .take(read), .read_address(read_address), .read_data(read_data), .beat(word)
     );
     taking #(
         .BITS(LANES * SKIP), .ROWS(SKIP_ROWS), .COLUMNS(SKIP_COLUMNS), .WIDTH(SKIP_WIDTH), .BEATS(SKIP_BEATS),
-        .ROW_WORDS(SKIP_ROW_WORDS), .ADDRESS(SKIP_ADDRESS)
+        .ROW_WORDS(SKIP_ROW_WORDS), .ADDRESS(SKIP_ADDRESS), .SPAN(SKIP_SPAN)
     ) skips (
         .clk(clk), .reset(reset), .take(take), .read_address(skip_address), .read_data(skip_data), .beat(skip)
     );

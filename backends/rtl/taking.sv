@@ -6,7 +6,8 @@ module taking #(
     parameter WIDTH = 1,
     parameter BEATS = 1,
     parameter ROW_WORDS = 1,
-    parameter ADDRESS = 1
+    parameter ADDRESS = 1,
+    parameter SPAN = 1 << ADDRESS
 ) (
     input  logic                            clk,
     input  logic                            reset,
@@ -20,7 +21,8 @@ module taking #(
     logic [7:0] bank_read;
 
     walk #(
-        .ROWS(ROWS), .COLUMNS(COLUMNS), .WIDTH(WIDTH), .BEATS(BEATS), .ROW_WORDS(ROW_WORDS), .ADDRESS(ADDRESS)
+        .ROWS(ROWS), .COLUMNS(COLUMNS), .WIDTH(WIDTH), .BEATS(BEATS), .ROW_WORDS(ROW_WORDS), .ADDRESS(ADDRESS),
+        .SPAN(SPAN)
     ) reading (
         .clk(clk), .reset(reset), .step(take), .place(place), .row(row), .column(column)
     );

@@ -65,7 +65,7 @@ fn no_skip_can_lose_a_word() {
     let design = designed(&resnet8(8), "keep", Rate::Fps(100e6 / 8_200.0)).unwrap();
     let interval = design.sizing.as_ref().unwrap().timing.interval_clocks;
     let folder = tempfile::tempdir().unwrap();
-    let mut bench = bench(&design, folder.path()).unwrap();
+    let mut bench = bench(&design, folder.path(), false).unwrap();
     let skips: Vec<_> =
         design.stream.channels().filter(|&c| design.stream.channel(c).skip.is_some()).collect();
     assert_eq!(skips.len(), 3);

@@ -52,12 +52,13 @@ fn library() -> PathBuf {
     folder
 }
 
-/// The simulator of a design, in a folder of its own.
+/// The simulator of a design, in a folder of its own; its memories as bound, or of any depth.
 ///
 /// # Errors
 /// Actors without hardware.
-pub fn bench<'a>(design: &'a StreamDesign, folder: &Path) -> Result<Bench<'a>, Diagnostics> {
-    Bench::build(&design.stream, &design.source.network, folder, Some(&library()))
+pub fn bench<'a>(design: &'a StreamDesign, folder: &Path, bound: bool) -> Result<Bench<'a>, Diagnostics> {
+    let bound = design.binding.as_ref().filter(|_| bound);
+    Bench::build(&design.stream, &design.source.network, bound, folder, Some(&library()))
 }
 
 /// Everything that is wrong with a design in simulation: running freely, with random stalls, reset in the middle of a
@@ -70,7 +71,7 @@ pub fn bench<'a>(design: &'a StreamDesign, folder: &Path) -> Result<Bench<'a>, D
 /// Where there is no room for a temporary folder.
 pub fn faults(design: &StreamDesign, frames: usize) -> Result<(Verified, Vec<String>), Diagnostics> {
     let folder = tempfile::tempdir().unwrap();
-    let bench = bench(design, folder.path())?;
+    let bench = bench(design, folder.path(), true)?;
     let free = bench.run(Trial { frames, seed: 1, stalled: false, reset: false })?;
     let mut wrong = free.wrong.clone();
     let sizing = design.sizing.as_ref().unwrap();

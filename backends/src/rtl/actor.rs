@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::stream::{Activation, Channel, Form, GlobalPool, Kind, Map, PhaseList, Stream, phases};
+use nonresc_passes::area::Role;
 use nonresc_passes::arithmetic::{Arithmetic, Output, Source};
+use nonresc_passes::bind::Binding;
 
 use super::instance::Parameters;
-use super::memory::{At, Memory};
+use super::memory::{At, Memory, style};
 use super::numbers::Rounded;
 use super::pixelwise;
 use super::program::{Micro, NESTED, Program, Start, Step, ahead, steps};
@@ -31,6 +33,8 @@ pub(super) struct Made {
 pub(super) struct Making<'a> {
     pub(super) stream: &'a Stream,
     pub(super) arithmetic: &'a Arithmetic,
+    /// What memories are made of.
+    pub(super) bound: Option<&'a Binding>,
     pub(super) actor: ActorId,
     /// The name of its instance, and of its files.
     pub(super) name: &'a str,
@@ -172,6 +176,7 @@ impl Making<'_> {
         self.number("ROW_WORDS", memory.row_words);
         self.number("IN_BEATS", memory.beats);
         self.number("ADDRESS", memory.address);
+        self.number("SPAN", memory.span);
     }
 
     pub(super) fn takes_skip(&mut self) {
@@ -185,6 +190,7 @@ impl Making<'_> {
         self.number("SKIP_BEATS", memory.beats);
         self.number("SKIP_ROW_WORDS", memory.row_words);
         self.number("SKIP_ADDRESS", memory.address);
+        self.number("SKIP_SPAN", memory.span);
     }
 
     fn ends_frame(steps: &mut [Step]) {
@@ -217,6 +223,13 @@ impl Making<'_> {
         self.number("WIDTH", memory.width);
         self.reads(&memory);
         self.program(&steps, list, 1, Some(4));
+    }
+
+    /// What synthesis makes a memory of that the actor holds; of several of a role the one with that number.
+    pub(super) fn style(&mut self, name: &str, role: Role, number: usize) {
+        let all = self.bound.map_or(&[][..], |bound| &bound.memories);
+        let found = all.iter().filter(|bound| bound.memory.role == role).nth(number);
+        self.made.parameters.file(name, found.map_or("auto", |bound| style(bound.made_of.primitive)));
     }
 
     pub(super) fn input_numbers(&mut self) {
@@ -305,6 +318,7 @@ impl Making<'_> {
         };
         self.number("LARGEST", largest);
         self.number("CHANNELS", a.input.channels);
+        self.style("PARTIAL_STYLE", Role::Private(self.actor), 0);
         self.number("BEATS", beats);
         self.number("READ", unsigned(beats as u64 - 1));
         self.number("ACC", acc);

@@ -12,7 +12,7 @@ impl Parameters {
         self.0.push((name.into(), value.to_string()));
     }
 
-    /// A file's name.
+    /// A file's name, or another word.
     pub(super) fn file(&mut self, name: impl Into<String>, file: &str) {
         self.0.push((name.into(), format!("\"{file}\"")));
     }

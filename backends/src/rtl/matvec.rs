@@ -2,12 +2,14 @@
 
 use nonresc_ir::network::Pair;
 use nonresc_ir::stream::{Carry, Fold, Form, Map, MatVec, Multiplier, PhaseList, Second, Window};
+use nonresc_passes::area::Role;
 use nonresc_passes::arithmetic::{Output, Source};
 
 use super::actor::{Making, Refusal};
+use super::beats::{Beats, Given};
 use super::numbers::{self, Rounded};
 use super::program::{Micro, Step};
-use super::word::{Word, image, unsigned};
+use super::word::unsigned;
 use super::{direct, held};
 
 impl Making<'_> {
@@ -163,8 +165,12 @@ impl Making<'_> {
         self.number("OUT_LANES", lanes_out);
         self.number("BEAT", unsigned(a.output.beats(lanes_out) as u64 - 1));
         let parts = (a.fold.form != Form::Stationary).then_some(words / a.output_folds());
-        let kept = kept(steps, compute, 0, a.output.channels, a.fold.pe, lanes_out, parts);
-        self.number("KEPT", kept?);
+        let channels = a.output.channels;
+        self.beats(
+            "",
+            steps,
+            Given { compute, output: 0, channels, pe: a.fold.pe, lanes: lanes_out, parts },
+        )?;
         self.number("OUT_BITS", bits_out);
         self.number("ADD", u8::from(rescale.skip.is_some()));
         if rescale.skip.is_some() {
@@ -190,8 +196,24 @@ impl Making<'_> {
         self.number("CLAMP", u8::from(rounded.clamps()));
         rounded.parameters(&mut self.made.parameters, "", "OUT_ZERO");
         self.file("SCALES", "scales", rounded.image(lanes_out));
+        self.style("WEIGHT_STYLE", Role::Weights(self.actor), 0);
+        self.style("BIAS_STYLE", Role::Bias(self.actor), 0);
+        if a.fold.form == Form::Stationary {
+            self.style("PARTIAL_STYLE", Role::Private(self.actor), 0);
+        }
         self.file("WEIGHTS", "weights", numbers::weights(a, &products, lanes));
         self.file("BIAS", "bias", numbers::bias(&products, a.fold.pe, acc));
+        Ok(())
+    }
+
+    /// Where beats come from.
+    fn beats(&mut self, prefix: &str, steps: &[Step], given: Given) -> Result<(), Refusal> {
+        let beats = Beats::new(steps, given).map_err(|why| (why, "report this as a fault of nonresc"))?;
+        self.number(format!("{prefix}HISTORY"), beats.history);
+        self.number(format!("{prefix}CHOICES"), beats.choices);
+        self.number(format!("{prefix}CHOICE"), beats.bits);
+        self.number(format!("{prefix}PICK"), beats.pick);
+        self.number(format!("{prefix}FROM"), beats.from);
         Ok(())
     }
 
@@ -226,7 +248,12 @@ impl Making<'_> {
         self.number("BESIDE_OUTPUTS", p.channels);
         self.number("BESIDE_LANES", lanes);
         self.number("BESIDE_BEAT", unsigned(p.channels.div_ceil(lanes) as u64 - 1));
-        self.number("BESIDE_KEPT", kept(steps, 4, 1, p.channels, p.pe, lanes, Some(parts))?);
+        let (channels, pe) = (p.channels, p.pe);
+        self.beats(
+            "BESIDE_",
+            steps,
+            Given { compute: 4, output: 1, channels, pe, lanes, parts: Some(parts) },
+        )?;
         self.number("BESIDE_BITS", bits);
         let rounded = Rounded::new(&rescale, acc, 1);
         self.number("BESIDE_CLAMP", u8::from(rounded.clamps()));
@@ -241,43 +268,10 @@ impl Making<'_> {
             second: None,
             ..a.clone()
         };
+        self.style("BESIDE_WEIGHT_STYLE", Role::Weights(self.actor), 1);
+        self.style("BESIDE_BIAS_STYLE", Role::Bias(self.actor), usize::from(a.bias));
         self.file("BESIDE_WEIGHTS", "beside.weights", numbers::weights(&alone, &products, 1));
         self.file("BESIDE_BIAS", "beside.bias", numbers::bias(&products, p.pe, acc));
         Ok(())
     }
-}
-
-/// A mask of the channels that are given later than in the phase that completes them: phases of computing have micro
-/// bit `compute`, `parts` of them a fold; nothing where all folds end with the last input.
-fn kept(
-    steps: &[Step],
-    compute: usize,
-    output: u32,
-    channels: usize,
-    pe: usize,
-    lanes: usize,
-    parts: Option<usize>,
-) -> Result<String, Refusal> {
-    let (folds, beats) = (channels.div_ceil(pe), channels.div_ceil(lanes));
-    let is_computing = |step: &Step| step.micro >> compute & 1 == 1;
-    let computing: Vec<usize> = (0..steps.len()).filter(|&k| is_computing(&steps[k])).collect();
-    let gives: Vec<usize> = (0..steps.len()).filter(|&k| steps[k].gives >> output & 1 == 1).collect();
-    let end = |pixel: usize, fold: usize| match parts {
-        Some(parts) => computing[(pixel * folds + fold + 1) * parts - 1],
-        None => computing[computing.len() - folds + fold],
-    };
-    let mut mask = vec![false; channels];
-    for (pixel, given) in gives.chunks_exact(beats).enumerate() {
-        for (c, kept) in mask.iter_mut().enumerate() {
-            let (given, ended) = (given[c / lanes], end(pixel, c / pe));
-            if given < ended {
-                let report = "report this as a fault of nonresc";
-                return Err((format!("channel {c} is given before it is computed"), report));
-            }
-            *kept |= given > ended;
-        }
-    }
-    let mut word = Word::default();
-    mask.iter().for_each(|&bit| word.push(bit.into(), 1));
-    Ok(format!("{channels}'h{}", image([word]).trim_end()))
 }

@@ -3,6 +3,7 @@
 use nonresc_ir::id::ChannelId;
 use nonresc_ir::network::Pair;
 use nonresc_ir::stream::{Form, Kind, Reader, Stream};
+use nonresc_passes::bind::{Bound, Primitive};
 
 /// A channel's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,12 @@ pub(super) struct Memory {
     pub(super) row_words: usize,
     /// Address bits of a bank.
     pub(super) address: usize,
+    /// Words of a bank: behind the last one comes the first.
+    pub(super) span: usize,
+    /// Words of the shift registers that it is made of; none where it is addressed.
+    pub(super) shift: usize,
+    /// What synthesis makes it of.
+    pub(super) style: &'static str,
     /// Bits of a word.
     pub(super) bits: usize,
 }
@@ -33,9 +40,20 @@ pub(super) fn ports(stream: &Stream, reader: Reader) -> Pair {
     }
 }
 
+/// The word by which synthesis knows a primitive.
+pub(super) fn style(primitive: Primitive) -> &'static str {
+    match primitive {
+        Primitive::Wires | Primitive::Registers | Primitive::ShiftRegister => "registers",
+        Primitive::LutRam => "distributed",
+        Primitive::LogicRom => "logic",
+        Primitive::Block => "block",
+        Primitive::UltraRam => "ultra",
+    }
+}
+
 impl Memory {
-    /// The memory of a channel with a depth; nothing where its readers read it side by side in different ways.
-    pub(super) fn of(stream: &Stream, id: ChannelId) -> Option<Memory> {
+    /// The memory of a channel with a depth, as bound; nothing where its readers read it side by side in different ways.
+    pub(super) fn of(stream: &Stream, id: ChannelId, bound: Option<&Bound>) -> Option<Memory> {
         let channel = stream.channel(id);
         let all: Vec<Pair> = channel.readers.iter().map(|&reader| ports(stream, reader)).collect();
         let h = all.iter().map(|p| p.h).max().unwrap_or(1);
@@ -46,9 +64,21 @@ impl Memory {
         let (width, beats) = (channel.map.width, channel.map.beats(channel.lanes));
         let row_words = width.div_ceil(w) * beats;
         let bits = channel.lanes * channel.bits as usize;
-        let mut memory = Memory { banks: Pair { h, w }, width, beats, row_words, address: 1, bits };
-        let words = memory.bank_words(channel.depth.unwrap_or(1) as usize);
-        memory.address = (words.max(2) - 1).ilog2() as usize + 1;
+        let primitive = bound.map(|bound| bound.made_of.primitive);
+        let (banks, style) = (Pair { h, w }, primitive.map_or("auto", style));
+        let mut memory =
+            Memory { banks, width, beats, row_words, address: 1, span: 1, shift: 0, bits, style };
+        memory.span = memory.bank_words(channel.depth.unwrap_or(1) as usize);
+        memory.address = (memory.span.max(2) - 1).ilog2() as usize + 1;
+        let whole = 1 << memory.address;
+        match primitive {
+            // Without a binding the text of a design does not hang on depths.
+            None => memory.span = whole,
+            Some(Primitive::ShiftRegister) if banks == Pair::ONE && all.len() == 1 => {
+                (memory.shift, memory.span) = (memory.span, whole);
+            }
+            Some(_) => {}
+        }
         Some(memory)
     }
 
@@ -101,7 +131,7 @@ impl Memory {
     }
 
     fn wrapped(&self, word: i64) -> u64 {
-        word.rem_euclid(1 << self.address) as u64
+        word.rem_euclid(self.span as i64) as u64
     }
 }
 

@@ -6,12 +6,14 @@
 //! - [`top`]: the top, channels and actors joined; [`instance`]: text of an instance.
 //! - [`actor`], [`matvec`], [`pool`]: the instance of an actor, by its kind; [`held`], [`direct`], [`pixelwise`]: what
 //!   its data path does in each phase.
+//! - [`beats`]: where the channels of output beats come from.
 //! - [`program`], [`loops`]: phases as the program of a control.
 //! - [`bench`]: what lies beside: testbench, scripts, a page; [`reference`]: what comes out for what goes in.
 //! - [`simulate`], [`verify`]: the design in Verilator.
 //! - [`memory`]: banks and words of a channel; [`numbers`]: images of weights, biases, factors; [`word`]: images.
 
 mod actor;
+mod beats;
 mod bench;
 mod direct;
 mod held;
@@ -25,6 +27,7 @@ mod pool;
 mod program;
 mod reference;
 mod simulate;
+mod synthesis;
 mod top;
 mod verify;
 mod word;
@@ -34,9 +37,11 @@ use std::collections::BTreeMap;
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::stream::Stream;
 use nonresc_passes::arithmetic::{Arithmetic, arithmetic};
+use nonresc_passes::bind::Binding;
 use nonresc_passes::integers::Integers;
 
 pub use simulate::{Run, Seen, Simulator};
+pub use synthesis::{Cells, Synthesised, channel_name, synthesise};
 pub use top::{Pin, TOP, names};
 pub use verify::{Bench, Observed, Trial, Verified};
 
@@ -82,12 +87,12 @@ pub struct Rtl {
     pub settling: usize,
 }
 
-/// The files of a design. Every channel of `stream` has a depth.
+/// The files of a design. Every channel of `stream` has a depth. Synthesis makes memories as bound, where they are.
 ///
 /// # Errors
 /// Every actor that there is no hardware for, by its names.
-pub fn rtl(stream: &Stream, arithmetic: &Arithmetic) -> Result<Rtl, Diagnostics> {
-    let mut rtl = top::top(stream, arithmetic)?;
+pub fn rtl(stream: &Stream, arithmetic: &Arithmetic, bound: Option<&Binding>) -> Result<Rtl, Diagnostics> {
+    let mut rtl = top::top(stream, arithmetic, bound)?;
     rtl.files.extend(MODULES.iter().map(|&(file, text)| (file.to_owned(), text.to_owned())));
     Ok(rtl)
 }
@@ -96,8 +101,13 @@ pub fn rtl(stream: &Stream, arithmetic: &Arithmetic) -> Result<Rtl, Diagnostics>
 ///
 /// # Errors
 /// As [`rtl`].
-pub fn project(stream: &Stream, integers: &Integers, seed: u64) -> Result<Rtl, Diagnostics> {
-    let mut rtl = rtl(stream, &arithmetic(stream, integers)?)?;
+pub fn project(
+    stream: &Stream,
+    integers: &Integers,
+    bound: Option<&Binding>,
+    seed: u64,
+) -> Result<Rtl, Diagnostics> {
+    let mut rtl = rtl(stream, &arithmetic(stream, integers)?, bound)?;
     let beside = bench::files(stream, integers, &rtl, seed)?;
     rtl.files.extend(beside);
     Ok(rtl)

@@ -7,6 +7,7 @@ use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::stream::{Kind, Map, Stream, stages};
 use nonresc_passes::arithmetic::Arithmetic;
+use nonresc_passes::bind::Binding;
 
 use super::Rtl;
 use super::actor::{Made, Making, links};
@@ -94,7 +95,11 @@ fn pins(stream: &Stream) -> BTreeMap<ActorId, Pin> {
     all
 }
 
-pub(super) fn top(stream: &Stream, arithmetic: &Arithmetic) -> Result<Rtl, Diagnostics> {
+pub(super) fn top(
+    stream: &Stream,
+    arithmetic: &Arithmetic,
+    bound: Option<&Binding>,
+) -> Result<Rtl, Diagnostics> {
     let names = names(stream);
     let (mut faults, mut rtl) = (Diagnostics::default(), Rtl::default());
     let fault = |id: ActorId, why: String, remedy: &str| {
@@ -102,7 +107,7 @@ pub(super) fn top(stream: &Stream, arithmetic: &Arithmetic) -> Result<Rtl, Diagn
     };
     let mut memories = BTreeMap::new();
     for id in stream.channels() {
-        match Memory::of(stream, id) {
+        match Memory::of(stream, id, bound.and_then(|bound| bound.channel(id))) {
             Some(memory) => {
                 memories.insert(id, memory);
             }
@@ -118,7 +123,7 @@ pub(super) fn top(stream: &Stream, arithmetic: &Arithmetic) -> Result<Rtl, Diagn
     let mut made = BTreeMap::new();
     for id in stream.actors() {
         let (name, parts) = (&names[&id], Made::default());
-        let making = Making { stream, arithmetic, actor: id, name, memories: &memories, made: parts };
+        let making = Making { stream, arithmetic, bound, actor: id, name, memories: &memories, made: parts };
         match making.make() {
             Ok(actor) => {
                 made.insert(id, actor);
@@ -224,10 +229,13 @@ impl Joined<'_> {
             ("BEATS", memory.beats),
             ("ROW_WORDS", memory.row_words),
             ("ADDRESS", memory.address),
+            ("SPAN", memory.span),
             ("READERS", readers),
+            ("SHIFT", memory.shift),
         ] {
             parameters.number(name, value);
         }
+        parameters.file("STYLE", memory.style);
         let names = |id: ActorId| self.stream.actor(id).names.to_string();
         let to: Vec<String> = channel.readers.iter().map(|r| names(r.actor)).collect();
         let map = channel.map;

@@ -8,6 +8,7 @@ use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::network::Network;
 use nonresc_ir::stream::{Kind, Stream, phases};
 use nonresc_passes::arithmetic::arithmetic;
+use nonresc_passes::bind::Binding;
 use nonresc_passes::fifo;
 use nonresc_passes::integers::{Integers, Rule, integers};
 
@@ -68,31 +69,32 @@ pub struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    /// Builds the design of `stream`, which was lowered from `network`, in the folder; `library` as
-    /// [`Simulator::build`] takes it.
+    /// Builds the design of `stream`, which was lowered from `network`, with its memories as bound, in the folder;
+    /// `library` as [`Simulator::build`] takes it.
     ///
     /// # Errors
     /// A network that is not one of integers; actors without hardware; a missing tool.
     pub fn build(
         stream: &'a Stream,
         network: &Network,
+        bound: Option<&Binding>,
         folder: &Path,
         library: Option<&Path>,
     ) -> Result<Bench<'a>, Diagnostics> {
         let integers = integers(network, Rule::AsGiven)?;
-        let files = rtl(stream, &arithmetic(stream, &integers)?)?;
+        let files = rtl(stream, &arithmetic(stream, &integers)?, bound)?;
         let reference = Reference::new(stream, &integers)?;
         let simulator = Simulator::build(stream, &files, folder, library)?;
         Ok(Bench { stream, reference, simulator, integers, files })
     }
 
     /// The same design with other depths of channels, which the simulator takes without being built anew; nothing where
-    /// it would have to be.
+    /// it would have to be, as where memories are bound.
     ///
     /// # Errors
     /// Images that cannot be written.
     pub fn with_depths(self, stream: &'a Stream) -> Result<Option<Bench<'a>>, Diagnostics> {
-        let files = rtl(stream, &arithmetic(stream, &self.integers)?)?;
+        let files = rtl(stream, &arithmetic(stream, &self.integers)?, None)?;
         let code = |rtl: &Rtl| {
             let text = rtl.files.get(&format!("{TOP}.sv")).map_or("", String::as_str);
             text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")

@@ -12,6 +12,18 @@ pub struct Hardware {
         value_parser = clap::value_parser!(u32).range(2..=1000), help_heading = "Hardware"
     )]
     pub verify: Option<u32>,
+
+    /// Synthesise the design for the device's family, and print what it takes beside what was predicted, in all and by
+    /// actor
+    #[arg(long, value_name = "TOOL", help_heading = "Hardware")]
+    pub synth: Option<Synthesiser>,
+}
+
+/// A program that synthesises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Synthesiser {
+    /// Yosys, 0.23 or later
+    Yosys,
 }
 
 /// An output of the compiler.

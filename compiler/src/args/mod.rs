@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nonresc_passes::target::Bits;
 
-pub use hardware::{Emit, Hardware};
+pub use hardware::{Emit, Hardware, Synthesiser};
 pub use images::Images;
 pub use quantise::{Quantise, ScaleKind};
 use values::{bits, clock, divisors, dump, extents, factor, numbers, rate};

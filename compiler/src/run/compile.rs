@@ -15,8 +15,8 @@ use nonresc_passes::manager::{self, Checks, Finished};
 use nonresc_passes::pass::Pass;
 use nonresc_passes::table;
 
-use super::{hardware, model, options};
-use crate::args::{Compile, Dump, Emit, Format};
+use super::{hardware, model, options, synthesis};
+use crate::args::{Compile, Dump, Emit, Format, Synthesiser};
 use crate::exit::{self, Failure};
 use crate::report;
 
@@ -74,6 +74,9 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     io::stdout().lock().write_all(printed.as_bytes())?;
     if let (Some(frames), Some(design)) = (args.hardware.verify, made.bound()) {
         hardware::verify(design, frames as usize, options.target.seed)?;
+    }
+    if let (Some(Synthesiser::Yosys), Some(design)) = (args.hardware.synth, made.bound()) {
+        synthesis::synthesise(design)?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::exit::Failure;
 /// Networks of floats; actors without hardware.
 pub(super) fn files(design: &StreamDesign, seed: u64) -> Result<Vec<OutFile>, Failure> {
     let integers = integers(&design.source.network, Rule::AsGiven)?;
-    let rtl = project(&design.stream, &integers, seed)?;
+    let rtl = project(&design.stream, &integers, design.binding.as_ref(), seed)?;
     let file =
         |(name, text): (String, String)| OutFile { name: format!("rtl/{name}"), bytes: text.into_bytes() };
     Ok(rtl.files.into_iter().map(file).collect())
@@ -32,7 +32,8 @@ pub(super) fn verify(design: &StreamDesign, frames: usize, seed: u64) -> Result<
         Diagnostic::new("verify/folder", "a temporary folder", e.to_string(), "make room, or set TMPDIR")
     };
     let folder = tempfile::tempdir().map_err(absent)?;
-    let bench = Bench::build(&design.stream, &design.source.network, folder.path(), None)?;
+    let (stream, network) = (&design.stream, &design.source.network);
+    let bench = Bench::build(stream, network, design.binding.as_ref(), folder.path(), None)?;
     let free = bench.run(Trial { frames, seed, stalled: false, reset: false })?;
     let stalled = bench.run(Trial { frames, seed: seed ^ 1, stalled: true, reset: false })?;
     io::stdout().lock().write_all(printed(design, &free, &stalled).as_bytes())?;

@@ -13,6 +13,7 @@ mod layers;
 mod model;
 mod options;
 mod quantise;
+mod synthesis;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

@@ -1,0 +1,217 @@
+//! The design in Yosys: what it takes of the device's family, in all and by instance of the top.
+//!
+//! Each actor and each channel is made of its own, so that its cells can be counted; within it the hierarchy is
+//! flattened. What Yosys writes is read from its `stat` command as text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use nonresc_ir::diagnostic::Diagnostic;
+use nonresc_ir::id::ChannelId;
+use nonresc_ir::stream::Stream;
+use nonresc_passes::device::Family;
+
+use super::{Rtl, TOP, names};
+
+/// Cells of a part of a design.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cells {
+    /// LUTs as logic.
+    pub logic_luts: u64,
+    /// LUTs as RAM, and half LUTs as shift registers of up to 16 bits.
+    half_memory_luts: u64,
+    /// Flip-flops.
+    pub ffs: u64,
+    /// DSP blocks.
+    pub dsps: u64,
+    /// Block RAMs of 18,432 bits that stand alone.
+    pub bram18: u64,
+    /// Pairs of them as one memory.
+    pub bram36: u64,
+    /// Large blocks.
+    pub urams: u64,
+}
+
+impl Cells {
+    /// LUTs that are memory.
+    pub fn memory_luts(&self) -> u64 {
+        self.half_memory_luts.div_ceil(2)
+    }
+
+    /// All LUTs.
+    pub fn luts(&self) -> u64 {
+        self.logic_luts + self.memory_luts()
+    }
+
+    /// Block RAMs, a pair as two.
+    pub fn blocks(&self) -> u64 {
+        self.bram18 + 2 * self.bram36
+    }
+
+    /// Counts `number` cells of a type; types that are no resource of their own (carry chains, wide multiplexers,
+    /// inverters that flip-flops and LUTs take in) are left out.
+    fn count(&mut self, kind: &str, number: u64) {
+        let halves = match kind {
+            "SRL16E" | "SRLC16E" => 1,
+            "SRLC32E" | "RAM32X1S" | "RAM64X1S" => 2,
+            "RAM32X1D" | "RAM64X1D" | "RAM128X1S" => 4,
+            "RAM32M" | "RAM64M" | "RAM128X1D" | "RAM256X1S" => 8,
+            // Two slices of RAM, and one that carries the write address.
+            "TRELLIS_DPR16X4" => 12,
+            "RAM32M16" | "RAM64M8" | "RAM256X1D" | "RAM512X1S" | "RAM32X16DR8" | "RAM64X8SW" => 16,
+            _ => 0,
+        };
+        self.half_memory_luts += number * halves;
+        match kind {
+            "LUT1" | "LUT2" | "LUT3" | "LUT4" | "LUT5" | "LUT6" | "LUT6_2" => self.logic_luts += number,
+            "CCU2C" => self.logic_luts += 2 * number,
+            "FDRE" | "FDSE" | "FDCE" | "FDPE" | "TRELLIS_FF" => self.ffs += number,
+            "DSP48E1" | "DSP48E2" | "MULT18X18D" => self.dsps += number,
+            "RAMB18E1" | "RAMB18E2" | "DP16KD" | "PDPW16KD" => self.bram18 += number,
+            "RAMB36E1" | "RAMB36E2" => self.bram36 += number,
+            "URAM288" | "URAM288_BASE" => self.urams += number,
+            _ => {}
+        }
+    }
+}
+
+impl std::ops::AddAssign for Cells {
+    fn add_assign(&mut self, other: Cells) {
+        self.logic_luts += other.logic_luts;
+        self.half_memory_luts += other.half_memory_luts;
+        self.ffs += other.ffs;
+        self.dsps += other.dsps;
+        self.bram18 += other.bram18;
+        self.bram36 += other.bram36;
+        self.urams += other.urams;
+    }
+}
+
+/// What a design takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Synthesised {
+    /// All of it.
+    pub total: Cells,
+    /// By the instances of the top: those of [`names`], and [`channel_name`]s.
+    pub parts: BTreeMap<String, Cells>,
+}
+
+/// The instance of a channel.
+pub fn channel_name(id: ChannelId) -> String {
+    format!("c{}", id.index())
+}
+
+/// The command of Yosys for a family.
+fn command(family: Family) -> &'static str {
+    match family {
+        Family::Series7 => "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf",
+        Family::UltraScalePlus => "synth_xilinx -family xcup -flatten -noiopad -noclkbuf",
+        Family::Ecp5 => "synth_ecp5",
+    }
+}
+
+fn failed(why: impl Into<String>) -> Diagnostic {
+    let remedy = "report this as a fault of nonresc; versions from 0.23 on are known to work";
+    Diagnostic::new("synthesis/yosys", "Yosys refuses the design", why, remedy)
+}
+
+/// Synthesises a design with Yosys, in a folder that is its own. `stream` is what `rtl` was made of.
+///
+/// # Errors
+/// Yosys missing; a design that it refuses.
+pub fn synthesise(
+    stream: &Stream,
+    rtl: &Rtl,
+    family: Family,
+    folder: &Path,
+) -> Result<Synthesised, Diagnostic> {
+    let unwritable = |path: &Path, error: std::io::Error| {
+        Diagnostic::new(
+            "synthesis/folder",
+            path.display().to_string(),
+            error.to_string(),
+            "make room, or allow writing there",
+        )
+    };
+    let script = script(stream, rtl, family);
+    let script = ("synthesis.ys".to_owned(), script);
+    for (file, text) in rtl.files.iter().map(|(f, t)| (f, t)).chain([(&script.0, &script.1)]) {
+        let path = folder.join(file);
+        fs::write(&path, text).map_err(|e| unwritable(&path, e))?;
+    }
+    let mut yosys = Command::new("yosys");
+    let output = yosys.args(["-q", "synthesis.ys"]).current_dir(folder).output().map_err(|e| {
+        let remedy = "install the package yosys of your system (0.23 or later)";
+        Diagnostic::new("tool/absent", "yosys", e.to_string(), remedy)
+    })?;
+    if !output.status.success() {
+        let all = [output.stderr, output.stdout].concat();
+        let text = String::from_utf8_lossy(&all).into_owned();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("Warning")).take(20).collect();
+        return Err(failed(lines.join("\n")));
+    }
+    let path = folder.join("stat.txt");
+    let text = fs::read_to_string(&path).map_err(|e| unwritable(&path, e))?;
+    parsed(&text).ok_or_else(|| failed("its statistics are not what they were"))
+}
+
+fn script(stream: &Stream, rtl: &Rtl, family: Family) -> String {
+    let sources = rtl.files.keys().filter(|file| file.ends_with(".sv")).map(String::as_str);
+    let sources: Vec<&str> = sources.collect();
+    let instances: BTreeSet<String> =
+        names(stream).into_values().chain(stream.channels().map(channel_name)).collect();
+    let mut text = format!("read_verilog -sv -defer {}\n", sources.join(" "));
+    let _ = writeln!(text, "hierarchy -check -top {TOP}\nuniquify");
+    for name in instances {
+        let _ = writeln!(text, "setattr -mod -set keep_hierarchy 1 {TOP}.{name}");
+    }
+    let _ = writeln!(text, "{} -top {TOP}\ntee -q -o stat.txt stat", command(family));
+    text
+}
+
+/// The counts of `stat`: a section a module, `=== NAME ===`, and a line a type of cell.
+fn parsed(text: &str) -> Option<Synthesised> {
+    let mut all = Synthesised::default();
+    let mut section = None;
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("=== ").and_then(|rest| rest.strip_suffix(" ===")) {
+            section = (name == TOP || name.starts_with(TOP)).then_some(name);
+            continue;
+        }
+        let (Some(name), Some((kind, number))) = (section, line.trim().rsplit_once(' ')) else { continue };
+        let (kind, Ok(number)) = (kind.trim_end(), number.parse()) else { continue };
+        let mut cells = Cells::default();
+        cells.count(kind, number);
+        all.total += cells;
+        if let Some(part) = name.strip_prefix(TOP).and_then(|rest| rest.strip_prefix('.')) {
+            *all.parts.entry(part.to_owned()).or_default() += cells;
+        }
+    }
+    (!all.parts.is_empty()).then_some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_are_counted_by_instance() {
+        let text = "\n=== nonresc_top ===\n\n   Number of cells:   7\n     LUT3    5\n     nonresc_top.c0    1\n     \
+                    nonresc_top.a0_in    1\n\n=== nonresc_top.c0 ===\n\n     RAMB36E2    2\n     SRL16E     3\n\
+                    \n=== nonresc_top.a0_in ===\n\n     DSP48E2   4\n     FDRE   9\n     CARRY4  2\n\
+                    \n=== design hierarchy ===\n\n   nonresc_top    1\n\n     LUT3    5\n     FDRE   9\n";
+        let found = parsed(text).expect("it has parts");
+        let (channel, actor) = (found.parts["c0"], found.parts["a0_in"]);
+        assert_eq!((channel.bram36, channel.blocks(), channel.memory_luts()), (2, 4, 2));
+        assert_eq!((actor.dsps, actor.ffs, actor.luts()), (4, 9, 0));
+        assert_eq!((found.total.luts(), found.total.ffs, found.total.dsps), (7, 9, 4));
+    }
+
+    #[test]
+    fn what_is_no_statistic_is_refused() {
+        assert_eq!(parsed("Number of cells: 3\n"), None);
+    }
+}

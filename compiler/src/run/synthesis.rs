@@ -1,0 +1,122 @@
+//! What synthesis makes of the design, beside what was predicted.
+
+use std::io::{self, Write as _};
+
+use nonresc_backends::rtl::{Synthesised, channel_name, names, rtl, synthesise as run};
+use nonresc_ir::diagnostic::Diagnostic;
+use nonresc_ir::id::ActorId;
+use nonresc_passes::area::Role;
+use nonresc_passes::arithmetic::arithmetic;
+use nonresc_passes::bind::{Binding, Usage};
+use nonresc_passes::design::StreamDesign;
+use nonresc_passes::integers::{Rule, integers};
+
+use crate::columns::Columns;
+use crate::exit::Failure;
+
+/// Synthesises the design with Yosys and prints what it takes.
+///
+/// # Errors
+/// Networks of floats; actors without hardware; a missing tool; a design that it refuses.
+pub(super) fn synthesise(design: &StreamDesign) -> Result<(), Failure> {
+    let Some(binding) = &design.binding else { return Ok(()) };
+    let integers = integers(&design.source.network, Rule::AsGiven)?;
+    let made = rtl(&design.stream, &arithmetic(&design.stream, &integers)?, Some(binding))?;
+    let absent = |e: io::Error| {
+        Diagnostic::new("synthesis/folder", "a temporary folder", e.to_string(), "make room, or set TMPDIR")
+    };
+    let folder = tempfile::tempdir().map_err(absent)?;
+    let found = run(&design.stream, &made, binding.device.family, folder.path())?;
+    io::stdout().lock().write_all(printed(design, binding, &found).as_bytes())?;
+    Ok(())
+}
+
+/// What is predicted of an actor with its memories.
+fn of_actor(binding: &Binding, actor: ActorId) -> Usage {
+    let mut usage = Usage::default();
+    for bound in binding.actors.iter().filter(|bound| bound.actor == actor) {
+        let area = bound.area;
+        usage += Usage { luts: area.luts, ffs: area.ffs, dsps: area.dsps, ..Usage::default() };
+    }
+    for bound in &binding.memories {
+        match bound.memory.role {
+            Role::Weights(of) | Role::Bias(of) | Role::Private(of) if of == actor => {
+                usage += bound.made_of.usage
+            }
+            _ => {}
+        }
+    }
+    usage
+}
+
+fn printed(design: &StreamDesign, binding: &Binding, found: &Synthesised) -> String {
+    let family = binding.device.family;
+    let mut text = format!("\nSynthesised with Yosys for {}, without place and route\n\n", family.name());
+    let mut table = Columns::new(["<", "predicted", "synthesised", "ratio"]);
+    let (predicted, cells) = (&binding.total, &found.total);
+    let mut row = |name: &str, predicted: u64, made: u64| {
+        let ratio = match predicted {
+            0 => "-".to_owned(),
+            _ => format!("{:.2}", made as f64 / predicted as f64),
+        };
+        table.row([name.to_owned(), predicted.to_string(), made.to_string(), ratio]);
+    };
+    row("LUT", predicted.luts, cells.luts());
+    row("  as memory", predicted.memory_luts, cells.memory_luts());
+    row("FF", predicted.ffs, cells.ffs);
+    row(family.dsp().name, predicted.dsps, cells.dsps);
+    row(family.block_name(), predicted.bram18, cells.blocks());
+    if family.uram().is_some() {
+        row("URAM288", predicted.urams, cells.urams);
+    }
+    text += &table.text(100);
+    if cells.bram36 > 0 {
+        text +=
+            &format!("{} of the block RAMs are in pairs ({} of 36 kbit)\n", 2 * cells.bram36, cells.bram36);
+    }
+    text += "\n";
+
+    let mut table = Columns::new([
+        "<part", "LUT~", "LUT", "mem~", "mem", "FF~", "FF", "DSP~", "DSP", "BRAM18~", "BRAM18", "URAM~",
+        "URAM",
+    ]);
+    let mut line = |name: &str, instance: &str, usage: &Usage| {
+        let cells = found.parts.get(instance).copied().unwrap_or_default();
+        table.row([
+            name.to_owned(),
+            usage.luts.to_string(),
+            cells.luts().to_string(),
+            usage.memory_luts.to_string(),
+            cells.memory_luts().to_string(),
+            usage.ffs.to_string(),
+            cells.ffs.to_string(),
+            usage.dsps.to_string(),
+            cells.dsps.to_string(),
+            usage.bram18.to_string(),
+            cells.blocks().to_string(),
+            usage.urams.to_string(),
+            cells.urams.to_string(),
+        ]);
+    };
+    let instances = names(&design.stream);
+    for bound in &binding.actors {
+        if let Some(instance) = instances.get(&bound.actor) {
+            line(&bound.label, instance, &of_actor(binding, bound.actor));
+        }
+    }
+    let mut otherwise = Vec::new();
+    for bound in &binding.memories {
+        let (Role::Fifo(id) | Role::LineBuffer(id)) = bound.memory.role else { continue };
+        let usage = bound.made_of.usage;
+        line(&bound.label, &channel_name(id), &usage);
+        let cells = found.parts.get(&channel_name(id)).copied().unwrap_or_default();
+        if (cells.blocks(), cells.urams) != (usage.bram18, usage.urams) {
+            otherwise.push(bound.label.as_str());
+        }
+    }
+    text += &table.text(110);
+    for label in otherwise {
+        text += &format!("not made as bound: {label}\n");
+    }
+    text + "mem: LUTs that are memory; ~: predicted; the program and the factors of an actor are not predicted\n"
+}
