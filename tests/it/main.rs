@@ -57,6 +57,7 @@ mod rtl;
 mod run_eval;
 mod simulator;
 mod stream;
+mod synthesis;
 mod text;
 mod tidy;
 #[cfg(feature = "engine")]
