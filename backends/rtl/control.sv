@@ -23,6 +23,7 @@ module control #(
     parameter SECOND = 1,
     parameter SLACK = 8,
     parameter MICRO = 1,
+    parameter [MICRO-1:0] FLAGS = {MICRO{1'b1}},  // bits of the micro word that are zero where no phase fires
     parameter IMAGE = "program.hex",
     parameter FLOW = "flow.hex",
     parameter START = "start.hex"  // what each input and then each link has before the first phase
@@ -34,7 +35,7 @@ module control #(
     output logic [INPUTS*24-1:0] released,  // places that this actor releases in this cycle
     output logic                 fire,
     output logic [OUTPUTS-1:0]   give,
-    output logic [MICRO-1:0]     micro      // of the phase that fires; zero where none does
+    output logic [MICRO-1:0]     micro      // of the phase that fires, or is to come
 );
     localparam WORD = 2 * INPUTS * TAKE + OUTPUTS + MICRO + RUN;
     localparam GIVE = 2 * INPUTS * TAKE;
@@ -124,7 +125,7 @@ module control #(
     logic fires /* verilator public_flat_rd */;
     assign fires = primed == 2'd2 && !reset && !(|short_of);
     assign fire = fires;
-    assign micro = fire ? word[GIVE+OUTPUTS+:MICRO] : {MICRO{1'b0}};
+    assign micro = word[GIVE+OUTPUTS+:MICRO] & ({MICRO{fire}} | ~FLAGS);
     assign give = fire ? word[GIVE+:OUTPUTS] : {OUTPUTS{1'b0}};
 
     genvar i;

@@ -63,7 +63,8 @@ module fold_map #(
     logic [MICRO-1:0] micro;
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(1), .LINKS(LINKS), .SECOND(LINKS),
-        .SLACK(SLACK), .MICRO(MICRO), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .SLACK(SLACK), .MICRO(MICRO), .FLAGS({{MICRO - 1{1'b0}}, 1'b1}),
+        .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(), .give(give),
         .micro(micro)
@@ -107,7 +108,9 @@ module fold_map #(
         if (IN_MEMORY) begin : memory
             logic [READ-1:0] given_beat;
             logic [LANES*ACC-1:0] given;
-            assign given_beat = beat_2 >> LEFT;
+            logic [READ+BEAT-1:0] shifted;
+            assign shifted = {{READ{1'b0}}, beat_2} >> LEFT;
+            assign given_beat = shifted[READ-1:0];
             for (c = 0; c < LANES; c = c + 1) begin : lane
                 (* ram_style = PARTIAL_STYLE *) logic [ACC-1:0] partial[0:BEATS-1];
                 logic signed [ACC-1:0] kept, number, result;

@@ -157,7 +157,8 @@ module held #(
     logic [MICRO-1:0] micro;
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(1 + ADD), .OUTPUTS(OUTPUT_PORTS),
-        .LINKS(LINKS), .SECOND(SECOND), .SLACK(SLACK), .MICRO(MICRO), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .LINKS(LINKS), .SECOND(SECOND), .SLACK(SLACK), .MICRO(MICRO),
+        .FLAGS({1'b1, {MICRO - 7{1'b0}}, 6'b111011}), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(fire), .give(give),
         .micro(micro)
