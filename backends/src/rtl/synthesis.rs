@@ -138,7 +138,7 @@ pub fn synthesise(
     };
     let script = script(stream, rtl, family);
     let script = ("synthesis.ys".to_owned(), script);
-    for (file, text) in rtl.files.iter().map(|(f, t)| (f, t)).chain([(&script.0, &script.1)]) {
+    for (file, text) in rtl.files.iter().chain([(&script.0, &script.1)]) {
         let path = folder.join(file);
         fs::write(&path, text).map_err(|e| unwritable(&path, e))?;
     }

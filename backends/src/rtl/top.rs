@@ -56,7 +56,7 @@ pub fn names(stream: &Stream) -> BTreeMap<ActorId, String> {
         kept.trim_matches('_').to_owned()
     };
     let name = |id: ActorId| {
-        let first = stream.actor(id).names.iter().next().map(|name| legal(name)).unwrap_or_default();
+        let first = stream.actor(id).names.iter().next().map(&legal).unwrap_or_default();
         let name = format!("a{}_{first}", id.index());
         (id, name.trim_end_matches('_').to_owned())
     };
