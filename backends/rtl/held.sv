@@ -147,7 +147,7 @@ module held #(
     output logic                                            second_write,
     output logic [SECOND_BITS-1:0]                          second_data
 );
-    localparam MICRO = 39 + ADDRESS + KH + FRESH;
+    localparam MICRO = 27 + ADDRESS + KH + FRESH;
     localparam OUTPUT_PORTS = (TAP != 0 || BESIDE != 0) ? 2 : 1;
     localparam OUT_BEATS = (OUTPUTS + OUT_LANES - 1) / OUT_LANES;
     localparam OWN = (GROUPS == 1) ? 1 : PE;
@@ -168,11 +168,10 @@ module held #(
     logic fetch, load, clear, compute, beside, take;
     logic [3:0] stage_row, stage_column, down, right;
     logic [1:0] stage_slot, load_slot;
-    logic [11:0] stage_beat;
     logic [ADDRESS-1:0] along;
     logic [KH-1:0] row_mask;
     logic [FRESH-1:0] column_mask;
-    assign {column_mask, row_mask, along, right, down, stage_beat, stage_slot, stage_column, stage_row, load_slot, take, beside,
+    assign {column_mask, row_mask, along, right, down, stage_slot, stage_column, stage_row, load_slot, take, beside,
         compute, clear, load, fetch} = micro[MICRO-2:0];
     logic move;
     assign move = micro[MICRO-1];
@@ -186,10 +185,15 @@ module held #(
         .clk(clk), .reset(reset), .move(move), .down(down), .right(right), .along(along), .read_address(read_address),
         .read_data(read_data), .words(words)
     );
-    logic [26:0] staging_1;
+    // Pixels are fetched whole, beat after beat.
+    logic [11:0] fetched_beat;
+    tally #(.COUNT(IN_BEATS), .BITS(12)) fetches (
+        .clk(clk), .reset(reset), .happens(move), .happened(), .number(fetched_beat)
+    );
+    logic [14:0] staging_1;
     logic [KH+FRESH+3:0] load_1, load_2;
     always_ff @(posedge clk) begin
-        staging_1 <= {stage_beat, stage_slot, stage_column, stage_row, 4'd0, fetch};
+        staging_1 <= {stage_slot, stage_column, stage_row, 4'd0, fetch};
         load_1 <= {column_mask, row_mask, load_slot, clear, load};
         load_2 <= load_1;
     end
@@ -199,7 +203,7 @@ module held #(
         .PORTS(PORTS), .ZERO(ZERO)
     ) holding (
         .clk(clk), .fetch(staging_1[0]), .fetch_row(staging_1[8:5]), .fetch_column(staging_1[12:9]),
-        .fetch_slot(staging_1[14:13]), .fetch_beat(staging_1[26:15]), .words(words), .load(load_2[0]),
+        .fetch_slot(staging_1[14:13]), .fetch_beat(fetched_beat), .words(words), .load(load_2[0]),
         .load_slot(load_2[3:2]), .row_mask(load_2[4+:KH]), .column_mask(load_2[4+KH+:FRESH]), .clear(load_2[1]),
         .held(places)
     );

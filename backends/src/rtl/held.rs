@@ -13,7 +13,7 @@ pub(super) fn fresh(a: &MatVec) -> usize {
 
 /// Bits of a micro word.
 pub(super) fn bits(a: &MatVec, memory: &Memory) -> usize {
-    39 + memory.address + a.window.kernel.h + fresh(a)
+    27 + memory.address + a.window.kernel.h + fresh(a)
 }
 
 /// Fills in the micro words; gives where the first fetch reads.
@@ -35,25 +35,24 @@ pub(super) fn fill(
             micro.set(8, 4, staged.tap as u64);
             micro.set(12, 4, staged.column as u64);
             micro.set(16, 2, staged.slot as u64);
-            micro.set(18, 12, fetch.beat as u64);
         }
         let next = match places.get(i + 1) {
             Some(&next) => next,
             None => At { row: places[0].row + a.input.height as i64, ..places[0] },
         };
         let (down, right, along) = memory.step(places[i], next);
-        micro.set(30, 4, down as u64);
-        micro.set(34, 4, right as u64);
-        micro.set(38, address, along);
-        micro.set(38 + address + rows + fresh(a), 1, 1);
+        micro.set(18, 4, down as u64);
+        micro.set(22, 4, right as u64);
+        micro.set(26, address, along);
+        micro.set(26 + address + rows + fresh(a), 1, 1);
     }
     for load in &actions.loads {
         let mut micro = Micro(&mut steps[load.phase as usize]);
         micro.set(1, 1, 1);
         micro.set(2, 1, u64::from(load.clear));
         micro.set(6, 2, load.slot as u64);
-        micro.set(38 + address, rows, load.rows);
-        micro.set(38 + address + rows, fresh(a), load.columns);
+        micro.set(26 + address, rows, load.rows);
+        micro.set(26 + address + rows, fresh(a), load.columns);
         if load.completes {
             for (bit, phases) in [(3, actions.own), (4, actions.beside)] {
                 let from = load.phase as usize + 1;
