@@ -1,8 +1,11 @@
 //! Generated hardware in Verilator, against the integer network and the schedule.
 
-use nonresc_backends::rtl::Trial;
+use std::process::Command;
+
+use nonresc_backends::rtl::{Trial, project};
 use nonresc_ir::network::Network;
 use nonresc_ir::onnx::import::{ImportOptions, import_bytes};
+use nonresc_passes::integers::{Rule, integers};
 use nonresc_passes::quantise::{QuantiseOptions, Scales};
 use nonresc_passes::target::{Bits, Rate};
 use nonresc_tests::hardware::{bench, designed, faults};
@@ -89,4 +92,32 @@ fn no_skip_can_lose_a_word() {
             }
         }
     }
+}
+
+/// The testbench that is written beside a design passes in Icarus Verilog, and fails where a number is expected that
+/// does not come out.
+#[test]
+fn the_testbench_says_what_is_right_and_what_is_wrong() {
+    let network = quantised(&random::network(13), &options(13, Some(Scales::PowerOfTwo))).unwrap();
+    let design = designed(&network, "keep", Rate::Fastest).unwrap();
+    let made = integers(&design.source.network, Rule::AsGiven).unwrap();
+    let written = project(&design.stream, &made, design.binding.as_ref(), 3).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (file, text) in &written.files {
+        std::fs::write(folder.path().join(file), text).unwrap();
+    }
+    let says = || {
+        let output = Command::new("sh").arg("icarus.sh").current_dir(folder.path()).output().unwrap();
+        let text =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(!text.contains("iverilog: not found"), "install the package iverilog");
+        text
+    };
+    assert!(says().contains("PASS: 2 frames"), "{}", says());
+    let expected = folder.path().join("m_axis.hex");
+    let text = std::fs::read_to_string(&expected).unwrap();
+    let last = text.trim_end().len() - 1;
+    let digit = if text.as_bytes()[last] == b'0' { "1" } else { "0" };
+    std::fs::write(&expected, text[..last].to_owned() + digit + "\n").unwrap();
+    assert!(says().contains("FAIL: 1 faults"), "{}", says());
 }

@@ -83,7 +83,7 @@ fn testbench(inputs: &[&Pin], outputs: &[&Pin], frames: &Frames) -> String {
             writeln!(text, "    logic [{high}:0] {p}_tdata;\n    logic {p}_tvalid, {p}_tready, {p}_tlast;");
         ports.extend(["tdata", "tvalid", "tready", "tlast"].map(|wire| format!(".{p}_{wire}({p}_{wire})")));
     }
-    let _ = writeln!(text, "    {TOP} design (\n        {}\n    );", ports.join(",\n        "));
+    let _ = writeln!(text, "    {TOP} under_test (\n        {}\n    );", ports.join(",\n        "));
     for (i, pin) in inputs.iter().enumerate() {
         let (p, high, beats, all) = (&pin.prefix, pin.width() - 1, pin.beats(), pin.beats() * count);
         let bit = i % 16;

@@ -8,7 +8,7 @@
 //!   its data path does in each phase.
 //! - [`beats`]: where the channels of output beats come from.
 //! - [`program`], [`loops`]: phases as the program of a control.
-//! - [`bench`]: what lies beside: testbench, scripts, a page; [`reference`]: what comes out for what goes in.
+//! - [`bench`]: what lies beside: testbench, scripts, a page; [`mod@reference`]: what comes out for what goes in.
 //! - [`simulate`], [`verify`]: the design in Verilator.
 //! - [`memory`]: banks and words of a channel; [`numbers`]: images of weights, biases, factors; [`word`]: images.
 
