@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::stream::{Activation, Channel, Form, GlobalPool, Kind, Map, PhaseList, Stream, phases};
 use nonresc_passes::area::Role;
-use nonresc_passes::arithmetic::{Arithmetic, Output, Source};
+use nonresc_passes::arithmetic::{Arithmetic, Output, Rescale, Source};
 use nonresc_passes::bind::Binding;
 
 use super::instance::Parameters;
+use super::loops::LEVELS;
 use super::memory::{At, Memory, style};
 use super::numbers::Rounded;
 use super::pixelwise;
-use super::program::{Micro, NESTED, Program, Start, Step, ahead, steps};
+use super::program::{Micro, Program, Start, Step, ahead, steps};
 use super::word::unsigned;
 
 /// Why there is no hardware, and what to do.
@@ -25,8 +26,6 @@ pub(super) struct Made {
     pub(super) parameters: Parameters,
     /// Images, by the names of their files.
     pub(super) images: BTreeMap<String, String>,
-    /// Bits of a beat of output 1, where there is one.
-    pub(super) second_bits: usize,
 }
 
 /// An actor being made.
@@ -55,8 +54,8 @@ impl Making<'_> {
         let list = phases(stream, actor);
         let steps = steps(&list);
         match &stream.actor(actor).kind {
-            Kind::Source(map) => self.source(*map, steps, &list),
-            Kind::Sink(map) => self.sink(*map, steps, &list),
+            Kind::Source(_) => self.source(steps, &list),
+            Kind::Sink(_) => self.sink(steps, &list),
             Kind::MatVec(a) => match a.fold.form {
                 Form::Held { .. } => self.held(a, steps, &list)?,
                 Form::Direct { taps } => self.direct(a, taps, steps, &list)?,
@@ -144,7 +143,7 @@ impl Making<'_> {
         let outputs = if kind.outputs() > 1 { 2 } else { 1 };
         let program = Program::new(steps, micro, outputs, &start);
         self.number("PROGRAM", program.words);
-        self.number("LEVELS", NESTED);
+        self.number("LEVELS", LEVELS);
         self.number("REPEAT", program.repeat);
         self.number("RUN", program.run);
         self.number("TAKE", program.take);
@@ -200,7 +199,7 @@ impl Making<'_> {
     }
 
     /// The pin is one more input of one beat a phase that gives.
-    fn source(&mut self, _map: Map, mut steps: Vec<Step>, list: &PhaseList) {
+    fn source(&mut self, mut steps: Vec<Step>, list: &PhaseList) {
         self.made.module = "source";
         for step in steps.iter_mut().filter(|step| step.gives > 0) {
             (step.need[0], step.free[0]) = (1, 1);
@@ -212,7 +211,7 @@ impl Making<'_> {
     }
 
     /// The pin is one more output.
-    fn sink(&mut self, _map: Map, mut steps: Vec<Step>, list: &PhaseList) {
+    fn sink(&mut self, mut steps: Vec<Step>, list: &PhaseList) {
         self.made.module = "sink";
         for step in steps.iter_mut().filter(|step| step.need[0] > 0) {
             step.gives = 1;
@@ -247,12 +246,18 @@ impl Making<'_> {
 
     /// The way to codes of an actor that is not a matrix-vector; `own` bits come to it.
     fn rounds(&mut self, own: usize, lanes: usize) -> Result<(), Refusal> {
+        let rescale = self.computed()?.rescale.clone();
+        self.codes(&rescale, own, lanes);
+        Ok(())
+    }
+
+    /// The last way to codes of output 0: of the actor's own result, `own` bits wide, and of input 1 where it is added.
+    pub(super) fn codes(&mut self, rescale: &Rescale, own: usize, lanes: usize) {
         let skip = self.stream.input(self.actor, 1).map_or(1, |c| self.stream.channel(c).bits as usize + 1);
-        let rounded = Rounded::new(&self.computed()?.rescale, own, skip);
+        let rounded = Rounded::new(rescale, own, skip);
         self.number("CLAMP", u8::from(rounded.clamps()));
         rounded.parameters(&mut self.made.parameters, "", "OUT_ZERO");
         self.file("SCALES", "scales", rounded.image(lanes));
-        Ok(())
     }
 
     #[allow(clippy::too_many_arguments, reason = "what a select, a convert and an activation differ in")]
@@ -330,10 +335,7 @@ impl Making<'_> {
         for (offset, factor) in rescale.offset.iter_mut().zip(&rescale.own) {
             *offset -= factor * zero * pixels as i64;
         }
-        let rounded = Rounded::new(&rescale, acc, 1);
-        self.number("CLAMP", u8::from(rounded.clamps()));
-        rounded.parameters(&mut self.made.parameters, "", "OUT_ZERO");
-        self.file("SCALES", "scales", rounded.image(lanes_out));
+        self.codes(&rescale, acc, lanes_out);
         self.gathers(&memory, first);
         self.program(&steps, list, 10 + memory.address, None);
         Ok(())

@@ -23,17 +23,10 @@ pub(super) fn fill(
 ) -> Option<At> {
     let actions = direct_actions(stream, actor);
     let places: Vec<At> = actions.iter().map(|g| At { row: g.row, column: g.column, beat: g.beat }).collect();
-    for (i, gathered) in actions.iter().enumerate() {
-        let next = match places.get(i + 1) {
-            Some(&next) => next,
-            None => At { row: places[0].row + a.input.height as i64, ..places[0] },
-        };
-        let (down, right, along) = memory.step(places[i], next);
+    for (gathered, step) in actions.iter().zip(memory.steps(&places, a.input.height)) {
         let mut micro = Micro(&mut steps[gathered.phase as usize]);
         micro.set(0, 1, 1);
-        micro.set(2, 4, down as u64);
-        micro.set(6, 4, right as u64);
-        micro.set(10, memory.address, along);
+        micro.moves(2, memory.address, step);
         micro.set(10 + memory.address, side.h, gathered.rows);
         micro.set(10 + memory.address + side.h, side.w, gathered.columns);
     }

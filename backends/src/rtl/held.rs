@@ -28,7 +28,7 @@ pub(super) fn fill(
     let (address, rows) = (memory.address, a.window.kernel.h);
     let places: Vec<At> =
         actions.fetches.iter().map(|f| At { row: f.row, column: f.column as i64, beat: f.beat }).collect();
-    for (i, fetch) in actions.fetches.iter().enumerate() {
+    for (fetch, step) in actions.fetches.iter().zip(memory.steps(&places, a.input.height)) {
         let mut micro = Micro(&mut steps[fetch.phase as usize]);
         if let Some(staged) = fetch.staged {
             micro.set(0, 1, 1);
@@ -36,14 +36,7 @@ pub(super) fn fill(
             micro.set(12, 4, staged.column as u64);
             micro.set(16, 2, staged.slot as u64);
         }
-        let next = match places.get(i + 1) {
-            Some(&next) => next,
-            None => At { row: places[0].row + a.input.height as i64, ..places[0] },
-        };
-        let (down, right, along) = memory.step(places[i], next);
-        micro.set(18, 4, down as u64);
-        micro.set(22, 4, right as u64);
-        micro.set(26, address, along);
+        micro.moves(18, address, step);
         micro.set(26 + address + rows + fresh(a), 1, 1);
     }
     for load in &actions.loads {

@@ -48,8 +48,7 @@ impl Making<'_> {
             Some(Second::Projection(_)) => self.beside(a, &steps)?,
         }
         if a.second.is_some() {
-            self.made.second_bits = self.output(1).map_or(1, |c| c.word_bits() as usize);
-            let bits = self.made.second_bits;
+            let bits = self.output(1).map_or(1, |c| c.word_bits());
             self.number("SECOND_BITS", bits);
         }
         let lanes = self.input(0).lanes;
@@ -176,7 +175,6 @@ impl Making<'_> {
         if rescale.skip.is_some() {
             self.takes_skip();
         }
-        let skip = self.stream.input(self.actor, 1).map_or(1, |c| self.stream.channel(c).bits as usize + 1);
         let mut own = acc;
         if a.add.is_some_and(|add| add.rounded) != inner.is_some() {
             return Err((
@@ -192,10 +190,7 @@ impl Making<'_> {
             rounded.parameters(&mut self.made.parameters, "INNER_", "INNER_ZERO");
             self.file("INNER_SCALES", "inner", rounded.image(lanes_out));
         }
-        let rounded = Rounded::new(&rescale, own, skip);
-        self.number("CLAMP", u8::from(rounded.clamps()));
-        rounded.parameters(&mut self.made.parameters, "", "OUT_ZERO");
-        self.file("SCALES", "scales", rounded.image(lanes_out));
+        self.codes(&rescale, own, lanes_out);
         self.style("WEIGHT_STYLE", Role::Weights(self.actor), 0);
         self.style("BIAS_STYLE", Role::Bias(self.actor), 0);
         if a.fold.form == Form::Stationary {

@@ -121,13 +121,20 @@ impl Memory {
     }
 
     /// What takes a reader from one place to the next: banks down, banks to the right, words along.
-    pub(super) fn step(&self, from: At, to: At) -> (usize, usize, u64) {
+    fn step(&self, from: At, to: At) -> (usize, usize, u64) {
         let (h, w) = (self.banks.h as i64, self.banks.w as i64);
         let (rows, columns) = (to.row - from.row, to.column - from.column);
         let words = rows.div_euclid(h) * self.row_words as i64
             + columns.div_euclid(w) * self.beats as i64
             + (to.beat as i64 - from.beat as i64);
         (rows.rem_euclid(h) as usize, columns.rem_euclid(w) as usize, self.wrapped(words))
+    }
+
+    /// The step behind each of a frame's reads, the last one to the first of the next frame, `rows` below.
+    pub(super) fn steps(&self, reads: &[At], rows: usize) -> Vec<(usize, usize, u64)> {
+        let behind = reads.iter().skip(1).copied();
+        let again = reads.first().map(|first| At { row: first.row + rows as i64, ..*first });
+        reads.iter().zip(behind.chain(again)).map(|(&from, to)| self.step(from, to)).collect()
     }
 
     fn wrapped(&self, word: i64) -> u64 {

@@ -23,18 +23,11 @@ pub(super) fn fill(steps: &mut [Step], list: &PhaseList, map: Map, memory: &Memo
         let (pixel, beat) = (beat as usize / memory.beats, beat as usize % memory.beats);
         At { row: (pixel / map.width) as i64, column: (pixel % map.width) as i64, beat }
     };
-    let first = place(reads.first()?.1);
-    for (i, &(phase, beat)) in reads.iter().enumerate() {
-        let next = match reads.get(i + 1) {
-            Some(&(_, next)) => place(next),
-            None => At { row: first.row + map.height as i64, ..first },
-        };
-        let (down, right, along) = memory.step(place(beat), next);
+    let places: Vec<At> = reads.iter().map(|&(_, beat)| place(beat)).collect();
+    for (&(phase, _), step) in reads.iter().zip(memory.steps(&places, map.height)) {
         let mut micro = Micro(&mut steps[phase]);
         micro.set(0, 1, 1);
-        micro.set(at, 4, down as u64);
-        micro.set(at + 4, 4, right as u64);
-        micro.set(at + 8, memory.address, along);
+        micro.moves(at, memory.address, step);
     }
-    Some(first)
+    places.first().copied()
 }

@@ -5,7 +5,6 @@ use nonresc_passes::arithmetic::Source;
 
 use super::actor::{Making, Refusal};
 use super::memory::Memory;
-use super::numbers::Rounded;
 use super::pixelwise;
 use super::program::Step;
 use super::word::{signed, unsigned};
@@ -172,10 +171,7 @@ impl Making<'_> {
         for (offset, factor) in rescale.offset.iter_mut().zip(&rescale.own) {
             *offset -= factor * in_offset * (kernel.h * kernel.w) as i64;
         }
-        let rounded = Rounded::new(&rescale, kept + 1, 1);
-        self.number("CLAMP", u8::from(rounded.clamps()));
-        rounded.parameters(&mut self.made.parameters, "", "OUT_ZERO");
-        self.file("SCALES", "scales", rounded.image(lanes_out));
+        self.codes(&rescale, kept + 1, lanes_out);
         self.gathers(&memory, first);
         self.program(&steps, list, bits(&actions, &memory), None);
         Ok(())

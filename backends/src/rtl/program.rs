@@ -3,7 +3,7 @@
 
 use nonresc_ir::stream::PhaseList;
 
-use super::loops::{LEVELS, Loops};
+use super::loops::Loops;
 use super::word::{Word, image, unsigned};
 
 /// One phase of a frame.
@@ -28,6 +28,13 @@ impl Micro<'_> {
     pub(super) fn set(&mut self, at: usize, width: usize, value: u64) {
         let mask = (1u128 << width) - 1;
         self.0.micro = self.0.micro & !(mask << at) | (u128::from(value) & mask) << at;
+    }
+
+    /// Sets a step of a reader from bit `at` on: banks down and to the right, words along.
+    pub(super) fn moves(&mut self, at: usize, address: usize, (down, right, along): (usize, usize, u64)) {
+        self.set(at, 4, down as u64);
+        self.set(at + 4, 4, right as u64);
+        self.set(at + 8, address, along);
     }
 }
 
@@ -151,6 +158,3 @@ fn slack_bits(steps: &[Step], start: &Start) -> usize {
     }
     unsigned(most)
 }
-
-/// Levels of loops that every control has.
-pub(super) const NESTED: usize = LEVELS;

@@ -48,6 +48,15 @@ pub struct Verified {
     pub peaks: Vec<(ChannelId, u64)>,
 }
 
+/// A trial as the simulator takes it, and what is to be seen.
+struct Prepared {
+    run: Run,
+    /// For each output pin, the numbers that are to come out.
+    wanted: Vec<Vec<i64>>,
+    /// When phases are to start where no pin waits.
+    timing: Vec<(ActorId, fifo::Starts)>,
+}
+
 /// What a trial looked like from outside.
 #[derive(Clone, Debug)]
 pub struct Observed {
@@ -111,20 +120,18 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// A simulation that stops; a schedule that hangs.
     pub fn run(&self, trial: Trial) -> Result<Verified, Diagnostics> {
-        let (run, wanted) = self.prepared(trial)?;
+        let Prepared { run, wanted, timing } = self.prepared(trial)?;
         let seen = self.simulator.run(&run)?;
         let mut found = Verified { frames: trial.frames, ..Verified::default() };
         self.compare_numbers(&seen, &wanted, &mut found);
         if !trial.stalled && !trial.reset && found.wrong.is_empty() {
-            let timing = fifo::start_times(self.stream, trial.frames)?;
             self.compare_times(&seen, &timing, trial.frames, &mut found);
         }
         self.measure(&seen, trial.frames, &mut found);
         Ok(found)
     }
 
-    /// A trial as the simulator takes it, and for each output pin the numbers that are to come out.
-    fn prepared(&self, trial: Trial) -> Result<(Run, Vec<Vec<i64>>), Diagnostics> {
+    fn prepared(&self, trial: Trial) -> Result<Prepared, Diagnostics> {
         let mut draw = Draw(trial.seed);
         let frames = self.reference.frames(trial.frames, &mut draw)?;
         let timing = fifo::start_times(self.stream, trial.frames)?;
@@ -138,7 +145,8 @@ impl<'a> Bench<'a> {
             reset_at: trial.reset.then_some((longest / trial.frames as u64) as u32 * 2 / 3 + 40),
             patience: 4 * longest as u32 + 2_000,
         };
-        Ok((run, frames.outputs.iter().map(|pin| pin.concat()).collect()))
+        let wanted = frames.outputs.iter().map(|pin| pin.concat()).collect();
+        Ok(Prepared { run, wanted, timing })
     }
 
     /// When phases start in a trial, and when the pins were willing.
@@ -146,7 +154,7 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// A simulation that stops; a schedule that hangs.
     pub fn observe(&self, trial: Trial) -> Result<Observed, Diagnostics> {
-        let (run, _) = self.prepared(trial)?;
+        let run = self.prepared(trial)?.run;
         let seen = self.simulator.run(&run)?;
         // The design holds its reset so long behind the pin's, and one cycle more.
         Ok(Observed { starts: seen.starts, pattern: run.pattern, clock: self.files.settling as u64 + 2 })

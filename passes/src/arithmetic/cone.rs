@@ -1,7 +1,9 @@
 //! The part of the integer network between an actor's inputs and its output.
 
 use nonresc_ir::id::Value;
-use nonresc_ir::network::{Element, Network, Op, Requantise};
+use nonresc_ir::network::{Network, Op, Requantise};
+
+use crate::integers::range_of;
 
 use super::{Output, Products, QUANTISE, Refusal, Rescale, Source, refusal};
 
@@ -81,7 +83,7 @@ impl Cone<'_> {
             Op::Clip(a) => (a.min, a.max),
             _ => (0.0, f64::INFINITY),
         };
-        let (least, most) = range(self.network.ty(given).element);
+        let (least, most) = range_of(self.network.ty(given).element);
         let limits = (low.max(least as f64) as i64, high.min(most as f64) as i64);
         let inner = self.network.operands(given.node)[0];
         let mut output = if inner == self.inputs[0] {
@@ -98,7 +100,7 @@ impl Cone<'_> {
 
     fn rounded(&self, given: Value, a: &Requantise, place: Place) -> Result<Output, Refusal> {
         let operands = self.network.operands(given.node);
-        let (least, most) = range(self.network.ty(given).element);
+        let (least, most) = range_of(self.network.ty(given).element);
         let mut rescale = Rescale {
             own: Vec::new(),
             skip: None,
@@ -233,15 +235,4 @@ fn with_padding(summand: &Summand, factors: &[i64], offsets: &[i64]) -> (Vec<i64
     let rest =
         |(c, (&offset, &m)): (usize, (&i64, &i64))| offset + if there(c) { 0 } else { m * summand.padding };
     (own, offsets.iter().zip(factors).enumerate().map(rest).collect())
-}
-
-/// Least and largest number of an integer type.
-fn range(element: Element) -> (i64, i64) {
-    match element {
-        Element::Int { bits, signed: true } => {
-            (-(1 << (bits.clamp(1, 63) - 1)), (1 << (bits.clamp(1, 63) - 1)) - 1)
-        }
-        Element::Int { bits, signed: false } => (0, (1 << bits.min(62)) - 1),
-        _ => (0, 1),
-    }
 }

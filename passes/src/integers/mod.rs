@@ -370,7 +370,7 @@ impl Making<'_, '_> {
 }
 
 /// The numbers that an integer type holds; of 64 bits, those of 63.
-fn range_of(element: Element) -> Range {
+pub(crate) fn range_of(element: Element) -> Range {
     match element {
         Element::Int { bits, signed: true } => {
             let half = 1i64 << (bits.clamp(1, 63) - 1);

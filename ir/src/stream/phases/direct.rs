@@ -45,10 +45,7 @@ impl MatVec {
 
 pub(super) fn phases(a: &MatVec, taps: usize, lanes: Lanes) -> PhaseList {
     let direct = Direct::new(a, taps, lanes.input);
-    let mut end = 0;
-    let ends: Vec<u64> =
-        direct.folds.iter().map(|beats| (end += direct.groups * beats.len() as u64, end).1).collect();
-    let pixel = Pixel::new(a, &ends, lanes);
+    let pixel = direct.pixel(a, lanes);
     let (height, width) = (a.output.height, a.output.width as u64);
     let row_len = width * pixel.period;
     // Beats of a row's last pixel that are given behind the row.
@@ -84,10 +81,7 @@ pub(super) fn phases(a: &MatVec, taps: usize, lanes: Lanes) -> PhaseList {
 /// Where the taps of each phase of computing lie.
 pub(super) fn actions(a: &MatVec, taps: usize, lanes: Lanes) -> Vec<Gathered> {
     let direct = Direct::new(a, taps, lanes.input);
-    let mut end = 0;
-    let ends: Vec<u64> =
-        direct.folds.iter().map(|beats| (end += direct.groups * beats.len() as u64, end).1).collect();
-    let pixel = Pixel::new(a, &ends, lanes);
+    let pixel = direct.pixel(a, lanes);
     let kernel = a.window.kernel;
     let Pair { h: tap_rows, w: tap_columns } = a.window.side_by_side(taps);
     // Kernel row and column of each group's first tap.
@@ -146,6 +140,14 @@ impl Direct {
         let span = valid.map(|(x, taps)| (columns.at(x, taps.start), columns.at(x, taps.end - 1)));
         let span = span.reduce(|(l, h), (lo, hi)| (l.min(lo), h.max(hi)));
         Direct { rows, columns, beats: a.input.beats(lanes), taps, groups, folds, span }
+    }
+
+    /// When the output folds of a pixel end, and its beats are given.
+    fn pixel(&self, a: &MatVec, lanes: Lanes) -> Pixel {
+        let mut end = 0;
+        let ends: Vec<u64> =
+            self.folds.iter().map(|beats| (end += self.groups * beats.len() as u64, end).1).collect();
+        Pixel::new(a, &ends, lanes)
     }
 
     fn base(&self, y: usize) -> i64 {

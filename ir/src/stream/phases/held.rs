@@ -28,27 +28,29 @@ use super::window::Axis;
 use crate::stream::actor::{MatVec, Second};
 
 pub(super) fn phases(a: &MatVec, slots: usize, lanes: Lanes) -> PhaseList {
-    let input_folds = a.input_folds() as u64;
-    let ends: Vec<u64> = (1..=a.output_folds() as u64).map(|fold| fold * input_folds).collect();
-    let pixel = Pixel::new(a, &ends, lanes);
-    let window = Held::new(a, lanes.input);
-    let schedule = Schedule::new(&window, slots, pixel.period);
+    let (pixel, window, schedule) = laid_out(a, slots, lanes);
     let cuts = schedule.cut(&window, &pixel);
     let rows: Vec<Row> = cuts.iter().map(|cut| cut.row(&window, &schedule)).collect();
     let total = a.input.pixels() * window.beats;
     assemble(total as u64, &rows, |i| cuts[i].events(&window, &schedule, &pixel))
 }
 
-/// What the phases of a frame do: which pixels are fetched and where they are staged, loads, and phases of computing.
-pub(super) fn actions(a: &MatVec, slots: usize, lanes: Lanes) -> HeldActions {
+/// What happens between two loads, how the window moves, and when.
+fn laid_out(a: &MatVec, slots: usize, lanes: Lanes) -> (Pixel, Held, Schedule) {
     let input_folds = a.input_folds() as u64;
     let ends: Vec<u64> = (1..=a.output_folds() as u64).map(|fold| fold * input_folds).collect();
     let pixel = Pixel::new(a, &ends, lanes);
     let window = Held::new(a, lanes.input);
     let schedule = Schedule::new(&window, slots, pixel.period);
+    (pixel, window, schedule)
+}
+
+/// What the phases of a frame do: which pixels are fetched and where they are staged, loads, and phases of computing.
+pub(super) fn actions(a: &MatVec, slots: usize, lanes: Lanes) -> HeldActions {
+    let (_, window, schedule) = laid_out(a, slots, lanes);
     let beside = a.projection().map_or(0, |p| p.input_folds(a.input.channels) * p.output_folds()) as u64;
-    let mut all =
-        HeldActions { own: a.output_folds() as u64 * input_folds, beside, ..HeldActions::default() };
+    let own = (a.output_folds() * a.input_folds()) as u64;
+    let mut all = HeldActions { own, beside, ..HeldActions::default() };
     for (u, &load) in schedule.loads.iter().enumerate() {
         let (row, i) = (u / window.per_row, u % window.per_row);
         let (valid, columns, slot) = (window.rows.valid(row), window.fresh(i), u % slots);
