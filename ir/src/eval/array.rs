@@ -25,6 +25,8 @@ pub trait Real:
     fn of(tensor: &Tensor) -> Vec<Self>;
     /// e to the power of the value.
     fn exp(self) -> Self;
+    /// The natural logarithm.
+    fn ln(self) -> Self;
     /// The square root.
     fn sqrt(self) -> Self;
 }
@@ -44,6 +46,9 @@ macro_rules! real {
             }
             fn exp(self) -> Self {
                 $ty::exp(self)
+            }
+            fn ln(self) -> Self {
+                $ty::ln(self)
             }
             fn sqrt(self) -> Self {
                 $ty::sqrt(self)

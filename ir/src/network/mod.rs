@@ -2,6 +2,7 @@
 //!
 //! No ONNX message, file, clock or device here. Networks change only through [`Edit`].
 
+mod attr;
 mod edit;
 mod graph;
 mod hash;

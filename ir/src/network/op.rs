@@ -5,116 +5,12 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use super::attr::Attr;
 use super::types::{Element, Pair, Rounding, Shape, Sides};
 use crate::tensor::Tensor;
 
 /// Operands are numbered in 16 bits.
 const MAX_OPERANDS: usize = 65_535;
-
-/// An attribute that the text form can print and read.
-pub(crate) trait Attr: Sized {
-    fn print(&self) -> String;
-    fn parse(text: &str) -> Result<Self, String>;
-}
-
-macro_rules! attr_by_parse {
-    ($($ty:ty: $what:literal),*) => {$(
-        impl Attr for $ty {
-            fn print(&self) -> String {
-                self.to_string()
-            }
-            fn parse(text: &str) -> Result<Self, String> {
-                text.parse().map_err(|_| format!(concat!("'{}' is no ", $what), text))
-            }
-        }
-    )*};
-}
-
-attr_by_parse!(usize: "whole number", i64: "whole number", u8: "number from 0 to 255", bool: "truth value (true, false)", Element: "element type");
-
-/// Shortest text that reads back to the same number.
-impl Attr for f64 {
-    fn print(&self) -> String {
-        format!("{self:?}")
-    }
-    fn parse(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|_| format!("'{text}' is no number"))
-    }
-}
-
-fn list<T: std::str::FromStr>(text: &str) -> Result<Vec<T>, String> {
-    let inner = text
-        .strip_prefix('[')
-        .and_then(|t| t.strip_suffix(']'))
-        .ok_or_else(|| format!("'{text}' is no list: lists are written [1,2,3]"))?;
-    if inner.is_empty() {
-        return Ok(Vec::new());
-    }
-    inner.split(',').map(|n| n.parse().map_err(|_| format!("'{n}' in '{text}' is no whole number"))).collect()
-}
-
-macro_rules! attr_list {
-    ($($ty:ty),*) => {$(
-        impl Attr for Vec<$ty> {
-            fn print(&self) -> String {
-                let items: Vec<String> = self.iter().map(ToString::to_string).collect();
-                format!("[{}]", items.join(","))
-            }
-            fn parse(text: &str) -> Result<Self, String> {
-                list(text)
-            }
-        }
-    )*};
-}
-
-attr_list!(usize, i64);
-
-impl Attr for Pair {
-    fn print(&self) -> String {
-        format!("{}x{}", self.h, self.w)
-    }
-    fn parse(text: &str) -> Result<Self, String> {
-        let pair =
-            text.split_once('x').and_then(|(h, w)| Some(Pair { h: h.parse().ok()?, w: w.parse().ok()? }));
-        pair.ok_or_else(|| format!("'{text}' is no pair: height and width are written 3x3"))
-    }
-}
-
-/// `[top,left,bottom,right]`.
-impl Attr for Sides {
-    fn print(&self) -> String {
-        vec![self.top, self.left, self.bottom, self.right].print()
-    }
-    fn parse(text: &str) -> Result<Self, String> {
-        match list(text)?[..] {
-            [top, left, bottom, right] => Ok(Sides { top, left, bottom, right }),
-            _ => Err(format!("'{text}' has not four sides [top,left,bottom,right]")),
-        }
-    }
-}
-
-impl Attr for Rounding {
-    fn print(&self) -> String {
-        let text = match self {
-            Rounding::HalfEven => "half-even",
-            Rounding::HalfUp => "half-up",
-            Rounding::HalfDown => "half-down",
-            Rounding::HalfAway => "half-away",
-            Rounding::Floor => "floor",
-            Rounding::Ceil => "ceil",
-            Rounding::Up => "up",
-            Rounding::Down => "down",
-        };
-        text.to_string()
-    }
-    fn parse(text: &str) -> Result<Self, String> {
-        use Rounding::{Ceil, Down, Floor, HalfAway, HalfDown, HalfEven, HalfUp, Up};
-        [HalfEven, HalfUp, HalfDown, HalfAway, Floor, Ceil, Up, Down]
-            .into_iter()
-            .find(|r| r.print() == text)
-            .ok_or_else(|| format!("'{text}' is no rounding mode"))
-    }
-}
 
 fn changed<T: Attr + PartialEq>(
     name: &'static str,
@@ -417,6 +313,101 @@ ops! {
         /// How ties and fractions are rounded.
         rounding: Rounding = Rounding::HalfEven,
     }
+    /// The gradient of a convolution's `x` (N, C, `size`) from that of its result `dy` and its weights `w`: operands dy, w.
+    ConvGradX "conv_grad_x" [2..=2] {
+        /// Step of the window.
+        stride: Pair = Pair::ONE,
+        /// Implied zeros around the map.
+        pad: Sides = Sides::ZERO,
+        /// Distance of the kernel's taps.
+        dilation: Pair = Pair::ONE,
+        /// Channel groups.
+        groups: usize = 1,
+        /// Height and width of `x`.
+        size: Pair = Pair::ONE,
+    }
+    /// The gradient of a convolution's weights (O, C/groups, `kernel`) from `x` and the gradient of its result `dy`:
+    /// operands x, dy.
+    ConvGradW "conv_grad_w" [2..=2] {
+        /// Step of the window.
+        stride: Pair = Pair::ONE,
+        /// Implied zeros around the map.
+        pad: Sides = Sides::ZERO,
+        /// Distance of the kernel's taps.
+        dilation: Pair = Pair::ONE,
+        /// Channel groups.
+        groups: usize = 1,
+        /// Height and width of the weights.
+        kernel: Pair = Pair::ONE,
+    }
+    /// Sum over all axes but axis 1.
+    ChannelSum "channel_sum" [1..=1] {}
+    /// Mean square of `x` less its channel's mean, over all axes but axis 1: operands x, mean (C).
+    ChannelVariance "channel_variance" [2..=2] {}
+    /// The gradient of batch normalisation's scale: sum over all axes but axis 1 of `dy (x - mean) / sqrt(variance +
+    /// epsilon)`: operands x, mean, variance, dy.
+    BatchNormGradScale "batch_norm_grad_scale" [4..=4] {
+        /// Added to the variance.
+        epsilon: f64 = 1e-5,
+    }
+    /// The gradient of batch normalisation's `x` where mean and variance are those of `x` itself: operands x, scale, mean,
+    /// variance, dy, and the gradients of scale and bias.
+    BatchNormGradX "batch_norm_grad_x" [7..=7] {
+        /// Added to the variance.
+        epsilon: f64 = 1e-5,
+    }
+    /// `dy` where `min < x < max`, else `below * dy` where `x` is not above `min`, and 0 where it is not below `max`:
+    /// operands x, dy.
+    Gate "gate" [2..=2] {
+        /// Lower limit.
+        min: f64 = f64::NEG_INFINITY,
+        /// Upper limit.
+        max: f64 = f64::INFINITY,
+        /// Factor at and below the lower limit.
+        below: f64 = 0.0,
+    }
+    /// The gradient of a max pool's `x`: each window's `dy` goes to the first of its largest numbers: operands x, dy.
+    MaxPoolGrad "max_pool_grad" [2..=2] {
+        /// Extent of the window.
+        kernel: Pair = Pair::ONE,
+        /// Step of the window.
+        stride: Pair = Pair::ONE,
+        /// Places outside of the map.
+        pad: Sides = Sides::ZERO,
+        /// Distance of the window's taps.
+        dilation: Pair = Pair::ONE,
+    }
+    /// The gradient of an average pool's `x` (N, C, `size`) from that of its result.
+    AvgPoolGrad "avg_pool_grad" [1..=1] {
+        /// Extent of the window.
+        kernel: Pair = Pair::ONE,
+        /// Step of the window.
+        stride: Pair = Pair::ONE,
+        /// Places outside of the map, counted as zeros where `include_pad`.
+        pad: Sides = Sides::ZERO,
+        /// Distance of the window's taps.
+        dilation: Pair = Pair::ONE,
+        /// Whether the divisor counts `pad`.
+        include_pad: bool = false,
+        /// Rows and columns that rounding up the output's size adds; never counted.
+        overhang: Pair = Pair::ZERO,
+        /// Height and width of `x`.
+        size: Pair = Pair::ONE,
+    }
+    /// The operand's elements from `start` in steps of `step` among zeros, axis 0 as it is: the gradient of a slice.
+    Spread "spread" [1..=1] {
+        /// Place of the first element, an axis from the second on.
+        start: Vec<usize> = Vec::new(),
+        /// Distance of elements, an axis from the second on.
+        step: Vec<usize> = Vec::new(),
+        /// The extents, from the second on.
+        dims: Vec<usize> = Vec::new(),
+    }
+    /// Logarithm of the normalised exponentials along an axis.
+    LogSoftmax "log_softmax" [1..=1] {
+        /// The axis.
+        axis: usize = 1,
+    }
 }
 
 impl Conv {
@@ -441,6 +432,41 @@ impl Quantise {
         match (self.signed, self.narrow) {
             (false, _) => [0, 2 * half - 1],
             (true, narrow) => [i64::from(narrow) - half, half - 1],
+        }
+    }
+}
+
+impl ConvGradX {
+    /// The convolution whose gradient it is.
+    pub fn window(&self) -> Conv {
+        Conv { stride: self.stride, pad: self.pad, dilation: self.dilation, groups: self.groups }
+    }
+}
+
+impl ConvGradW {
+    /// The convolution whose gradient it is.
+    pub fn window(&self) -> Conv {
+        Conv { stride: self.stride, pad: self.pad, dilation: self.dilation, groups: self.groups }
+    }
+}
+
+impl MaxPoolGrad {
+    /// The pool whose gradient it is.
+    pub fn window(&self) -> MaxPool {
+        MaxPool { kernel: self.kernel, stride: self.stride, pad: self.pad, dilation: self.dilation }
+    }
+}
+
+impl AvgPoolGrad {
+    /// The pool whose gradient it is.
+    pub fn window(&self) -> AvgPool {
+        AvgPool {
+            kernel: self.kernel,
+            stride: self.stride,
+            pad: self.pad,
+            dilation: self.dilation,
+            include_pad: self.include_pad,
+            overhang: self.overhang,
         }
     }
 }

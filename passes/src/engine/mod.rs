@@ -21,6 +21,7 @@ use nonresc_ir::tensor::Tensor;
 
 pub(crate) use frames::showing;
 pub use frames::{Frames, Given};
+pub(crate) use ports::mean_and_std;
 pub use ports::users_shape;
 
 /// A network that an engine has made ready for one number of frames a run.

@@ -121,20 +121,24 @@ pub(super) fn cast(tensor: Tensor, to: Element) -> Result<Tensor, Diagnostic> {
     })
 }
 
+/// What is subtracted from and divided by in a channel: its own number, or the one of all channels.
+pub(crate) fn mean_and_std(preprocess: &Preprocess, channel: usize) -> (f64, f64) {
+    let of = |list: &[f64], default: f64| match list {
+        [] => default,
+        [one] => *one,
+        all => all.get(channel).copied().unwrap_or(default),
+    };
+    (of(&preprocess.mean, 0.0), of(&preprocess.std, 1.0))
+}
+
 /// `(x * scale - mean) / std` by channel (axis 1), in the tensor's own element type.
 fn apply(preprocess: &Preprocess, tensor: &Tensor) -> Result<Tensor, Diagnostic> {
     let shape = tensor.shape();
     let channels = shape.0.get(1).copied().unwrap_or(1);
     let pixels: usize = shape.0.iter().skip(2).product();
     let mut numbers = tensor.to_f64();
-    let of = |list: &[f64], channel: usize, default: f64| match list {
-        [] => default,
-        [one] => *one,
-        all => all.get(channel).copied().unwrap_or(default),
-    };
     for (i, plane) in numbers.chunks_exact_mut(pixels.max(1)).enumerate() {
-        let channel = i % channels.max(1);
-        let (mean, std) = (of(&preprocess.mean, channel, 0.0), of(&preprocess.std, channel, 1.0));
+        let (mean, std) = mean_and_std(preprocess, i % channels.max(1));
         plane.iter_mut().for_each(|x| *x = (*x * preprocess.scale - mean) / std);
     }
     Tensor::from_f64(tensor.element(), shape.clone(), &numbers).ok_or_else(|| {

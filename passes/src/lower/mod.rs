@@ -139,6 +139,17 @@ fn operator(b: &mut Builder<'_>, node: NodeId) {
         | Op::IntConv(_)
         | Op::IntDense(_)
         | Op::IntSumPool(_)
-        | Op::Requantise(_) => refuse::operator(b, node),
+        | Op::Requantise(_)
+        | Op::ConvGradX(_)
+        | Op::ConvGradW(_)
+        | Op::ChannelSum(_)
+        | Op::ChannelVariance(_)
+        | Op::BatchNormGradScale(_)
+        | Op::BatchNormGradX(_)
+        | Op::Gate(_)
+        | Op::MaxPoolGrad(_)
+        | Op::AvgPoolGrad(_)
+        | Op::Spread(_)
+        | Op::LogSoftmax(_) => refuse::operator(b, node),
     }
 }

@@ -151,7 +151,18 @@ fn keeps_scale(op: &Op) -> bool {
         | Op::IntConv(_)
         | Op::IntDense(_)
         | Op::IntSumPool(_)
-        | Op::Requantise(_) => false,
+        | Op::Requantise(_)
+        | Op::ConvGradX(_)
+        | Op::ConvGradW(_)
+        | Op::ChannelSum(_)
+        | Op::ChannelVariance(_)
+        | Op::BatchNormGradScale(_)
+        | Op::BatchNormGradX(_)
+        | Op::Gate(_)
+        | Op::MaxPoolGrad(_)
+        | Op::AvgPoolGrad(_)
+        | Op::Spread(_)
+        | Op::LogSoftmax(_) => false,
     }
 }
 
@@ -229,6 +240,17 @@ fn taken(network: &Network, node: NodeId) -> Result<(), Diagnostic> {
         Op::Cast(_) => {
             ("it changes the type of numbers inside the network", "keep floats of 32 bits throughout")
         }
+        Op::ConvGradX(_)
+        | Op::ConvGradW(_)
+        | Op::ChannelSum(_)
+        | Op::ChannelVariance(_)
+        | Op::BatchNormGradScale(_)
+        | Op::BatchNormGradX(_)
+        | Op::Gate(_)
+        | Op::MaxPoolGrad(_)
+        | Op::AvgPoolGrad(_)
+        | Op::Spread(_)
+        | Op::LogSoftmax(_) => ("it is a part of a training step", "give the network that is trained"),
     };
     let what = format!("{} \"{}\"", op.name(), network.node(node).names);
     Err(Diagnostic::new("quantise/operator", what, why, remedy))

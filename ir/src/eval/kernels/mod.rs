@@ -4,10 +4,12 @@
 
 mod conv;
 mod elementwise;
+mod gradient;
 mod integer;
 mod moves;
 mod norm;
 mod pool;
+mod pool_gradient;
 mod quantise;
 
 use super::array::{Array, Numbers, Real};
@@ -47,5 +49,16 @@ pub(super) fn apply<T: Real>(op: &Op, ins: &[&Array<T>], ty: &ValueType) -> Numb
         Op::IntDense(a) => Numbers::Whole(integer::dense(a, ins, ty)),
         Op::IntSumPool(a) => Numbers::Whole(integer::sum_pool(a, ins, ty)),
         Op::Requantise(a) => Numbers::Whole(integer::requantise(a, ins, ty)),
+        Op::ConvGradX(a) => Numbers::Real(gradient::conv_x(&a.window(), ins, ty)),
+        Op::ConvGradW(a) => Numbers::Real(gradient::conv_w(&a.window(), ins, ty)),
+        Op::ChannelSum(_) => Numbers::Real(gradient::channel_sum(ins[0])),
+        Op::ChannelVariance(_) => Numbers::Real(gradient::channel_variance(ins)),
+        Op::BatchNormGradScale(a) => Numbers::Real(gradient::batch_norm_scale(a.epsilon, ins)),
+        Op::BatchNormGradX(a) => Numbers::Real(gradient::batch_norm_x(a.epsilon, ins)),
+        Op::Gate(a) => Numbers::Real(gradient::gate(a, ins)),
+        Op::MaxPoolGrad(a) => Numbers::Real(pool_gradient::max(a, ins)),
+        Op::AvgPoolGrad(a) => Numbers::Real(pool_gradient::avg(a, ins, ty)),
+        Op::Spread(a) => Numbers::Real(gradient::spread(a, ins, ty)),
+        Op::LogSoftmax(a) => Numbers::Real(norm::log_softmax(a, ins[0])),
     }
 }

@@ -82,24 +82,26 @@ pub(super) fn avg_pool<T: Real>(a: &AvgPool, x: &Array<T>, ty: &ValueType) -> Ve
         pad: a.pad,
         dilation: a.dilation,
     };
+    let mut out = Vec::with_capacity(ty.shape.len());
+    windows.each(planes, |places, at| {
+        let sum = places.iter().fold(T::ZERO, |s, &p| s + x.real()[p]);
+        out.push(sum / T::from_f64(divisor(a, from, places.len(), at) as f64));
+    });
+    out
+}
+
+/// What the sum of the window at `at`, of whose places `inside` are in the map, is divided by.
+pub(crate) fn divisor(a: &AvgPool, map: Pair, inside: usize, at: Pair) -> usize {
+    if !a.include_pad {
+        return inside;
+    }
     // Places of a window that lie on the padded map, overhang left out.
     let padded = |first: usize, taps: usize, dilation: usize, extent: usize| {
         (0..taps).filter(|k| first + k * dilation < extent).count()
     };
-    let mut out = Vec::with_capacity(ty.shape.len());
-    windows.each(planes, |places, at| {
-        let sum = places.iter().fold(T::ZERO, |s, &p| s + x.real()[p]);
-        let divisor = if a.include_pad {
-            let rows = padded(at.h * a.stride.h, a.kernel.h, a.dilation.h, from.h + a.pad.top + a.pad.bottom);
-            let columns =
-                padded(at.w * a.stride.w, a.kernel.w, a.dilation.w, from.w + a.pad.left + a.pad.right);
-            rows * columns
-        } else {
-            places.len()
-        };
-        out.push(sum / T::from_f64(divisor as f64));
-    });
-    out
+    let rows = padded(at.h * a.stride.h, a.kernel.h, a.dilation.h, map.h + a.pad.top + a.pad.bottom);
+    let columns = padded(at.w * a.stride.w, a.kernel.w, a.dilation.w, map.w + a.pad.left + a.pad.right);
+    rows * columns
 }
 
 pub(super) fn global_avg_pool<T: Real>(x: &Array<T>) -> Vec<T> {

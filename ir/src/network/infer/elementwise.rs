@@ -1,6 +1,6 @@
 //! Types of the operators that keep places: arithmetic, activations, batch normalisation, softmax, casts.
 
-use super::super::op::{BatchNorm, Cast, Clip, LeakyRelu, Softmax};
+use super::super::op::{BatchNorm, Cast, Clip, LeakyRelu};
 use super::super::types::{Element, ValueType};
 use super::{broadcast, want_axis, want_float, want_number, want_same_element};
 
@@ -49,9 +49,10 @@ pub(super) fn leaky_relu(a: &LeakyRelu, ins: &[&ValueType]) -> Result<ValueType,
     Ok(ins[0].clone())
 }
 
-pub(super) fn softmax(a: &Softmax, ins: &[&ValueType]) -> Result<ValueType, String> {
+/// Of a softmax and its logarithm.
+pub(super) fn along(axis: usize, ins: &[&ValueType]) -> Result<ValueType, String> {
     want_float("x", ins[0])?;
-    want_axis(a.axis, ins[0])?;
+    want_axis(axis, ins[0])?;
     Ok(ins[0].clone())
 }
 

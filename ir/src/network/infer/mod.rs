@@ -4,6 +4,7 @@
 
 mod conv;
 mod elementwise;
+mod gradient;
 mod integer;
 mod pool;
 mod quantise;
@@ -59,7 +60,7 @@ fn dispatch(op: &Op, ins: &[&ValueType]) -> Result<ValueType, String> {
         Op::Concat(a) => shape::concat(a, ins),
         Op::Reshape(a) => shape::reshape(a, ins),
         Op::Transpose(a) => shape::transpose(a, ins),
-        Op::Softmax(a) => elementwise::softmax(a, ins),
+        Op::Softmax(a) => elementwise::along(a.axis, ins),
         Op::Cast(a) => elementwise::cast(a, ins),
         Op::Quantise(a) => quantise::quantise(a, ins),
         Op::Dequantise(a) => quantise::dequantise(a, ins),
@@ -67,6 +68,17 @@ fn dispatch(op: &Op, ins: &[&ValueType]) -> Result<ValueType, String> {
         Op::IntDense(a) => integer::dense(a, ins),
         Op::IntSumPool(a) => integer::sum_pool(a, ins),
         Op::Requantise(a) => integer::requantise(a, ins),
+        Op::ConvGradX(a) => gradient::conv_x(a, ins),
+        Op::ConvGradW(a) => gradient::conv_w(a, ins),
+        Op::ChannelSum(_) => gradient::channel_sum(ins),
+        Op::ChannelVariance(_) => gradient::channel_variance(ins),
+        Op::BatchNormGradScale(a) => gradient::batch_norm_scale(a.epsilon, ins),
+        Op::BatchNormGradX(a) => gradient::batch_norm_x(a.epsilon, ins),
+        Op::Gate(a) => gradient::gate(a, ins),
+        Op::MaxPoolGrad(a) => gradient::max_pool(a, ins),
+        Op::AvgPoolGrad(a) => gradient::avg_pool(a, ins),
+        Op::Spread(a) => gradient::spread(a, ins),
+        Op::LogSoftmax(a) => elementwise::along(a.axis, ins),
     }
 }
 

@@ -1,15 +1,11 @@
-//! Batch norm, activations, softmax and conversions.
+//! Activations, softmax and conversions.
 
 use crate::id::NodeId;
-use crate::network::{BatchNorm, Cast, Clip, LeakyRelu, Softmax};
+use crate::network::{Cast, Clip, LeakyRelu};
 
 use super::node::{float, int};
 use super::tensor::{data_type, scalar};
 use super::writer::Writer;
-
-pub(super) fn batch_norm(w: &mut Writer<'_>, node: NodeId, op: &BatchNorm) {
-    w.simple(node, "BatchNormalization", vec![float("epsilon", op.epsilon)]);
-}
 
 /// Limits are operands; an infinite one is left out.
 pub(super) fn clip(w: &mut Writer<'_>, node: NodeId, op: &Clip) {
@@ -32,8 +28,8 @@ pub(super) fn leaky_relu(w: &mut Writer<'_>, node: NodeId, op: &LeakyRelu) {
     w.simple(node, "LeakyRelu", vec![float("alpha", op.alpha)]);
 }
 
-pub(super) fn softmax(w: &mut Writer<'_>, node: NodeId, op: &Softmax) {
-    w.simple(node, "Softmax", vec![int("axis", op.axis)]);
+pub(super) fn along(w: &mut Writer<'_>, node: NodeId, op_type: &str, axis: usize) {
+    w.simple(node, op_type, vec![int("axis", axis)]);
 }
 
 pub(super) fn cast(w: &mut Writer<'_>, node: NodeId, op: &Cast) {

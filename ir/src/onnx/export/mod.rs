@@ -5,7 +5,9 @@
 //! family; the same network gives the same bytes. No rewriting here.
 
 mod elementwise;
+mod gradient;
 mod node;
+mod normalisation;
 mod ports;
 mod qonnx;
 mod quantise;
@@ -127,7 +129,7 @@ fn operator(w: &mut Writer<'_>, node: NodeId) {
         Op::GlobalAvgPool(_) => w.simple(node, "GlobalAveragePool", vec![]),
         Op::GlobalMaxPool(_) => w.simple(node, "GlobalMaxPool", vec![]),
         Op::MatMul(_) => w.simple(node, "MatMul", vec![]),
-        Op::BatchNorm(op) => elementwise::batch_norm(w, node, op),
+        Op::BatchNorm(op) => normalisation::batch_norm(w, node, op),
         Op::Add(_) => w.simple(node, "Add", vec![]),
         Op::Sub(_) => w.simple(node, "Sub", vec![]),
         Op::Mul(_) => w.simple(node, "Mul", vec![]),
@@ -135,7 +137,7 @@ fn operator(w: &mut Writer<'_>, node: NodeId) {
         Op::Relu(_) => w.simple(node, "Relu", vec![]),
         Op::Clip(op) => elementwise::clip(w, node, op),
         Op::LeakyRelu(op) => elementwise::leaky_relu(w, node, op),
-        Op::Softmax(op) => elementwise::softmax(w, node, op),
+        Op::Softmax(op) => elementwise::along(w, node, "Softmax", op.axis),
         Op::Cast(op) => elementwise::cast(w, node, op),
         Op::ReduceMean(op) => reshape::reduce_mean(w, node, op),
         Op::Pad(op) => reshape::pad(w, node, op),
@@ -145,6 +147,17 @@ fn operator(w: &mut Writer<'_>, node: NodeId) {
         Op::Transpose(op) => reshape::transpose(w, node, op),
         Op::Quantise(op) => quantise::quantise(w, node, op),
         Op::Dequantise(op) => quantise::dequantise(w, node, op),
+        Op::ConvGradX(op) => gradient::conv_x(w, node, op),
+        Op::ConvGradW(op) => gradient::conv_w(w, node, op),
+        Op::ChannelSum(_) => normalisation::channel_sum(w, node),
+        Op::ChannelVariance(_) => normalisation::channel_variance(w, node),
+        Op::BatchNormGradScale(op) => normalisation::grad_scale(w, node, op),
+        Op::BatchNormGradX(op) => normalisation::grad_x(w, node, op),
+        Op::Gate(op) => gradient::gate(w, node, op),
+        Op::MaxPoolGrad(op) => gradient::max_pool(w, node, op),
+        Op::AvgPoolGrad(op) => gradient::avg_pool(w, node, op),
+        Op::Spread(op) => gradient::spread(w, node, op),
+        Op::LogSoftmax(op) => elementwise::along(w, node, "LogSoftmax", op.axis),
         Op::IntConv(_) | Op::IntDense(_) | Op::IntSumPool(_) | Op::Requantise(_) => {
             let what = format!("{} \"{}\"", network.op(node).name(), w.title(node));
             w.refuse(

@@ -3,16 +3,18 @@
 use crate::id::NodeId;
 use crate::network::{AvgPool, Conv, MaxPool, Pair, Sides};
 
+use crate::onnx::messages::AttributeProto;
+
 use super::node::{int, ints};
 use super::tensor::scalar;
 use super::writer::Writer;
 
-fn pair(p: Pair) -> [usize; 2] {
+pub(super) fn pair(p: Pair) -> [usize; 2] {
     [p.h, p.w]
 }
 
 /// Begins of both axes, then ends.
-fn pads(p: Sides) -> [usize; 4] {
+pub(super) fn pads(p: Sides) -> [usize; 4] {
     [p.top, p.left, p.bottom, p.right]
 }
 
@@ -34,13 +36,16 @@ pub(super) fn dense(w: &mut Writer<'_>, node: NodeId) {
 }
 
 pub(super) fn max_pool(w: &mut Writer<'_>, node: NodeId, op: &MaxPool) {
-    let attributes = vec![
+    w.simple(node, "MaxPool", max_pool_attributes(op));
+}
+
+pub(super) fn max_pool_attributes(op: &MaxPool) -> Vec<AttributeProto> {
+    vec![
         ints("dilations", &pair(op.dilation)),
         ints("kernel_shape", &pair(op.kernel)),
         ints("pads", &pads(op.pad)),
         ints("strides", &pair(op.stride)),
-    ];
-    w.simple(node, "MaxPool", attributes);
+    ]
 }
 
 /// Places that no divisor counts are written as padding that is not counted; where there is counted padding

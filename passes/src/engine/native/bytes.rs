@@ -10,12 +10,12 @@ use fearless_simd::x86::Avx512;
 use fearless_simd::{Simd, SimdBase, SimdCvtFloat, f32x16};
 use nonresc_ir::network::{IntConv, IntDense, Shape};
 
-use super::conv::{Outputs, Windows, outputs};
 use super::dot::{self, Block, Dots, QUAD, Quads, Starts};
 use super::integer::{byte_shift, largest, unused};
 use super::kernel::{Bytes, Kernel, Operand, SLACK, Scratch, Stored, StoredMut, room};
 use super::round::{LaneScales, Rescale, Shifts};
 use super::tile::{LANES, Runs};
+use super::windows::{Outputs, Windows, outputs};
 
 /// Bytes that a weight is the sum of at most: codes of 8 bits less their zero point are up to three.
 const MOST_PARTS: usize = 3;

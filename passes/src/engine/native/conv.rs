@@ -1,265 +1,227 @@
-//! Convolutions and dense layers as direct sums over runs of neighbouring inputs: no im2col.
+//! Convolutions, dense layers and matrix products as direct sums over runs of neighbouring inputs: no im2col.
 //!
 //! A pixel's window is, row by row, one run of `Kw * C` neighbours in the N H W C map; where taps are
-//! dilated or channels grouped, each tap is a run of its own.
+//! dilated or channels grouped, each tap is a run of its own. Weights that are known lie in blocks before the first run;
+//! those that an operand brings are laid out so each time, which is little work beside a layer's frames.
 
-use std::ops::Range;
-
-use nonresc_ir::network::{Conv, Shape, Sides};
+use nonresc_ir::network::{Conv, Shape};
 use nonresc_ir::tensor::Tensor;
 
-use super::kernel::{Kernel, Scratch, room};
-use super::layout::stored;
-use super::tile::{Block, LANES, Lanes, Limits, Runs, Sums};
-use crate::engine::strided::{StridedCopy, steps};
+use super::kernel::{Kernel, Scratch};
+use super::layout::to_stored;
+use super::tile::{Block, Lanes, Limits, Sums};
+use super::windows::{Outputs, Padding, Windows, frames_at_a_time, of_frames, outputs, padded};
 
-/// A convolution or dense layer.
+/// The sums of some pixels, and which weights they take.
 #[derive(Debug)]
-pub(super) struct WindowSums {
-    /// What is summed, in the padded map, all frames.
-    sums: Sums,
-    padding: Option<Padding>,
+pub(super) struct Part {
+    pub(super) sums: Sums,
+    /// The tap of the kernel of each tap of the sums, in the order of the runs.
+    pub(super) taps: Vec<usize>,
 }
 
-/// Which inputs the results of a layer are made of, in the padded map of all frames.
+/// Where weights stand in their stored tensor, and which of them make a result.
+#[derive(Clone, Debug)]
+pub(super) struct Weights {
+    pub(super) groups: usize,
+    /// Channels of a result.
+    pub(super) outputs: usize,
+    /// Channels that a result is a sum over.
+    pub(super) per_group: usize,
+    /// Distance of the weights of two groups.
+    pub(super) group_step: usize,
+    /// Distance of the weights of two channels of a result.
+    pub(super) output_step: usize,
+    /// Distance of the weights of two channels of the sum.
+    pub(super) input_step: usize,
+    /// Distance of the weights of two taps.
+    pub(super) tap_step: usize,
+}
+
+/// A layer whose results are sums of products of its input and weights: all but the weights.
 #[derive(Debug)]
-pub(super) struct Windows {
-    /// The element where each pixel's window starts.
-    pub(super) pixels: Vec<usize>,
-    pub(super) runs: Runs,
+pub(super) struct Layer {
+    /// Of the frames that are done at a time.
     pub(super) padding: Option<Padding>,
+    /// Numbers of the input and of the result that are done at a time.
+    pub(super) pieces: [usize; 2],
+    /// Which pixels, and how: all of them once.
+    pub(super) parts: Vec<Part>,
+    pub(super) weights: Weights,
+    pub(super) limits: Limits,
 }
 
-/// How the map is copied into a larger one with zeros around it.
-#[derive(Debug)]
-pub(super) struct Padding {
-    copy: StridedCopy,
-    /// Where the zeros are.
-    border: Vec<Range<usize>>,
-    pub(super) len: usize,
-}
-
-impl Padding {
-    /// Of a map of extents N C H W.
-    fn new(pad: Sides, extents: [usize; 4]) -> Self {
-        let [frames, channels, height, width] = extents;
-        let (padded_h, padded_w) = (height + pad.top + pad.bottom, width + pad.left + pad.right);
-        let to = [frames, channels, padded_h, padded_w];
-        let first = (pad.top * padded_w + pad.left) * channels;
-        let copy = StridedCopy::new(&extents, (0, &steps(&stored(&extents))), (first, &stored(&to)));
-        let mut border = Vec::with_capacity(frames * height + 1);
-        let mut end = 0;
-        for frame in 0..frames {
-            for row in 0..height {
-                let start = (frame * padded_h + row) * padded_w * channels + first;
-                border.push(end..start);
-                end = start + width * channels;
-            }
-        }
-        let len = to.iter().product();
-        border.push(end..len);
-        Padding { copy, border, len }
-    }
-
-    /// The map with `zero` around it.
-    pub(super) fn around<T: Copy>(&self, map: &[T], zero: T, padded: &mut [T]) {
-        for zeros in &self.border {
-            padded[zeros.clone()].fill(zero);
-        }
-        self.copy.run(map, padded);
-    }
-}
-
-/// The map with its padding around it.
-fn padded<'a>(padding: Option<&Padding>, map: &'a [f32], scratch: &'a mut Scratch) -> &'a [f32] {
-    let Some(padding) = padding else { return map };
-    let padded = room(&mut scratch.floats, padding.len);
-    padding.around(map, 0.0, padded);
-    padded
-}
-
-impl Windows {
-    /// Of a convolution of a map of shape `x` with weights of shape `w`; nothing where the shapes are none of a
-    /// convolution.
+impl Layer {
+    /// A convolution of a map of shape `x`; nothing where the shapes are none of a convolution or are empty.
     pub(super) fn conv(op: &Conv, x: &Shape, w: &Shape, y: &Shape) -> Option<Self> {
-        let (&[frames, channels, height, width], &[_, per_group, kernel_h, kernel_w]) =
-            (x.0.as_slice(), w.0.as_slice())
-        else {
-            return None;
+        let &[out, per_group, kernel_h, kernel_w] = w.0.as_slice() else { return None };
+        let frames = frames_at_a_time(op, x, y)?;
+        let (x, y) = (of_frames(x, frames), of_frames(y, frames));
+        let windows = Windows::conv(op, &x, w, &y)?;
+        let taps = kernel_h * kernel_w;
+        let weights = Weights {
+            groups: op.groups,
+            outputs: out,
+            per_group,
+            group_step: out / op.groups.max(1) * taps * per_group,
+            output_step: taps * per_group,
+            input_step: 1,
+            tap_step: per_group,
         };
-        let (_, out_h, out_w) = y.chw()?;
-        let (padded_h, padded_w) = (height + op.pad.top + op.pad.bottom, width + op.pad.left + op.pad.right);
-        let frame = padded_h * padded_w * channels;
-        let mut pixels = Vec::with_capacity(frames * out_h * out_w);
-        for n in 0..frames {
-            for row in 0..out_h {
-                for column in 0..out_w {
-                    let (h, w) = (row * op.stride.h, column * op.stride.w);
-                    pixels.push(n * frame + (h * padded_w + w) * channels);
-                }
-            }
-        }
-        let row_is_a_run = op.groups == 1 && op.dilation.w == 1;
-        let taps_a_run = if row_is_a_run { kernel_w } else { 1 };
-        let mut starts = Vec::new();
-        for h in 0..kernel_h {
-            for w in (0..kernel_w).step_by(taps_a_run.max(1)) {
-                starts.push((h * op.dilation.h * padded_w + w * op.dilation.w) * channels);
-            }
-        }
-        let runs = Runs { starts, len: taps_a_run * per_group };
-        let padding =
-            (op.pad != Sides::ZERO).then(|| Padding::new(op.pad, [frames, channels, height, width]));
-        Some(Windows { pixels, runs, padding })
-    }
-
-    /// Of a dense layer on `x` [N,F].
-    pub(super) fn dense(x: &Shape) -> Option<Self> {
-        let &[frames, features] = x.0.as_slice() else { return None };
-        let pixels = (0..frames).map(|n| n * features).collect();
-        Some(Windows { pixels, runs: Runs { starts: vec![0], len: features }, padding: None })
-    }
-}
-
-impl WindowSums {
-    /// A convolution of a map of shape `x` with known weights; nothing where the shapes are none of a
-    /// convolution.
-    pub(super) fn conv(op: &Conv, x: &Shape, w: &Tensor, bias: Option<&Tensor>, y: &Shape) -> Option<Self> {
-        WindowSums::new(Windows::conv(op, x, w.shape(), y)?, op.groups, w, bias)
+        Some(Layer::whole(windows, [x.len(), y.len()], taps, weights))
     }
 
     /// A dense layer on `x` [N,F] with weights [O,F].
-    pub(super) fn dense(x: &Shape, w: &Tensor, bias: Option<&Tensor>) -> Option<Self> {
-        WindowSums::new(Windows::dense(x)?, 1, w, bias)
+    pub(super) fn dense(x: &Shape, w: &Shape) -> Option<Self> {
+        let &[outputs, features] = w.0.as_slice() else { return None };
+        Layer::product(x, outputs, [features, 1])
     }
 
-    fn new(windows: Windows, groups: usize, w: &Tensor, bias: Option<&Tensor>) -> Option<Self> {
-        let Windows { pixels, runs, padding } = windows;
-        let [outputs, per_group, ref kernel @ ..] = w.shape().0[..] else { return None };
-        let extents = [outputs, per_group, kernel.iter().product()];
-        let blocks = blocks(groups, extents, &w.to_f32(), &bias_of(bias, outputs)?);
-        let sums = Sums { pixels, runs, blocks, channels: outputs, limits: Limits::NONE };
-        Some(WindowSums { sums, padding })
+    /// The product of `x` [N,F] and `w` [F,O].
+    pub(super) fn mat_mul(x: &Shape, w: &Shape) -> Option<Self> {
+        let &[_, outputs] = w.0.as_slice() else { return None };
+        Layer::product(x, outputs, [1, outputs])
     }
 
-    /// Holds results to `limits`.
-    pub(super) fn limited(mut self, limits: Limits) -> Self {
-        self.sums.limits = limits;
-        self
-    }
-}
-
-fn bias_of(bias: Option<&Tensor>, outputs: usize) -> Option<Vec<f32>> {
-    let bias = bias.map_or_else(|| vec![0.0; outputs], Tensor::to_f32);
-    (bias.len() == outputs).then_some(bias)
-}
-
-/// Up to [`LANES`] output channels of one group.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Outputs {
-    /// The group's first input channel.
-    pub(super) input: usize,
-    /// First output channel.
-    pub(super) output: usize,
-    pub(super) lanes: usize,
-}
-
-/// The output channels of `groups` groups in blocks, none of which spans two groups.
-pub(super) fn outputs(groups: usize, outputs: usize, per_group: usize) -> impl Iterator<Item = Outputs> {
-    let a_group = outputs / groups.max(1);
-    (0..groups).flat_map(move |group| {
-        (0..a_group).step_by(LANES).map(move |first| Outputs {
-            input: group * per_group,
-            output: group * a_group + first,
-            lanes: LANES.min(a_group - first),
-        })
-    })
-}
-
-/// Weights of extents [outputs, channels of a group, taps] in blocks of output channels.
-fn blocks(groups: usize, extents: [usize; 3], weights: &[f32], bias: &[f32]) -> Vec<Block> {
-    let [all, per_group, taps] = extents;
-    let block = |Outputs { input, output, lanes }| {
-        let mut packed = vec![Lanes::ZERO; taps * per_group];
-        for (lane, o) in (output..output + lanes).enumerate() {
-            for tap in 0..taps {
-                for c in 0..per_group {
-                    packed[tap * per_group + c].0[lane] = weights[(o * per_group + c) * taps + tap];
-                }
-            }
-        }
-        let mut start = Lanes::ZERO;
-        start.0[..lanes].copy_from_slice(&bias[output..output + lanes]);
-        Block { input, output, lanes, weights: packed, bias: start }
-    };
-    outputs(groups, all, per_group).map(block).collect()
-}
-
-impl Kernel for WindowSums {
-    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Scratch) {
-        let input = padded(self.padding.as_ref(), operands[0], scratch);
-        self.sums.run(input, result);
-    }
-}
-
-/// A depthwise convolution with one output a channel: channels side by side instead of output channels.
-#[derive(Debug)]
-pub(super) struct Depthwise {
-    pixels: Vec<usize>,
-    /// Where each tap is from a pixel's start, and its weights by channel.
-    taps: Vec<(usize, Vec<f32>)>,
-    bias: Vec<f32>,
-    padding: Option<Padding>,
-    limits: Limits,
-}
-
-impl Depthwise {
-    /// Nothing where the convolution is another.
-    pub(super) fn conv(op: &Conv, x: &Shape, w: &Tensor, bias: Option<&Tensor>, y: &Shape) -> Option<Self> {
-        let &[outputs, 1, kernel_h, kernel_w] = w.shape().0.as_slice() else { return None };
-        // With one group a row of taps is one run, and there are no channels to have side by side.
-        if op.groups < 2 || op.groups != outputs || x.chw()?.0 != outputs {
+    /// Likewise, with the distances of the weights of two results and of two features.
+    fn product(x: &Shape, outputs: usize, [output_step, input_step]: [usize; 2]) -> Option<Self> {
+        let &[frames, per_group] = x.0.as_slice() else { return None };
+        if x.is_empty() || outputs == 0 {
             return None;
         }
-        let weights = w.to_f32();
-        let windows = Windows::conv(op, x, w.shape(), y)?;
-        let taps = kernel_h * kernel_w;
-        let taps = windows
-            .runs
-            .starts
-            .iter()
-            .enumerate()
-            .map(|(tap, &start)| (start, (0..outputs).map(|c| weights[c * taps + tap]).collect()))
-            .collect();
-        Some(Depthwise {
-            pixels: windows.pixels,
-            taps,
-            bias: bias_of(bias, outputs)?,
-            padding: windows.padding,
-            limits: Limits::NONE,
-        })
+        let weights =
+            Weights { groups: 1, outputs, per_group, group_step: 0, output_step, input_step, tap_step: 0 };
+        Some(Layer::whole(Windows::dense(x)?, [x.len(), frames * outputs], 1, weights))
+    }
+
+    /// One part, whose results lie one behind the other.
+    fn whole(windows: Windows, pieces: [usize; 2], taps: usize, weights: Weights) -> Self {
+        let Windows { pixels, runs, padding } = windows;
+        let channels = weights.outputs;
+        let places = (0..pixels.len()).map(|p| p * channels).collect();
+        let sums = Sums { pixels, places, runs, channels, limits: Limits::NONE };
+        Layer::new(padding, pieces, vec![Part { sums, taps: (0..taps).collect() }], weights)
+    }
+
+    pub(super) fn new(
+        padding: Option<Padding>,
+        pieces: [usize; 2],
+        parts: Vec<Part>,
+        weights: Weights,
+    ) -> Self {
+        Layer { padding, pieces, parts, weights, limits: Limits::NONE }
     }
 
     /// Holds results to `limits`.
     pub(super) fn limited(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self.parts.iter_mut().for_each(|part| part.sums.limits = limits);
         self
+    }
+
+    /// Whether each channel of the result is made of one of the input alone.
+    pub(super) fn is_depthwise(&self) -> bool {
+        // With one group a row of taps is one run, and there are no channels to have side by side.
+        self.weights.groups > 1 && self.weights.groups == self.weights.outputs && self.weights.per_group == 1
+    }
+
+    /// Calls `piece` with every part, its number, and its input, padded, and its result of frames done at a time.
+    pub(super) fn each_piece(
+        &self,
+        input: &[f32],
+        result: &mut [f32],
+        memory: &mut Vec<f32>,
+        mut piece: impl FnMut(usize, &Part, &[f32], &mut [f32]),
+    ) {
+        let [of_input, of_result] = self.pieces;
+        for (input, result) in input.chunks_exact(of_input).zip(result.chunks_exact_mut(of_result)) {
+            let input = padded(self.padding.as_ref(), input, memory);
+            for (i, part) in self.parts.iter().enumerate() {
+                piece(i, part, input, result);
+            }
+        }
+    }
+
+    /// Lays out the weights part by part, in blocks that may be used again; gives how many a part has.
+    fn blocks(&self, weights: &[f32], bias: Option<&[f32]>, blocks: &mut Vec<Block>) -> usize {
+        let of = &self.weights;
+        let a_part = || outputs(of.groups, of.outputs, of.per_group);
+        let empty = Block { input: 0, output: 0, lanes: 0, weights: Vec::new(), bias: Lanes::ZERO };
+        let number = a_part().count();
+        blocks.resize(number * self.parts.len(), empty);
+        let all = self.parts.iter().flat_map(|part| a_part().map(move |outputs| (part, outputs)));
+        for (block, (part, Outputs { input, output, lanes })) in blocks.iter_mut().zip(all) {
+            (block.input, block.output, block.lanes) = (input, output, lanes);
+            block.bias = Lanes::ZERO;
+            if let Some(bias) = bias {
+                block.bias.0[..lanes].copy_from_slice(&bias[output..][..lanes]);
+            }
+            let group = input / of.per_group.max(1);
+            let first = group * of.group_step + (output - group * (of.outputs / of.groups)) * of.output_step;
+            block.weights.clear();
+            block.weights.resize(part.taps.len() * of.per_group, Lanes::ZERO);
+            for (tap, rows) in part.taps.iter().zip(block.weights.chunks_exact_mut(of.per_group.max(1))) {
+                pack(&weights[first + tap * of.tap_step..], of, lanes, rows);
+            }
+        }
+        number
     }
 }
 
-impl Kernel for Depthwise {
-    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Scratch) {
-        let input = padded(self.padding.as_ref(), operands[0], scratch);
-        let channels = self.bias.len();
-        for (&pixel, sums) in self.pixels.iter().zip(result.chunks_exact_mut(channels)) {
-            sums.copy_from_slice(&self.bias);
-            for (start, weights) in &self.taps {
-                let x = &input[pixel + start..][..channels];
-                for ((sum, x), w) in sums.iter_mut().zip(x).zip(weights) {
-                    *sum += x * w;
-                }
-            }
-            sums.iter_mut().for_each(|sum| *sum = self.limits.hold(*sum));
+/// The weights of one tap, a row of lanes for each channel of the sum.
+fn pack(weights: &[f32], of: &Weights, lanes: usize, rows: &mut [Lanes]) {
+    if of.output_step == 1 {
+        for (k, row) in rows.iter_mut().enumerate() {
+            row.0[..lanes].copy_from_slice(&weights[k * of.input_step..][..lanes]);
         }
+        return;
+    }
+    for lane in 0..lanes {
+        let weights = weights[lane * of.output_step..].iter().step_by(of.input_step);
+        rows.iter_mut().zip(weights).for_each(|(row, &w)| row.0[lane] = w);
+    }
+}
+
+/// A layer whose weights are known.
+#[derive(Debug)]
+pub(super) struct WindowSums {
+    layer: Layer,
+    /// Of the one part that the layer has.
+    blocks: Vec<Block>,
+}
+
+impl WindowSums {
+    /// Nothing where the bias is none of the layer's.
+    pub(super) fn new(layer: Layer, w: &Tensor, bias: Option<&Tensor>) -> Option<Self> {
+        let bias = bias.map(Tensor::to_f32);
+        if bias.as_ref().is_some_and(|bias| bias.len() != layer.weights.outputs) {
+            return None;
+        }
+        let mut blocks = Vec::new();
+        layer.blocks(&to_stored(&w.shape().0, &w.to_f32()), bias.as_deref(), &mut blocks);
+        Some(WindowSums { layer, blocks })
+    }
+}
+
+impl Kernel for WindowSums {
+    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Scratch) {
+        self.layer.each_piece(operands[0], result, &mut scratch.floats, |_, part, input, result| {
+            part.sums.run(&self.blocks, input, result);
+        });
+    }
+}
+
+/// A layer whose weights, and bias where it has one, are operands behind its input.
+#[derive(Debug)]
+pub(super) struct LiveSums(pub(super) Layer);
+
+impl Kernel for LiveSums {
+    fn run(&self, operands: &[&[f32]], result: &mut [f32], scratch: &mut Scratch) {
+        let LiveSums(layer) = self;
+        let Scratch { floats, blocks, .. } = scratch;
+        let number = layer.blocks(operands[1], operands.get(2).copied(), blocks);
+        layer.each_piece(operands[0], result, floats, |i, part, input, result| {
+            part.sums.run(&blocks[i * number..][..number], input, result);
+        });
     }
 }

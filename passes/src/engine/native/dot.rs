@@ -14,10 +14,10 @@ use fearless_simd::{
     Level, Simd, SimdBase, SimdCvtFloat, SimdInto, f32x16, f64x8, i8x64, i32x16, kernel, u8x16,
 };
 
-use super::conv::{Outputs, Windows};
 use super::kernel::{SLACK, StoredMut};
 use super::round::{LaneScales, MANTISSA, Rescale, Shifts};
 use super::tile::{LANES, each_pixel};
+use super::windows::{Outputs, Windows};
 
 /// Products that an instruction adds to a lane.
 pub(super) const QUAD: usize = 4;

@@ -1,7 +1,7 @@
-//! Operators on each element: sums and products with broadcasting, batch norm, activations.
+//! Operators on each element: sums and products with broadcasting, activations and their gradient.
 
-use nonresc_ir::network::{BatchNorm, Op, Shape};
-use nonresc_ir::tensor::Tensor;
+use fearless_simd::{Level, dispatch};
+use nonresc_ir::network::{Gate, Op, Shape};
 
 use super::kernel::{Kernel, Scratch};
 use super::layout::stored;
@@ -112,49 +112,6 @@ impl Kernel for Binary {
     }
 }
 
-/// A factor and a summand by channel, channels being neighbours.
-#[derive(Debug)]
-pub(super) struct Affine {
-    factors: Vec<f32>,
-    summands: Vec<f32>,
-    limits: Limits,
-}
-
-impl Affine {
-    /// Batch norm with known statistics; nothing where channels are not the innermost stored axis.
-    pub(super) fn batch_norm(op: &BatchNorm, x: &Shape, known: [&Tensor; 4]) -> Option<Self> {
-        if !matches!(x.rank(), 2 | 4) || known.iter().any(|t| t.len() != x.0[1]) {
-            return None;
-        }
-        let [scale, bias, mean, variance] = known.map(Tensor::to_f64);
-        let factors: Vec<f64> = scale
-            .iter()
-            .zip(&variance)
-            .map(|(scale, variance)| scale / (variance + op.epsilon).sqrt())
-            .collect();
-        let summands = (0..factors.len()).map(|c| (bias[c] - mean[c] * factors[c]) as f32).collect();
-        let factors = factors.iter().map(|&f| f as f32).collect();
-        Some(Affine { factors, summands, limits: Limits::NONE })
-    }
-
-    /// Holds results to `limits`.
-    pub(super) fn limited(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-}
-
-impl Kernel for Affine {
-    fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Scratch) {
-        let channels = self.factors.len();
-        for (y, x) in result.chunks_exact_mut(channels).zip(operands[0].chunks_exact(channels)) {
-            for (((y, x), factor), summand) in y.iter_mut().zip(x).zip(&self.factors).zip(&self.summands) {
-                *y = self.limits.hold(x * factor + summand);
-            }
-        }
-    }
-}
-
 /// An activation.
 #[derive(Debug)]
 pub(super) struct Unary {
@@ -171,12 +128,46 @@ impl Unary {
             op => super::kernel::limits(op).map(|limits| Unary { slope: 1.0, limits }),
         }
     }
+
+    #[inline(always)]
+    fn activate(&self, x: &[f32], result: &mut [f32]) {
+        for (y, &x) in result.iter_mut().zip(x) {
+            *y = self.limits.hold(if x < 0.0 { x * self.slope } else { x });
+        }
+    }
 }
 
 impl Kernel for Unary {
     fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Scratch) {
-        for (y, &x) in result.iter_mut().zip(operands[0]) {
-            *y = self.limits.hold(if x < 0.0 { x * self.slope } else { x });
-        }
+        dispatch!(Level::new(), _ => self.activate(operands[0], result));
+    }
+}
+
+/// The gradient of an activation.
+#[derive(Debug)]
+pub(super) struct Gated {
+    limits: Limits,
+    below: f32,
+}
+
+impl Gated {
+    /// Both operands are stored alike.
+    pub(super) fn new(op: &Gate) -> Self {
+        Gated { limits: Limits { min: op.min as f32, max: op.max as f32 }, below: op.below as f32 }
+    }
+}
+
+impl Kernel for Gated {
+    fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Scratch) {
+        let Gated { limits, below } = self;
+        dispatch!(Level::new(), _ => gate(operands[0], operands[1], *limits, *below, result));
+    }
+}
+
+#[inline(always)]
+fn gate(x: &[f32], dy: &[f32], limits: Limits, below: f32, result: &mut [f32]) {
+    for ((dx, &x), &dy) in result.iter_mut().zip(x).zip(dy) {
+        let passed = if x > limits.min { dy } else { below * dy };
+        *dx = if x < limits.max { passed } else { 0.0 };
     }
 }

@@ -7,8 +7,8 @@ use nonresc_ir::network::{Element, IntConv, IntDense, IntSumPool, Shape};
 use nonresc_ir::tensor::Tensor;
 
 use super::bytes;
-use super::conv::{Depthwise, WindowSums};
-use super::kernel::{Kernel, Operand, Scratch};
+use super::conv::Layer;
+use super::kernel::{Kernel, Operand, Scratch, known_layer};
 use super::pool::Pool;
 
 /// Whole numbers up to this magnitude are exact in f32.
@@ -67,10 +67,10 @@ impl Kernel for Shifted {
     }
 }
 
-fn shifted(zero: i64, unused: u32, layer: impl Kernel + 'static) -> Box<dyn Kernel> {
+fn shifted(zero: i64, unused: u32, layer: Box<dyn Kernel>) -> Box<dyn Kernel> {
     match (zero, unused) {
-        (0, 0) => Box::new(layer),
-        _ => Box::new(Shifted { zero: zero as f32, unused, layer: Box::new(layer) }),
+        (0, 0) => layer,
+        _ => Box::new(Shifted { zero: zero as f32, unused, layer }),
     }
 }
 
@@ -126,10 +126,8 @@ fn conv_of_floats(op: &IntConv, operands: &[Operand<'_>], result: &Shape) -> Opt
     let (w, bias, unused) = numbers(operands, (op.zero, op.bits))?;
     let window = op.window();
     let x = &operands[0].ty.shape;
-    match Depthwise::conv(&window, x, w, bias, result) {
-        Some(kernel) => Some(shifted(op.zero, unused, kernel)),
-        None => Some(shifted(op.zero, unused, WindowSums::conv(&window, x, w, bias, result)?)),
-    }
+    let layer = Layer::conv(&window, x, w.shape(), result)?;
+    Some(shifted(op.zero, unused, known_layer(layer, w, bias)?))
 }
 
 /// Likewise.
@@ -139,7 +137,8 @@ pub(super) fn dense(op: &IntDense, operands: &[Operand<'_>]) -> Option<Box<dyn K
 
 fn dense_of_floats(op: &IntDense, operands: &[Operand<'_>]) -> Option<Box<dyn Kernel>> {
     let (w, bias, unused) = numbers(operands, (op.zero, op.bits))?;
-    Some(shifted(op.zero, unused, WindowSums::dense(&operands[0].ty.shape, w, bias)?))
+    let layer = Layer::dense(&operands[0].ty.shape, w.shape())?;
+    Some(shifted(op.zero, unused, known_layer(layer, w, bias)?))
 }
 
 pub(super) fn sum_pool(op: &IntSumPool, x: &Operand<'_>, result: &Shape) -> Option<Box<dyn Kernel>> {
@@ -149,7 +148,7 @@ pub(super) fn sum_pool(op: &IntSumPool, x: &Operand<'_>, result: &Shape) -> Opti
     let largest = largest * i128::try_from(places).ok()?;
     (largest < EXACT).then_some(())?;
     let unused = unused(op.bits, largest);
-    Some(shifted(op.zero, unused, Pool::sum(op, &x.ty.shape, result)?))
+    Some(shifted(op.zero, unused, Box::new(Pool::sum(op, &x.ty.shape, result)?)))
 }
 
 #[cfg(test)]
@@ -191,7 +190,8 @@ pub(super) mod tests {
     fn sums(kernel: &dyn Kernel, x: &Tensor, result: &Shape) -> Vec<i64> {
         let mut found = vec![f32::NAN; result.len()];
         // What is in the memory of runs before must not matter.
-        let mut scratch = Scratch { floats: vec![f32::NAN; 10_000], bytes: vec![0x55; 10_000] };
+        let mut scratch =
+            Scratch { floats: vec![f32::NAN; 10_000], bytes: vec![0x55; 10_000], ..Scratch::default() };
         kernel.run(&[&to_stored(&x.shape().0, &x.to_f32())], &mut found, &mut scratch);
         from_stored(&result.0, &found).into_iter().map(|sum| sum as i64).collect()
     }

@@ -3,15 +3,21 @@
 use nonresc_ir::network::{Op, Requantise, Shape, ValueType};
 use nonresc_ir::tensor::Tensor;
 
+use super::batch_norm::{self, Affine};
 use super::bytes;
-use super::conv::{Depthwise, WindowSums};
-use super::elementwise::{Affine, Binary, Unary};
+use super::conv::{Layer, LiveSums, WindowSums};
+use super::depthwise::Depthwise;
+use super::elementwise::{Binary, Gated, Unary};
+use super::grad_w::GradW;
 use super::integer;
 use super::moves::{Concat, Moved};
 use super::pool::Pool;
+use super::pool_gradient::{Largest, Shared};
 use super::quantisers::{ToCodes, ToNumbers};
 use super::round::Rescale;
-use super::tile::Limits;
+use super::softmax::Softmax;
+use super::statistics::ChannelSums;
+use super::tile::{Block, Lanes, Limits};
 
 /// Computes one value from stored f32 operands.
 pub(super) trait Kernel: Send + Sync + std::fmt::Debug {
@@ -63,6 +69,12 @@ pub(super) const SLACK: usize = 3;
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub(super) floats: Vec<f32>,
+    pub(super) more: Vec<f32>,
+    pub(super) doubles: Vec<f64>,
+    pub(super) lanes: Vec<Lanes>,
+    pub(super) winners: Vec<u32>,
+    /// Weights of a layer whose operands bring them.
+    pub(super) blocks: Vec<Block>,
     #[cfg_attr(
         not(target_arch = "x86_64"),
         expect(dead_code, reason = "byte kernels are of one kind of CPU")
@@ -104,28 +116,26 @@ pub(super) fn choose(op: &Op, operands: &[Operand<'_>], result: &Shape, limits: 
     let shape = |i: usize| &operands[i].ty.shape;
     let known = |i: usize| operands.get(i).map(|o| o.constant);
     match op {
-        Op::Conv(op) => {
-            let w = known(1)??;
-            let bias = match operands.get(2) {
-                Some(bias) => Some(bias.constant?),
-                None => None,
-            };
-            match Depthwise::conv(op, shape(0), w, bias, result) {
-                Some(kernel) => Some(chosen(kernel.limited(limits), 1)),
-                None => Some(chosen(WindowSums::conv(op, shape(0), w, bias, result)?.limited(limits), 1)),
+        Op::Conv(op) => layer(Layer::conv(op, shape(0), shape(1), result)?.limited(limits), operands),
+        Op::Dense(_) => layer(Layer::dense(shape(0), shape(1))?.limited(limits), operands),
+        Op::MatMul(_) => layer(Layer::mat_mul(shape(0), shape(1))?, operands),
+        Op::ConvGradX(op) => layer(Layer::grad_x(op, shape(0), shape(1), result)?, operands),
+        Op::ConvGradW(op) => Some(boxed(GradW::boxed(op, shape(0), shape(1), result)?, 2)),
+        Op::BatchNorm(op) => match [known(1)?, known(2)?, known(3)?, known(4)?] {
+            [Some(scale), Some(bias), Some(mean), Some(variance)] => {
+                let known = [scale, bias, mean, variance];
+                Some(chosen(Affine::known(op, shape(0), known)?.limited(limits), 1))
             }
+            _ => Some(chosen(Affine::live(op, shape(0))?.limited(limits), 5)),
+        },
+        Op::BatchNormGradX(op) => Some(chosen(batch_norm::GradX::new(op, shape(0))?, 7)),
+        Op::ChannelSum(_) | Op::ChannelVariance(_) | Op::BatchNormGradScale(_) | Op::ReduceMean(_) => {
+            Some(chosen(ChannelSums::new(op, shape(0))?, operands.len()))
         }
-        Op::Dense(_) => {
-            let bias = match operands.get(2) {
-                Some(bias) => Some(bias.constant?),
-                None => None,
-            };
-            Some(chosen(WindowSums::dense(shape(0), known(1)??, bias)?.limited(limits), 1))
-        }
-        Op::BatchNorm(op) => {
-            let statistics = [known(1)??, known(2)??, known(3)??, known(4)??];
-            Some(chosen(Affine::batch_norm(op, shape(0), statistics)?.limited(limits), 1))
-        }
+        Op::Gate(op) => Some(chosen(Gated::new(op), 2)),
+        Op::MaxPoolGrad(op) => Some(chosen(Largest::new(op, shape(0), shape(1))?, 2)),
+        Op::AvgPoolGrad(op) => Some(chosen(Shared::new(op, result, shape(0))?, 1)),
+        Op::Softmax(_) | Op::LogSoftmax(_) => Some(chosen(Softmax::new(op, shape(0))?, 1)),
         Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Div(_) => {
             Some(chosen(Binary::new(op, shape(0), shape(1), result)?.limited(limits), 2))
         }
@@ -133,7 +143,7 @@ pub(super) fn choose(op: &Op, operands: &[Operand<'_>], result: &Shape, limits: 
         Op::MaxPool(_) | Op::AvgPool(_) | Op::GlobalAvgPool(_) | Op::GlobalMaxPool(_) => {
             Some(chosen(Pool::new(op, shape(0), result)?, 1))
         }
-        Op::Pad(_) | Op::Slice(_) | Op::Reshape(_) | Op::Transpose(_) => {
+        Op::Pad(_) | Op::Slice(_) | Op::Spread(_) | Op::Reshape(_) | Op::Transpose(_) => {
             Some(chosen(Moved::new(op, shape(0), result)?, 1))
         }
         Op::Concat(op) => {
@@ -148,10 +158,30 @@ pub(super) fn choose(op: &Op, operands: &[Operand<'_>], result: &Shape, limits: 
         Op::Requantise(op) => {
             Some(boxed(bytes::sums(Rescale::new(op, operands, None)?, result), operands.len()))
         }
-        Op::Const(_) | Op::Input(_) | Op::MatMul(_) | Op::ReduceMean(_) | Op::Softmax(_) | Op::Cast(_) => {
-            None
-        }
+        Op::Const(_) | Op::Input(_) | Op::Cast(_) => None,
     }
+}
+
+/// The kernel of a layer on the first operand with the weights, and the bias if there is one, that come behind it.
+fn layer(layer: Layer, operands: &[Operand<'_>]) -> Option<Chosen> {
+    let reads = operands.len();
+    let known = operands.get(1).and_then(|w| w.constant);
+    let bias = operands.get(2).map(|bias| bias.constant);
+    let (Some(w), true) = (known, bias != Some(None)) else {
+        return Some(match layer.is_depthwise() {
+            true => chosen(Depthwise::live(layer), reads),
+            false => chosen(LiveSums(layer), reads),
+        });
+    };
+    Some(boxed(known_layer(layer, w, bias.flatten())?, 1))
+}
+
+/// The kernel of a layer with known weights; nothing where the bias is none of the layer's.
+pub(super) fn known_layer(layer: Layer, w: &Tensor, bias: Option<&Tensor>) -> Option<Box<dyn Kernel>> {
+    Some(match layer.is_depthwise() {
+        true => Box::new(Depthwise::known(layer, w, bias)?),
+        false => Box::new(WindowSums::new(layer, w, bias)?),
+    })
 }
 
 /// The kernel of an integer layer and of the requantisation behind it, whose operand `whole` the layer's sums are. It
@@ -213,7 +243,18 @@ pub(super) fn is_whole(op: &Op) -> bool {
         | Op::GlobalAvgPool(_)
         | Op::ReduceMean(_)
         | Op::Softmax(_)
-        | Op::Cast(_) => false,
+        | Op::Cast(_)
+        | Op::ConvGradX(_)
+        | Op::ConvGradW(_)
+        | Op::ChannelSum(_)
+        | Op::ChannelVariance(_)
+        | Op::BatchNormGradScale(_)
+        | Op::BatchNormGradX(_)
+        | Op::Gate(_)
+        | Op::MaxPoolGrad(_)
+        | Op::AvgPoolGrad(_)
+        | Op::Spread(_)
+        | Op::LogSoftmax(_) => false,
     }
 }
 

@@ -3,25 +3,33 @@
 //! Every operator that real networks spend time in has a kernel here; the plain evaluator does the rest, so
 //! that whatever the plain evaluator runs, this engine runs too.
 
+mod batch_norm;
 #[cfg(target_arch = "x86_64")]
 mod bytes;
 #[cfg(not(target_arch = "x86_64"))]
 #[path = "no_bytes.rs"]
 mod bytes;
 mod conv;
+mod depthwise;
 #[cfg(target_arch = "x86_64")]
 mod dot;
 mod elementwise;
 mod even;
+mod grad_w;
+mod grad_x;
 mod integer;
 mod kernel;
 mod layout;
 mod moves;
 mod plan;
 mod pool;
+mod pool_gradient;
 mod quantisers;
 mod round;
+mod softmax;
+mod statistics;
 mod tile;
+mod windows;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -47,6 +55,11 @@ impl Native {
     pub fn new(network: &Network) -> Result<Self, Diagnostic> {
         let plan = Plan::new(&with_numbers(network)?)?;
         Ok(Native { plan, ports: Ports::new(network), idle: Mutex::default() })
+    }
+
+    /// The operators that have no kernel here and are left to the plain evaluator, in the order of their execution.
+    pub fn left_to_plain(&self) -> impl Iterator<Item = &Op> {
+        self.plan.plain()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Operators that only move elements: pad, slice, concatenation, reshape, transposition.
+//! Operators that only move elements: pad, slice and its gradient, concatenation, reshape, transposition.
 
 use nonresc_ir::network::{self, Op, Shape};
 
@@ -26,6 +26,13 @@ impl Moved {
                 let offset = to.iter().zip(&op.before).map(|(stride, before)| stride * before).sum();
                 let copy = StridedCopy::new(&x.0, (0, &from), (offset, &to));
                 Some(Moved { fill: Some(op.value as f32), to_row_major: None, copy })
+            }
+            Op::Spread(op) => {
+                let offset = to[1..].iter().zip(&op.start).map(|(stride, start)| stride * start).sum();
+                let steps = [1].iter().chain(&op.step);
+                let to: Vec<usize> = to.iter().zip(steps).map(|(stride, step)| stride * step).collect();
+                let copy = StridedCopy::new(&x.0, (0, &from), (offset, &to));
+                Some(Moved { fill: Some(0.0), to_row_major: None, copy })
             }
             Op::Slice(op) => {
                 let offset =

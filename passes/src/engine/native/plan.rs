@@ -181,6 +181,14 @@ impl Plan {
         Ok(Plan { steps, inputs, outputs, floats, bytes, others })
     }
 
+    /// The operators that the plain evaluator does.
+    pub(super) fn plain(&self) -> impl Iterator<Item = &Op> {
+        self.steps.iter().filter_map(|step| match &step.work {
+            Work::Plain(op, _) => Some(op),
+            Work::Fast(_) => None,
+        })
+    }
+
     /// Runs canonical inputs, all there and of their types; gives the canonical outputs.
     pub(super) fn run(&self, memory: &mut Workspace, inputs: Vec<Tensor>) -> Result<Vec<Tensor>, Diagnostic> {
         memory.floats.resize(self.floats, Vec::new());

@@ -95,6 +95,11 @@ impl Pool {
         Some(pool)
     }
 
+    /// Each window's input pixels, and what their sum is divided by.
+    pub(super) fn windows(&self) -> impl Iterator<Item = (&[usize], f32)> {
+        self.windows.iter().map(|window| (&self.inputs[window.first..][..window.len], window.divisor))
+    }
+
     fn window(
         &mut self,
         frame: usize,
@@ -129,9 +134,9 @@ fn taps(output: usize, kernel: usize, stride: usize, dilation: usize, before: us
 impl Kernel for Pool {
     fn run(&self, operands: &[&[f32]], result: &mut [f32], _: &mut Scratch) {
         let start = if self.mean { 0.0 } else { f32::NEG_INFINITY };
-        for (y, window) in result.chunks_exact_mut(self.channels).zip(&self.windows) {
+        for (y, (pixels, divisor)) in result.chunks_exact_mut(self.channels).zip(self.windows()) {
             y.fill(start);
-            for &pixel in &self.inputs[window.first..][..window.len] {
+            for pixel in pixels {
                 let x = &operands[0][pixel * self.channels..][..self.channels];
                 if self.mean {
                     y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
@@ -140,7 +145,7 @@ impl Kernel for Pool {
                 }
             }
             if self.mean {
-                y.iter_mut().for_each(|y| *y /= window.divisor);
+                y.iter_mut().for_each(|y| *y /= divisor);
             }
         }
     }

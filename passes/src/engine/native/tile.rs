@@ -16,7 +16,7 @@ pub(super) const LANES: usize = 16;
 
 /// One number for each lane of a block, where a vector is read at once.
 #[repr(align(64))]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Lanes(pub(super) [f32; LANES]);
 
 impl Lanes {
@@ -24,7 +24,7 @@ impl Lanes {
 }
 
 /// A block of up to [`LANES`] output channels: where its operands are and where its results go.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Block {
     /// Element of the input that is added to every pixel's start: the group's first channel.
     pub(super) input: usize,
@@ -78,8 +78,9 @@ impl Limits {
 pub(super) struct Sums {
     /// The element of the input where each pixel's window starts.
     pub(super) pixels: Vec<usize>,
+    /// The element of the output where each pixel's results start.
+    pub(super) places: Vec<usize>,
     pub(super) runs: Runs,
-    pub(super) blocks: Vec<Block>,
     /// Results a pixel.
     pub(super) channels: usize,
     pub(super) limits: Limits,
@@ -87,18 +88,17 @@ pub(super) struct Sums {
 
 impl Sums {
     /// Writes the results pixel by pixel.
-    pub(super) fn run(&self, input: &[f32], output: &mut [f32]) {
-        dispatch!(Level::new(), simd => self.layer(simd, input, output));
+    pub(super) fn run(&self, blocks: &[Block], input: &[f32], output: &mut [f32]) {
+        dispatch!(Level::new(), simd => self.layer(simd, blocks, input, output));
     }
 
     /// Tiles as large as the registers are many: sums, and the weights and the pixel that they grow by. At least
     /// eight vectors of sums, or the next addition waits for the last one.
     #[inline(always)]
-    fn layer<S: Simd>(&self, simd: S, input: &[f32], output: &mut [f32]) {
+    fn layer<S: Simd>(&self, simd: S, mut blocks: &[Block], input: &[f32], output: &mut [f32]) {
         match S::f32s::LEN {
             // 32 registers of sixteen: two blocks share a pixel, so that loads do not set the pace.
             16 => {
-                let mut blocks = self.blocks.as_slice();
                 while let [first, rest @ ..] = blocks {
                     blocks = match rest {
                         [second, rest @ ..] if second.input == first.input => {
@@ -113,16 +113,22 @@ impl Sums {
                 }
             }
             // Sixteen registers of eight, or 32 of four: 12 or 24 of them sums.
-            8 => self.single_blocks::<S, 6>(simd, input, output),
-            _ if cfg!(target_arch = "aarch64") => self.single_blocks::<S, 6>(simd, input, output),
+            8 => self.single_blocks::<S, 6>(simd, blocks, input, output),
+            _ if cfg!(target_arch = "aarch64") => self.single_blocks::<S, 6>(simd, blocks, input, output),
             // Sixteen of four.
-            _ => self.single_blocks::<S, 3>(simd, input, output),
+            _ => self.single_blocks::<S, 3>(simd, blocks, input, output),
         }
     }
 
     #[inline(always)]
-    fn single_blocks<S: Simd, const P: usize>(&self, simd: S, input: &[f32], output: &mut [f32]) {
-        for block in &self.blocks {
+    fn single_blocks<S: Simd, const P: usize>(
+        &self,
+        simd: S,
+        blocks: &[Block],
+        input: &[f32],
+        output: &mut [f32],
+    ) {
+        for block in blocks {
             self.tiles::<S, P, 1>(simd, [block], input, output);
         }
     }
@@ -143,13 +149,14 @@ impl Sums {
         for first in (0..whole).step_by(P).chain(last) {
             let sums = tile::<S, P, B>(simd, input, &pixels[first..][..P], &self.runs, blocks);
             for (p, sums) in sums.into_iter().enumerate() {
-                self.write(simd, sums, blocks, &mut output[(first + p) * self.channels..][..self.channels]);
+                let place = self.places[first + p];
+                self.write(simd, sums, blocks, &mut output[place..][..self.channels]);
             }
         }
         if pixels.len() < P {
-            for (at, output) in pixels.chunks_exact(1).zip(output.chunks_exact_mut(self.channels)) {
+            for (at, &place) in pixels.chunks_exact(1).zip(&self.places) {
                 let [sums] = tile::<S, 1, B>(simd, input, at, &self.runs, blocks);
-                self.write(simd, sums, blocks, output);
+                self.write(simd, sums, blocks, &mut output[place..][..self.channels]);
             }
         }
     }
@@ -181,13 +188,28 @@ impl Sums {
 /// The body once for each pixel of a tile, written out: a loop keeps the sums in memory instead of registers.
 macro_rules! each_pixel {
     ($p:ident < $pixels:ident => $body:block) => {
-        each_pixel!(@ $p $pixels $body 0 1 2 3 4 5 6 7 8 9)
+        each_pixel!(@ $p $pixels $body 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23)
     };
     (@ $p:ident $pixels:ident $body:block $($n:literal)*) => {
         $( if $n < $pixels { let $p = $n; $body } )*
     };
 }
 pub(super) use each_pixel;
+
+/// The same for each of up to two blocks.
+macro_rules! each_block {
+    ($b:ident < $blocks:ident => $body:block) => {
+        if 0 < $blocks {
+            let $b = 0;
+            $body
+        }
+        if 1 < $blocks {
+            let $b = 1;
+            $body
+        }
+    };
+}
+pub(super) use each_block;
 
 /// The sums of `P` pixels, whose windows start at `at`, for `B` blocks of one group. `P` is at most what
 /// [`each_pixel`] writes out.
@@ -199,30 +221,22 @@ fn tile<S: Simd, const P: usize, const B: usize>(
     runs: &Runs,
     blocks: [&Block; B],
 ) -> [[f32x16<S>; B]; P] {
-    let bias = blocks.map(
-        #[inline(always)]
-        |block| f32x16::load_array_ref(simd, &block.bias.0),
-    );
+    let mut bias = [f32x16::splat(simd, 0.0); B];
+    each_block!(b < B => { bias[b] = f32x16::load_array_ref(simd, &blocks[b].bias.0); });
     let mut sums = [bias; P];
     for (r, &start) in runs.starts.iter().enumerate() {
-        let weights = blocks.map(
-            #[inline(always)]
-            |block| &block.weights[r * runs.len..][..runs.len],
-        );
+        let mut weights: [&[Lanes]; B] = [&[]; B];
+        each_block!(b < B => { weights[b] = &blocks[b].weights[r * runs.len..][..runs.len]; });
         let mut x: [&[f32]; P] = [&[]; P];
         for p in 0..P {
             x[p] = &input[at[p] + blocks[0].input + start..][..runs.len];
         }
         for k in 0..runs.len {
-            let w = weights.map(
-                #[inline(always)]
-                |weights| f32x16::load_array_ref(simd, &weights[k].0),
-            );
+            let mut w = [f32x16::splat(simd, 0.0); B];
+            each_block!(b < B => { w[b] = f32x16::load_array_ref(simd, &weights[b][k].0); });
             each_pixel!(p < P => {
                 let x = f32x16::splat(simd, x[p][k]);
-                for b in 0..B {
-                    sums[p][b] = x.mul_add(w[b], sums[p][b]);
-                }
+                each_block!(b < B => { sums[p][b] = x.mul_add(w[b], sums[p][b]); });
             });
         }
     }
