@@ -107,7 +107,10 @@ pub fn measure(network: &Network, data: &Dataset, engine: Engine) -> Result<Accu
 }
 
 /// Scores an image has: one a class.
-fn classes(network: &Network) -> Result<usize, Diagnostic> {
+///
+/// # Errors
+/// Networks with several outputs, or with another one.
+pub fn classes(network: &Network) -> Result<usize, Diagnostic> {
     let fault = |why: String| {
         let names: Vec<String> = network.outputs().iter().map(|o| format!("\"{}\"", o.name)).collect();
         Diagnostic::new(

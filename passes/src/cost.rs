@@ -307,6 +307,7 @@ impl Reporter<'_> {
             (rate, _) => rate,
         };
         let options = Options {
+            trained: None,
             skips: Request::from(plan.clone()),
             target: Target { rate, ..self.options.target.clone() },
             fifo: self.fifo(Mode::Exact),
@@ -316,6 +317,7 @@ impl Reporter<'_> {
 
     fn resized(&self, design: &StreamDesign, mode: Mode) -> Result<StreamDesign, Failed> {
         let options = Options {
+            trained: None,
             target: self.options.target.clone(),
             fifo: self.fifo(mode),
             skips: self.options.skips.clone(),

@@ -13,6 +13,7 @@ use nonresc_ir::stream::Stream;
 use nonresc_ir::text;
 
 use crate::bind::Binding;
+use crate::distill::state::State;
 use crate::fifo::{FifoOptions, LaidOut, Sizing};
 use crate::fold::Folding;
 use crate::normalise::Applied;
@@ -28,6 +29,8 @@ pub struct Options {
     pub target: Target,
     /// What the user wants done to the skips.
     pub skips: Request,
+    /// What retraining gave the layers that only the plan makes; the others have it already.
+    pub trained: Option<Arc<State>>,
     /// How FIFOs are sized.
     pub fifo: FifoOptions,
 }

@@ -9,6 +9,7 @@
 //! - [`quantise`]: networks of floats to networks of codes.
 //! - [`engine`]: fast evaluation; [`data`]: labelled images; [`accuracy`]: how often a network is right on them;
 //!   [`target`], [`device`]: what is designed for.
+//! - [`distill`]: networks are trained again while their skips go; [`random`]: seeded numbers.
 //!
 //! Passes do not call each other; the manager runs them in the order of one table.
 
@@ -21,6 +22,7 @@ pub mod cost;
 pub mod data;
 pub mod design;
 pub mod device;
+pub mod distill;
 pub mod engine;
 pub mod fifo;
 pub mod fold;
@@ -33,6 +35,7 @@ pub mod normalise;
 pub mod pass;
 pub mod plan;
 pub mod quantise;
+pub mod random;
 mod range;
 pub mod residual;
 pub mod table;

@@ -6,13 +6,14 @@ use std::fmt::Write as _;
 use nonresc_ir::diagnostic::Diagnostic;
 
 use crate::pass::{Pass, Property};
-use crate::{bind, fifo, fold, lower, normalise, plan, residual, width};
+use crate::{bind, distill, fifo, fold, lower, normalise, plan, residual, width};
 
 /// From an imported network to a sized and bound stream.
 pub const FPGA: &[&Pass] = &[
     &normalise::PASS,
     &residual::PASS,
     &plan::PASS,
+    &distill::PASS,
     &lower::PASS,
     &width::PASS,
     &fold::PASS,

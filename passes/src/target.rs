@@ -40,6 +40,13 @@ impl Bits {
     pub const RANGE: RangeInclusive<u32> = 1..=16;
 }
 
+/// `w8a8`.
+impl std::fmt::Display for Bits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "w{}a{}", self.weights, self.activations)
+    }
+}
+
 /// The options that several passes share.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {

@@ -30,6 +30,9 @@ mod explain;
 mod fifo;
 mod fifo_random;
 mod fold;
+mod gradients;
+#[cfg(feature = "engine")]
+mod gradients_tract;
 mod hardware;
 mod hardware_pools;
 mod import;
@@ -52,6 +55,7 @@ mod quantise_signs;
 mod random;
 mod requantise;
 mod residual;
+mod retrain;
 mod rewrites;
 mod rtl;
 mod run_eval;
@@ -62,6 +66,7 @@ mod text;
 mod tidy;
 #[cfg(feature = "engine")]
 mod tract;
+mod training_kernels;
 mod verify;
 
 /// Holds `text` against `tests/snapshots/FOLDER/NAME.snap`.

@@ -27,7 +27,7 @@ use crate::target::unlimited;
 /// With a plan that says nothing that can be understood.
 pub fn designed(network: &Network, plan: &str, rate: Rate) -> Result<StreamDesign, Diagnostics> {
     let skips = Request::parse(plan).unwrap();
-    let options = Options { target: unlimited(rate), skips, fifo: FifoOptions::default() };
+    let options = Options { target: unlimited(rate), skips, trained: None, fifo: FifoOptions::default() };
     let run = |design, passes, options: &Options| {
         let finished = manager::run(design, passes, options, &Checks::default(), &mut |_, _| {});
         finished.map(|finished| finished.design).map_err(|failed| failed.faults)

@@ -6,6 +6,7 @@ pub mod allocation;
 pub mod corpus;
 pub mod disguise;
 pub mod double;
+pub mod gradient;
 pub mod hardware;
 pub mod model;
 pub mod networks;

@@ -79,6 +79,16 @@ pub(super) fn file_of(split: Split, files: &[PathBuf]) -> Option<&PathBuf> {
     })
 }
 
+/// All files of the training part among the files of a folder, in their order.
+pub(super) fn training_files(files: &[PathBuf]) -> Vec<&PathBuf> {
+    let beginnings = ["data_batch_", "train"];
+    let is_part = |path: &&PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        is_binary(path) && beginnings.iter().any(|beginning| name.starts_with(beginning))
+    };
+    files.iter().filter(is_part).collect()
+}
+
 /// Whether a path looks like a binary file.
 pub(super) fn is_binary(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("bin"))

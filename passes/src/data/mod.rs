@@ -90,6 +90,20 @@ impl Dataset {
         Ok(data)
     }
 
+    /// Opens all of the training data: every binary file of a folder that holds such, else what [`Dataset::open`] opens.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`].
+    pub fn open_training(request: &Request, frame: [usize; 3]) -> Result<Vec<Dataset>, Diagnostics> {
+        let files = if request.path.is_dir() { folder::sorted(&request.path)? } else { Vec::new() };
+        let files = cifar::training_files(&files);
+        if files.is_empty() {
+            let request = Request { split: Split::Training, ..request.clone() };
+            return Ok(vec![Dataset::open(&request, frame)?]);
+        }
+        files.into_iter().map(|file| open_cifar(file, request, frame)).collect()
+    }
+
     /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()

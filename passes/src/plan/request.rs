@@ -121,6 +121,17 @@ impl Request {
         }
     }
 
+    /// The same of a network whose numbers have changed since.
+    #[must_use]
+    pub fn for_network(&self, changed: &Network) -> Request {
+        match self {
+            Request::All(_) | Request::List(_) => self.clone(),
+            Request::Plan { wishes, bits, .. } => {
+                Request::Plan { network: digest(changed), wishes: wishes.clone(), bits: bits.clone() }
+            }
+        }
+    }
+
     /// Bits of layers by name, where a plan says some.
     pub fn bits(&self) -> BTreeMap<String, Bits> {
         match self {

@@ -17,6 +17,7 @@ use super::scale::Codes;
 use crate::accuracy::{frame, users_layout};
 use crate::data::Dataset;
 use crate::engine::{Engine, Frames, Given, showing};
+use crate::random::Random;
 
 /// Bins of a histogram.
 const BINS: usize = 2048;
@@ -87,25 +88,6 @@ impl<'a> Source<'a> {
         }
         let shape = Shape([&[range.len()], &self.shape[..]].concat());
         Ok(Tensor::f32(shape, numbers).expect("as many numbers as the frames have"))
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
-    }
-
-    /// The sum of twelve numbers below one, less six: mean 0, deviation 1.
-    fn near_normal(&mut self) -> f32 {
-        let sum: u64 = (0..12).map(|_| self.below(1 << 16)).sum();
-        sum as f32 / 65_536.0 - 6.0
     }
 }
 

@@ -1,0 +1,342 @@
+//! What is trained in an epoch: the network as far as the plan has been carried out, its step of training, and what
+//! teaches it, made ready to run.
+
+use std::collections::BTreeSet;
+
+use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
+use nonresc_ir::id::{NodeId, Value};
+use nonresc_ir::network::{Edit, Network, Op};
+use nonresc_ir::tensor::Tensor;
+use rayon::prelude::*;
+
+use super::batches::Batches;
+use super::recipe::Losses;
+use super::state::{State, canonical_input};
+use super::step::{Step, Terms};
+use super::student::{Student, scored, scored_copy};
+use crate::engine::{Engine, Frames, Given, Session, showing};
+use crate::plan::{Plan, Rewrite, apply};
+use crate::residual::Skips;
+
+/// Images that are judged at a time.
+const IMAGES_AT_A_TIME: usize = 512;
+/// Shards that statistics are estimated from after a change.
+const SHARDS_OF_STATISTICS: usize = 24;
+
+/// A network with skips, and what is to become of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Goal<'a> {
+    /// The network in normal form, all its skips in it.
+    pub normal: &'a Network,
+    /// Its skips.
+    pub skips: &'a Skips,
+    /// What becomes of each in the end.
+    pub plan: &'a Plan,
+}
+
+impl Goal<'_> {
+    /// Labels of the skips whose rewrite changes the function, from the input on.
+    pub fn changing(&self) -> Vec<String> {
+        self.plan.changing().map(|entry| entry.skip.clone()).collect()
+    }
+
+    /// The network once the skips of these labels have changed; sums that fade, as places in it.
+    fn after(
+        &self,
+        changed: &BTreeSet<String>,
+        fades: bool,
+    ) -> Result<(Network, Vec<(NodeId, u16)>), Diagnostics> {
+        let mut plan = self.plan.clone();
+        for entry in &mut plan.skips {
+            if entry.rewrite.keeps_function() || !changed.contains(&entry.skip) {
+                entry.rewrite = Rewrite::Keep;
+            }
+        }
+        let mut network = self.normal.clone();
+        let planned = apply(&mut network, self.skips, plan)?;
+        let fading =
+            |label: &str| fades && !changed.contains(label) && self.plan.rewrite(label) == Rewrite::Remove;
+        let places =
+            planned.skips.iter().filter(|skip| fading(&skip.label)).map(|skip| (skip.join, skip.operand));
+        Ok((network, places.collect()))
+    }
+}
+
+/// A network ready to be trained.
+pub struct Stage {
+    /// The network in normal form.
+    pub planned: Network,
+    /// The same, to be trained.
+    pub student: Student,
+    /// One step of it.
+    pub step: Step,
+    session: Box<dyn Session>,
+    teacher: Option<Teacher>,
+    /// Images of a shard.
+    shard: usize,
+}
+
+/// What a step found on one shard.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The loss, a mean over images.
+    pub loss: f64,
+    /// Images whose class had the best score.
+    pub right: usize,
+    /// By parameter, in the step's order.
+    pub gradients: Vec<Vec<f32>>,
+    /// By statistic, in the step's order.
+    pub statistics: Vec<Vec<f32>>,
+}
+
+/// Weights and factors of one step.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// The losses.
+    pub losses: &'a Losses,
+    /// How far the training has come, 0 to 1.
+    pub progress: f64,
+    /// What fading skips are multiplied by.
+    pub fade: f64,
+}
+
+/// A frozen network that scores the same images.
+struct Teacher {
+    session: Box<dyn Session>,
+    scores: bool,
+}
+
+impl Stage {
+    /// The network once the skips of these labels have changed, for shards of so many images.
+    ///
+    /// # Errors
+    /// Plans that do not fit, operators without gradient.
+    pub fn new(
+        goal: &Goal<'_>,
+        changed: &BTreeSet<String>,
+        fades: bool,
+        losses: &Losses,
+        teacher: Option<&Network>,
+        shard: usize,
+    ) -> Result<Stage, Diagnostics> {
+        let (planned, places) = goal.after(changed, fades)?;
+        let student = Student::new(&planned, &places)?;
+        let features = match (teacher, losses.features.value > 0.0) {
+            (Some(teacher), true) => block_ends(goal, teacher, &student.network),
+            _ => Vec::new(),
+        };
+        let terms = Terms {
+            logits: losses.logits.value > 0.0,
+            soft: (losses.soft.value > 0.0).then_some(losses.temperature),
+            features,
+        };
+        let step = Step::new(&student, shard, &terms)?;
+        let session = Engine::Native.load(&step.network)?;
+        let teacher = match teacher {
+            Some(teacher) if terms.needs_scores() || !terms.features.is_empty() => {
+                Some(Teacher::new(teacher, &terms, shard)?)
+            }
+            _ => None,
+        };
+        Ok(Stage { planned, student, step, session, teacher, shard })
+    }
+
+    /// Loss, gradients and statistics of a batch of whole shards, shard by shard.
+    ///
+    /// # Errors
+    /// What the engine refuses.
+    pub fn run(
+        &self,
+        images: &(dyn Fn(usize) -> (Tensor, Tensor) + Sync),
+        shards: usize,
+        state: &State,
+        setting: &Setting<'_>,
+    ) -> Result<Vec<Found>, Diagnostics> {
+        let shared = self.shared(state, setting)?;
+        let found: Vec<Result<Found, Diagnostics>> =
+            (0..shards).into_par_iter().map(|shard| self.shard(images(shard), &shared)).collect();
+        found.into_iter().collect()
+    }
+
+    /// The inputs that all shards have in common: weights of losses, factors of skips, parameters.
+    fn shared(&self, state: &State, setting: &Setting<'_>) -> Result<Vec<Tensor>, Diagnostics> {
+        let Setting { losses, progress, fade } = *setting;
+        let weight = |loss: &&'static str| match *loss {
+            "logits" => losses.logits.at(progress),
+            "soft" => losses.soft.at(progress),
+            "features" => losses.features.at(progress),
+            _ => losses.hard.at(progress),
+        };
+        let weights = self.step.losses.iter().map(weight);
+        let scalars = weights
+            .chain(self.student.fades.iter().map(|_| fade))
+            .map(|number| Tensor::f32([], vec![number as f32]));
+        let inputs = self.step.network.inputs();
+        let types = inputs[inputs.len() - self.step.parameters.len()..]
+            .iter()
+            .map(|p| self.step.network.ty(p.node.into()));
+        let parameters = self.step.parameters.iter().zip(types).map(|(name, ty)| {
+            state.parameters.get(name).and_then(|numbers| Tensor::f32(ty.shape.clone(), numbers.clone()))
+        });
+        scalars.chain(parameters).collect::<Option<Vec<Tensor>>>().ok_or_else(|| lacking().into())
+    }
+
+    fn shard(&self, (images, labels): (Tensor, Tensor), shared: &[Tensor]) -> Result<Found, Diagnostics> {
+        let taught = match &self.teacher {
+            Some(teacher) => teacher.session.run(std::slice::from_ref(&images))?,
+            None => Vec::new(),
+        };
+        let classes = labels.shape().0[1];
+        let wanted = labels.to_f32();
+        let inputs: Vec<Tensor> =
+            [images, labels].into_iter().chain(taught).chain(shared.iter().cloned()).collect();
+        let mut outputs = self.session.run(&inputs)?.into_iter();
+        let (Some(loss), Some(scores)) = (outputs.next(), outputs.next()) else {
+            return Err(lacking().into());
+        };
+        let gradients = outputs.by_ref().take(self.step.parameters.len()).map(|t| t.to_f32()).collect();
+        let statistics = outputs.map(|t| t.to_f32()).collect();
+        let right = right(&scores.to_f32(), &wanted, classes);
+        Ok(Found { loss: loss.to_f64()[0], right, gradients, statistics })
+    }
+
+    /// Estimates the statistics of all batch norms anew, from images as they are.
+    ///
+    /// # Errors
+    /// What the engine refuses.
+    pub fn settle(
+        &self,
+        batches: &Batches,
+        state: &mut State,
+        setting: &Setting<'_>,
+    ) -> Result<(), Diagnostics> {
+        if self.step.statistics.is_empty() {
+            return Ok(());
+        }
+        let order = batches.epoch_order(0);
+        let shards = (order.len() / self.shard).min(SHARDS_OF_STATISTICS);
+        let images = |shard: usize| batches.plain(&order[shard * self.shard..][..self.shard]);
+        let found = self.run(&images, shards, state, setting)?;
+        self.follow(&found, state, 1.0);
+        Ok(())
+    }
+
+    /// Moves the statistics by a share towards the mean of those found.
+    pub fn follow(&self, found: &[Found], state: &mut State, share: f64) {
+        for (i, name) in self.step.statistics.iter().enumerate() {
+            let Some(numbers) = state.statistics.get_mut(name) else { continue };
+            for (c, number) in numbers.iter_mut().enumerate() {
+                let mean =
+                    found.iter().map(|f| f64::from(f.statistics[i][c])).sum::<f64>() / found.len() as f64;
+                *number = (f64::from(*number) * (1.0 - share) + mean * share) as f32;
+            }
+        }
+    }
+
+    /// The share of images that the network is right about.
+    ///
+    /// # Errors
+    /// What the engine refuses.
+    pub fn accuracy(
+        &self,
+        batches: &Batches,
+        indices: &[usize],
+        state: &State,
+        fade: f64,
+    ) -> Result<f64, Diagnostics> {
+        let network = match self.student.fades.len() {
+            0 => {
+                let mut network = scored_copy(&self.planned)?;
+                state.apply(&mut network)?;
+                network
+            }
+            skips => self.student.holding(state, &vec![fade; skips])?,
+        };
+        accuracy(&network, batches, indices)
+    }
+}
+
+/// The share of images that a network with one output, a score a class, is right about.
+pub(super) fn accuracy(network: &Network, batches: &Batches, indices: &[usize]) -> Result<f64, Diagnostics> {
+    let mut network = network.clone();
+    bare(&mut network);
+    let frames = Frames::new(&network, Engine::Native)?;
+    let mut count = 0;
+    for indices in indices.chunks(IMAGES_AT_A_TIME) {
+        let (images, labels) = batches.plain(indices);
+        let outputs = frames.run(&Given::from([("input".to_string(), images)]))?;
+        count += right(&outputs[0].1.to_f32(), &labels.to_f32(), labels.shape().0[1]);
+    }
+    Ok(count as f64 / indices.len().max(1) as f64)
+}
+
+/// Images whose class has the best score, the first of equal ones.
+fn right(scores: &[f32], labels: &[f32], classes: usize) -> usize {
+    let best = |row: &[f32]| (0..row.len()).reduce(|best, i| if row[i] > row[best] { i } else { best });
+    let is_right = |(scores, labels): &(&[f32], &[f32])| {
+        scores.iter().all(|score| !score.is_nan()) && best(scores) == best(labels)
+    };
+    scores.chunks_exact(classes).zip(labels.chunks_exact(classes)).filter(is_right).count()
+}
+
+/// Makes a network take images as it computes on them.
+fn bare(network: &mut Network) {
+    let mut edit = Edit::new(network);
+    edit.set_preprocess(None);
+    canonical_input(&mut edit);
+}
+
+/// Of each skip that goes, the value behind its sum, where the network that is trained has it too.
+fn block_ends(goal: &Goal<'_>, teacher: &Network, student: &Network) -> Vec<NodeId> {
+    let end = |join: NodeId| match goal.normal.sole_reader(join.into()) {
+        Some(reader) if matches!(goal.normal.op(reader), Op::Relu(_) | Op::Clip(_) | Op::LeakyRelu(_)) => {
+            reader
+        }
+        _ => join,
+    };
+    let same = |node: &NodeId| {
+        [teacher, student].iter().all(|network| {
+            network.contains(*node)
+                && network.op(*node) == goal.normal.op(*node)
+                && network.node(*node).names.first() == goal.normal.node(*node).names.first()
+        })
+    };
+    let ends: BTreeSet<NodeId> = goal.skips.iter().map(|skip| end(skip.join)).filter(same).collect();
+    ends.into_iter().collect()
+}
+
+impl Teacher {
+    fn new(network: &Network, terms: &Terms, shard: usize) -> Result<Teacher, Diagnostics> {
+        let mut network = network.clone();
+        let scores = scored(&mut network)?;
+        bare(&mut network);
+        let shown = terms.needs_scores().then_some(scores);
+        let values = shown.into_iter().chain(terms.features.iter().map(|&node| Value::from(node)));
+        let mut network = showing(&network, values);
+        Edit::new(&mut network).set_batch(shard).map_err(|error| {
+            Diagnostic::new(
+                "distill/teacher",
+                "the teacher",
+                error.to_string(),
+                "give one that takes any batch",
+            )
+        })?;
+        Ok(Teacher { session: Engine::Native.load(&network)?, scores: shown.is_some() })
+    }
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let taught = self.teacher.as_ref().map(|teacher| teacher.scores);
+        f.debug_struct("Stage").field("step", &self.step).field("taught", &taught).finish_non_exhaustive()
+    }
+}
+
+fn lacking() -> Diagnostic {
+    Diagnostic::new(
+        "distill/state",
+        "a step of training",
+        "a parameter is missing or of another shape",
+        "report this as a fault of nonresc",
+    )
+}
