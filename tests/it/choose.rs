@@ -30,7 +30,8 @@ impl Case {
         let mut cycles = 4_000;
         loop {
             let target = unlimited(Rate::Cycles(cycles));
-            let options = Options { target, skips: Request::KEEP, fifo: FifoOptions::default() };
+            let options =
+                Options { target, skips: Request::KEEP, trained: None, fifo: FifoOptions::default() };
             let planning = table::up_to("residual").unwrap();
             let design = Design::Network(NetworkDesign::new(network.clone()));
             let finished =

@@ -115,7 +115,7 @@ fn the_library_makes_the_schedule_of_the_program() {
     let device = Device::find("xck26").unwrap();
     let bits = Bits { weights: 8, activations: 8 };
     let target = Target { clock_mhz: device.clock_mhz, device, rate: Rate::Fastest, bits, seed: 0 };
-    let options = Options { target, skips: Request::KEEP, fifo: FifoOptions::default() };
+    let options = Options { target, skips: Request::KEEP, trained: None, fifo: FifoOptions::default() };
     let design = Design::Network(NetworkDesign::new(imported.network));
     let design = manager::compile(design, &options, &Checks::all()).unwrap().design;
     let made = schedule::schedule(design.stream().unwrap(), &options, None, &[]).unwrap();

@@ -32,7 +32,7 @@ fn dsps(network: &Network, rewrite: Rewrite) -> u64 {
         seed: 0,
     };
     let skips = Request::All(Wanted::This(rewrite));
-    let options = Options { target, skips, fifo: FifoOptions::default() };
+    let options = Options { target, skips, trained: None, fifo: FifoOptions::default() };
     let design = Design::Network(NetworkDesign::new(network.clone()));
     let finished = manager::compile(design, &options, &Checks::default()).unwrap();
     finished.design.stream().unwrap().binding.as_ref().unwrap().total.dsps

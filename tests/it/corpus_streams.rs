@@ -44,7 +44,12 @@ fn is_quantised(network: &Network) -> bool {
 
 /// The whole pipeline, all skips kept.
 fn design(network: &Network, rate: Rate) -> Result<StreamDesign, String> {
-    let options = Options { target: unlimited(rate), skips: Request::KEEP, fifo: FifoOptions::default() };
+    let options = Options {
+        target: unlimited(rate),
+        skips: Request::KEEP,
+        trained: None,
+        fifo: FifoOptions::default(),
+    };
     let design = Design::Network(NetworkDesign::new(network.clone()));
     let finished =
         manager::compile(design, &options, &Checks::default()).map_err(|failed| failed.faults.to_string())?;

@@ -25,7 +25,7 @@ fn options() -> Options {
         bits: Bits { weights: 8, activations: 8 },
         seed: 0,
     };
-    Options { target, skips: Request::KEEP, fifo: FifoOptions::default() }
+    Options { target, skips: Request::KEEP, trained: None, fifo: FifoOptions::default() }
 }
 
 /// Runs `passes` over a small network; gives what was handed out after each pass, too.

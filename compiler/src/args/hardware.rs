@@ -39,4 +39,7 @@ pub enum Emit {
     Dot,
     /// rtl/: the design as SystemVerilog, for networks of integer codes
     Systemverilog,
+    /// step.onnx: one step of training as ordinary ONNX, parameters in, gradients out; after --retrain step.npz, the
+    /// parameters; only where it is named
+    Gradients,
 }

@@ -5,6 +5,7 @@
 mod hardware;
 mod images;
 mod quantise;
+mod retrain;
 mod values;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use nonresc_passes::target::Bits;
 pub use hardware::{Emit, Hardware, Synthesiser};
 pub use images::Images;
 pub use quantise::{Quantise, ScaleKind};
+pub use retrain::Retrain;
 use values::{bits, clock, divisors, dump, extents, factor, numbers, rate};
 
 /// Compiles ONNX residual networks to exactly sized streaming FPGA schedules, with or without their skips.
@@ -43,6 +45,7 @@ Examples:
   nonresc resnet8.onnx --fps 20000 --out build            no faster than needed; write the files
   nonresc resnet8.onnx --skips 1:remove                   without the first skip
   nonresc resnet8.onnx --dump-ir                          how the file was understood
+  nonresc resnet8.onnx --skips remove --retrain --data cifar-10-batches-bin --out build   without skips, and trained so
   nonresc eval resnet8.onnx --data cifar-10-batches-bin   accuracy of the network as given
   nonresc quantise resnet8.onnx --data cifar-10-batches-bin --out q   the same in integer codes
 
@@ -157,6 +160,10 @@ pub struct Compile {
     /// remove or auto for all of them, a list such as 1-3:remove,4:reuse (numbers or ONNX names), or a plan.json
     #[arg(long, value_name = "PLAN", default_value = "keep", help_heading = "Design")]
     pub skips: String,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub retrain: Retrain,
 
     /// Write the outputs to this folder, whole or not at all
     #[arg(long, value_name = "DIR", help_heading = "Output")]

@@ -49,6 +49,19 @@ pub(super) fn clock(text: &str) -> Result<f64, String> {
     within(text, 1.0, 2000.0, "MHz")
 }
 
+pub(super) fn positive(text: &str) -> Result<f64, String> {
+    finite(text).ok().filter(|&x| x > 0.0).ok_or_else(|| "must be a number above 0".into())
+}
+
+pub(super) fn not_negative(text: &str) -> Result<f64, String> {
+    finite(text).ok().filter(|&x| x >= 0.0).ok_or_else(|| "must be a number, 0 or above".into())
+}
+
+/// A share that is neither nothing nor all.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    finite(text).ok().filter(|&x| x > 0.0 && x < 1.0).ok_or_else(|| "must be above 0 and below 1".into())
+}
+
 pub(super) fn rate(text: &str) -> Result<f64, String> {
     within(text, 1e-3, 1e9, "frames a second")
 }

@@ -15,6 +15,7 @@ use nonresc_passes::manager::{self, Checks, Finished};
 use nonresc_passes::pass::Pass;
 use nonresc_passes::table;
 
+use super::retrain::{self, Retrained};
 use super::{hardware, model, options, synthesis};
 use crate::args::{Compile, Dump, Emit, Format, Synthesiser};
 use crate::exit::{self, Failure};
@@ -43,9 +44,14 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
         finished.map_err(|failed| failed.faults)
     };
     let Finished { mut design, mut timings } = run(design, analysing, &options)?;
-    let analysed = design.source().clone();
+    let mut analysed = design.source().clone();
+    let mut retrained = None;
     if !others.is_empty() {
         options.skips = choose(&analysed, &options)?;
+        if args.retrain.retrain {
+            retrained = Some(retrain::retrain(args, &mut analysed, &mut options)?);
+            design = Design::Network(analysed.clone());
+        }
         let planned = run(design, others, &options)?;
         design = planned.design;
         timings.extend(planned.timings);
@@ -53,7 +59,8 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     if args.dump_ir == Some(Dump::Read) && args.stop_after.is_some() {
         dumps.text = design.to_string();
     }
-    let remarks = remarks(&loaded.notes, &design);
+    let mut remarks = remarks(&loaded.notes, &design);
+    remarks.extend(retrained.iter().flat_map(|made| made.remarks.clone()));
     if args.timings {
         print_timings(&timings)?;
     }
@@ -63,7 +70,14 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
         }
         _ => None,
     };
-    let made = Made::new(args, &options, &design, report, remarks)?;
+    let floats = design.source().clone();
+    let whole = passes.len() == table::FPGA.len();
+    if let Some((network, options)) =
+        retrained.as_ref().filter(|_| whole).and_then(|made| made.in_codes(&options))
+    {
+        design = options::run(Design::Network(NetworkDesign::new(network)), table::FPGA, &options)?;
+    }
+    let made = Made::new(args, &options, (&design, &floats), retrained, report, remarks)?;
     let printed = match &args.dump_ir {
         Some(_) => dumps.text,
         None => made.printed(path),
@@ -162,6 +176,9 @@ fn print_timings(timings: &[manager::Timing]) -> io::Result<()> {
 
 /// What a run made.
 struct Made<'a> {
+    /// The network before it was put in codes, and the plan that left it so.
+    floats: &'a NetworkDesign,
+    retrained: Option<Retrained>,
     args: &'a Compile,
     options: &'a Options,
     design: &'a Design,
@@ -175,11 +192,12 @@ impl<'a> Made<'a> {
     fn new(
         args: &'a Compile,
         options: &'a Options,
-        design: &'a Design,
+        (design, floats): (&'a Design, &'a NetworkDesign),
+        retrained: Option<Retrained>,
         report: Option<SkipReport>,
         remarks: Vec<Diagnostic>,
     ) -> Result<Self, Failure> {
-        let mut made = Made { args, options, design, report, remarks, schedule: None };
+        let mut made = Made { args, options, floats, retrained, design, report, remarks, schedule: None };
         let printed = args.format == Format::Json && args.dump_ir.is_none();
         if let Some(design) = made.bound()
             && (printed || made.wanted(Emit::Schedule))
@@ -215,11 +233,23 @@ impl<'a> Made<'a> {
         let mut files = Vec::new();
         let mut file = |name: &str, bytes| files.push(OutFile { name: name.to_owned(), bytes });
         let source = self.design.source();
-        if let Some(planned) = &source.planned {
+        if let Some(planned) = &self.floats.planned {
             file("plan.json", planned.plan.to_json().into_bytes());
         }
         if self.wanted(Emit::Onnx) {
-            file("float.onnx", onnx::export::export(&source.network)?);
+            file("float.onnx", onnx::export::export(&self.floats.network)?);
+            if self.retrained.as_ref().is_some_and(|made| made.quantised.is_some()) {
+                file("quantised.onnx", onnx::export::export(&source.network)?);
+            }
+        }
+        if self.args.emit.contains(&Emit::Gradients) {
+            files.extend(retrain::step(&self.args.retrain, &self.floats.network, self.retrained.as_ref())?);
+        }
+        let mut file = |name: &str, bytes| files.push(OutFile { name: name.to_owned(), bytes });
+        for (name, history) in self.retrained.iter().flat_map(|made| &made.histories) {
+            file(&format!("{name}.json"), history.to_json().into_bytes());
+            file(&format!("{name}.csv"), history.to_csv().into_bytes());
+            file(&format!("{name}.svg"), history.svg().into_bytes());
         }
         if self.wanted(Emit::Nir) {
             file("network.nir", text::print(&source.network).into_bytes());

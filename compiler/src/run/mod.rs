@@ -13,7 +13,9 @@ mod layers;
 mod model;
 mod options;
 mod quantise;
+mod retrain;
 mod synthesis;
+mod telling;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

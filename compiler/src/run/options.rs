@@ -44,6 +44,7 @@ pub(super) fn options(args: &args::Design, skips: &str) -> Result<Options, Failu
             seed: args.seed,
         },
         skips,
+        trained: None,
         fifo: FifoOptions { mode, effort, ..FifoOptions::default() },
     })
 }
@@ -109,7 +110,15 @@ pub(super) fn designed(path: &Path, reading: &Reading, options: Options) -> Resu
     }
 }
 
-fn run(design: Design, passes: &'static [&'static Pass], options: &Options) -> Result<Design, Failure> {
+/// Runs passes over a design, and tells nobody.
+///
+/// # Errors
+/// What they refuse.
+pub(super) fn run(
+    design: Design,
+    passes: &'static [&'static Pass],
+    options: &Options,
+) -> Result<Design, Failure> {
     let finished = manager::run(design, passes, options, &Checks::default(), &mut |_, _| {});
     Ok(finished.map_err(|failed| failed.faults)?.design)
 }
