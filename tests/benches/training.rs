@@ -15,6 +15,7 @@ use nonresc_passes::distill::optimiser::{Method, Optimiser};
 use nonresc_passes::distill::recipe::Losses;
 use nonresc_passes::distill::stage::{Goal, Setting, Stage};
 use nonresc_passes::distill::state::State;
+use nonresc_passes::engine::Engine;
 use nonresc_passes::normalise::normalise;
 use nonresc_passes::plan::Request;
 use nonresc_passes::residual::skips;
@@ -46,11 +47,13 @@ fn images_a_second(model: &Path, batch: usize, steps: usize, taught: bool) -> f6
     let losses: Losses = if taught { "hard=0.5,logits=0.5" } else { "hard" }.parse().expect("losses");
     let teacher = taught.then_some(&network);
     let shard = SHARD.min(batch);
-    let stage = Stage::new(&goal, &BTreeSet::new(), false, &losses, teacher, shard).expect("a step");
+    let stage = Stage::new(&goal, &BTreeSet::new(), false, &losses, teacher, (Engine::Native, shard))
+        .expect("a step");
     let mut seed = Seed(1);
     let mut frame = network.ty(network.inputs()[0].node.into()).shape.clone();
     frame.0[0] = shard;
-    let images = Tensor::f32(frame.clone(), (0..frame.len()).map(|_| seed.number()).collect()).expect("images");
+    let images =
+        Tensor::f32(frame.clone(), (0..frame.len()).map(|_| seed.number()).collect()).expect("images");
     let classes = stage.step.network.ty(stage.step.network.outputs()[1].value).shape.0[1];
     let mut labels = vec![0.0; shard * classes];
     labels.chunks_mut(classes).for_each(|row| row[seed.below(classes)] = 1.0);

@@ -8,8 +8,8 @@ use nonresc_passes::distill::recipe::{Augment, Losses, Recipe};
 use nonresc_passes::distill::removals::Policy;
 use nonresc_passes::distill::schedule::Decay;
 
-use super::Images;
 use super::values::{positive, share};
+use super::{Engine, Images};
 
 /// How a network learns to do without its skips.
 #[derive(Clone, Debug, Args)]
@@ -82,6 +82,10 @@ pub struct Retrain {
     /// Forget the model's weights and begin with drawn ones, to see what the given ones are worth
     #[arg(long, requires = "retrain")]
     pub scratch: bool,
+
+    /// What computes the steps: of tract they are read as the ONNX that --emit gradients writes
+    #[arg(long, value_enum, default_value_t = Engine::Native, requires = "retrain")]
+    pub engine: Engine,
 
     /// Pixels by which a training image is moved at most, each way [default: an eighth of its smaller side]
     #[arg(long, value_name = "PIXELS")]

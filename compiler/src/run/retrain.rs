@@ -170,7 +170,8 @@ fn trained(
         _ => path.clone(),
     });
     let resume = args.retrain.resume && checkpoint.as_ref().is_some_and(|path| path.exists());
-    let task = Task { goal, teacher, batches, recipe, order, checkpoint, resume };
+    let engine = args.retrain.engine.into();
+    let task = Task { goal, teacher, batches, recipe, engine, order, checkpoint, resume };
     let mut told = Told::new(recipe, batches.training().len());
     let trained = train(&task, &mut |progress| told.tell(progress))?;
     match trained.whole {

@@ -12,6 +12,7 @@ use super::batches::Batches;
 use super::recipe::Losses;
 use super::stage::{Goal, Setting, Stage};
 use super::state::State;
+use crate::engine::Engine;
 
 /// Shards that the loss is measured on.
 const SHARDS: usize = 16;
@@ -36,7 +37,7 @@ pub fn rank(
     let loss = |gone: BTreeSet<String>| -> Result<f64, Diagnostics> {
         let losses = Losses::default();
         let setting = Setting { losses: &losses, progress: 0.0, fade: 1.0 };
-        let stage = Stage::new(goal, &gone, false, &losses, None, shard)?;
+        let stage = Stage::new(goal, &gone, false, &losses, None, (Engine::Native, shard))?;
         let mut state = state.clone();
         state.complete(&stage.planned, &batches.plain(some).0)?;
         let images = |i: usize| batches.plain(&some[i * shard..][..shard]);

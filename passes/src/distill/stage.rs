@@ -107,7 +107,7 @@ struct Teacher {
 }
 
 impl Stage {
-    /// The network once the skips of these labels have changed, for shards of so many images.
+    /// The network once the skips of these labels have changed, for shards of so many images on an engine.
     ///
     /// # Errors
     /// Plans that do not fit, operators without gradient.
@@ -117,7 +117,7 @@ impl Stage {
         fades: bool,
         losses: &Losses,
         teacher: Option<&Network>,
-        shard: usize,
+        (engine, shard): (Engine, usize),
     ) -> Result<Stage, Diagnostics> {
         let (planned, places) = goal.after(changed, fades)?;
         let student = Student::new(&planned, &places)?;
@@ -131,10 +131,10 @@ impl Stage {
             features,
         };
         let step = Step::new(&student, shard, &terms)?;
-        let session = Engine::Native.load(&step.network)?;
+        let session = engine.load(&step.network)?;
         let teacher = match teacher {
             Some(teacher) if terms.needs_scores() || !terms.features.is_empty() => {
-                Some(Teacher::new(teacher, &terms, shard)?)
+                Some(Teacher::new(teacher, &terms, (engine, shard))?)
             }
             _ => None,
         };
@@ -306,7 +306,11 @@ fn block_ends(goal: &Goal<'_>, teacher: &Network, student: &Network) -> Vec<Node
 }
 
 impl Teacher {
-    fn new(network: &Network, terms: &Terms, shard: usize) -> Result<Teacher, Diagnostics> {
+    fn new(
+        network: &Network,
+        terms: &Terms,
+        (engine, shard): (Engine, usize),
+    ) -> Result<Teacher, Diagnostics> {
         let mut network = network.clone();
         let scores = scored(&mut network)?;
         bare(&mut network);
@@ -321,7 +325,7 @@ impl Teacher {
                 "give one that takes any batch",
             )
         })?;
-        Ok(Teacher { session: Engine::Native.load(&network)?, scores: shown.is_some() })
+        Ok(Teacher { session: engine.load(&network)?, scores: shown.is_some() })
     }
 }
 

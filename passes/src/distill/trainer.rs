@@ -20,6 +20,7 @@ use super::save::{self, Before, Saved};
 use super::schedule::Schedule;
 use super::stage::{Found, Goal, Setting, Stage};
 use super::state::State;
+use crate::engine::Engine;
 
 /// Images from which the first statistics come.
 const IMAGES_OF_STATISTICS: usize = 1024;
@@ -37,6 +38,8 @@ pub struct Task<'a> {
     pub batches: &'a Batches,
     /// The recipe.
     pub recipe: &'a Recipe,
+    /// What computes the steps.
+    pub engine: Engine,
     /// The skips that change in the order in which they go, for the policy by cost.
     pub order: Vec<String>,
     /// Where the state is written after each epoch.
@@ -208,7 +211,7 @@ impl<'a> Trainer<'a> {
         }
         let Task { goal, batches, recipe, teacher, .. } = self.task;
         let fades = matches!(recipe.policy, Policy::Anneal { .. });
-        let stage = Stage::new(goal, &gone, fades, &recipe.losses, *teacher, self.shard)?;
+        let stage = Stage::new(goal, &gone, fades, &recipe.losses, *teacher, (self.task.engine, self.shard))?;
         let some = &batches.training()[..batches.training().len().min(IMAGES_OF_STATISTICS)];
         if self.saved.state.parameters.is_empty() {
             // The statistics of the network as given, whatever has gone since.
