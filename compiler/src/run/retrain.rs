@@ -150,6 +150,13 @@ fn in_codes(
             format!("in {} codes, {} by calibration alone", args.design.bits, percent(calibrated.as_ref()));
         made.remarks.push(remark(&what, &trained, given, after.as_ref()));
         made.histories.push(("history-qat", trained.history));
+    } else {
+        let what = format!(
+            "in {} codes, by calibration alone: {}",
+            args.design.bits,
+            top1(given, calibrated.as_ref())
+        );
+        made.remarks.push(Diagnostic::new("retrain/accuracy", what, "no epoch was trained in codes", ""));
     }
     made.quantised = Some(network);
     Ok(())
@@ -275,6 +282,19 @@ fn percent(accuracy: Option<&Accuracy>) -> String {
     }
 }
 
+/// Accuracy on the test images, before and after.
+fn top1(given: Option<&Accuracy>, after: Option<&Accuracy>) -> String {
+    match (given, after) {
+        (Some(given), Some(_)) => format!(
+            "top-1 on {} test images {} as given, {} retrained",
+            given.all.images,
+            percent(Some(given)),
+            percent(after)
+        ),
+        _ => "no test images".into(),
+    }
+}
+
 /// What the user should know of a training.
 fn remark(what: &str, trained: &Trained, given: Option<&Accuracy>, after: Option<&Accuracy>) -> Diagnostic {
     let Trained { epoch, validation, given: before, history, .. } = trained;
@@ -284,15 +304,7 @@ fn remark(what: &str, trained: &Trained, given: Option<&Accuracy>, after: Option
         100.0 * before,
         100.0 * validation
     );
-    let test = match (given, after) {
-        (Some(given), Some(_)) => format!(
-            "top-1 on {} test images {} as given, {} retrained",
-            given.all.images,
-            percent(Some(given)),
-            percent(after)
-        ),
-        _ => "no test images".into(),
-    };
+    let test = top1(given, after);
     let notes: Vec<String> = history.rows().iter().flat_map(|row| row.notes.clone()).collect();
     Diagnostic::new("retrain/accuracy", format!("retrained {what}: {test}"), why, notes.join("; "))
 }
