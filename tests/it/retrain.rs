@@ -7,8 +7,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use nonresc_ir::eval::evaluate;
-use nonresc_ir::network::{Edit, Network};
-use nonresc_ir::onnx::import::{ImportOptions, import_file};
+use nonresc_ir::network::{Edit, Network, Op};
+use nonresc_ir::onnx::export::export;
+use nonresc_ir::onnx::import::{ImportOptions, import_bytes, import_file};
 use nonresc_ir::tensor::Tensor;
 use nonresc_passes::accuracy;
 use nonresc_passes::data::{Dataset, Request};
@@ -139,10 +140,15 @@ fn batch_norm_that_is_put_back_keeps_the_function() {
 #[test]
 fn codes_come_back_as_they_were() {
     let digits = digits();
-    for weights in [4, 8] {
+    for bits in [4, 8] {
         let options =
-            QuantiseOptions { bits: Bits { weights, activations: 8 }, ..QuantiseOptions::default() };
-        let network = quantise(&digits.network, Some(&digits.images), &options).unwrap().network;
+            QuantiseOptions { bits: Bits { weights: bits, activations: bits }, ..QuantiseOptions::default() };
+        let made = quantise(&digits.network, Some(&digits.images), &options).unwrap().network;
+        // As a file has it, which holds codes of 4 bits in bytes and clips them.
+        let mut network = import_bytes(export(&made).unwrap(), "quantised.onnx", &ImportOptions::default())
+            .unwrap()
+            .network;
+        normalise(&mut network).unwrap();
         let images = digits.some();
         let mut state = State::default();
         state.complete(&network, &images).unwrap();
@@ -152,6 +158,17 @@ fn codes_come_back_as_they_were() {
         let student = Student::new(&network, &[]).unwrap();
         assert!(student.statistics().is_empty());
         assert_eq!(outputs(&network, &images), outputs(&student.holding(&state, &[]).unwrap(), &images));
+        // Weights that grow stay within their bits.
+        state.parameters.values_mut().for_each(|numbers| numbers.iter_mut().for_each(|x| *x *= 3.0));
+        state.apply(&mut again).unwrap();
+        let most = (1 << (bits - 1)) - 1;
+        let weights = again.node_ids().filter(|&n| matches!(again.op(n), Op::Conv(_)));
+        for conv in weights {
+            let codes = again.operands(again.operands(conv)[1].node)[0];
+            let codes = again.constant(codes).unwrap().to_i64().unwrap();
+            assert_eq!(codes.iter().map(|code| code.abs()).max(), Some(most));
+        }
+        assert!(student.parameters().len() > 10);
     }
 }
 

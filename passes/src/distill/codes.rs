@@ -35,22 +35,39 @@ fn operand(edit: &mut Edit<'_>, old: Value, numbers: Vec<f32>) -> Result<Value, 
     let network: &Network = edit;
     let known = |value: Value| network.constant(value).ok_or("codes that are not known");
     let (stored, scale, zero) = (known(operands[0])?, known(operands[1])?, known(operands[2])?);
-    let Element::Int { bits, signed } = stored.element() else {
-        return Err("codes that are no integers".into());
-    };
-    let codes = match bits {
-        ..=16 => {
-            let least = Quantise { bits, signed, ..Quantise::default() }.limits()[0];
-            let narrow = signed && !stored.to_i64().unwrap_or_default().contains(&least);
-            let quantise = Quantise { bits, signed, narrow, axis: op.axis, ..Quantise::default() };
-            nonresc_ir::eval::operator::<f32>(&quantise.into(), &[&floats, scale, zero])?
+    let codes = match quantiser_of(stored, op.axis) {
+        Some(quantise) => {
+            let zero = zero_of(zero, &quantise).ok_or("a zero point beyond its codes")?;
+            nonresc_ir::eval::operator::<f32>(&quantise.into(), &[&floats, scale, &zero])?
         }
-        _ => wide(&floats, scale, zero, stored.element())?,
+        None => wide(&floats, scale, zero, stored.element())?,
     };
+    // A file may hold codes in a wider type than they need.
+    let codes = Tensor::from_f64(stored.element(), codes.shape().clone(), &codes.to_f64());
+    let codes = codes.ok_or("a code beyond its type")?;
     let names = edit.node(operands[0].node).names.clone();
     let codes = edit.named(names).constant(codes);
     let names = edit.node(old.node).names.clone();
     edit.named(names).add(op, &[codes, operands[1], operands[2]]).map_err(|e| e.to_string())
+}
+
+/// The quantiser that gives codes like these: of the fewest bits that hold them all, 2 at least, and without the least code
+/// where none has it. Nothing for what is no integer, of one bit, or of more bits than quantisers give.
+pub(super) fn quantiser_of(stored: &Tensor, axis: usize) -> Option<Quantise> {
+    let Element::Int { bits: bits @ 2..=16, signed } = stored.element() else { return None };
+    let codes = stored.to_i64()?;
+    let of = |bits: u8, narrow: bool| Quantise { bits, signed, narrow, axis, ..Quantise::default() };
+    let holds = |quantise: &Quantise| {
+        let [least, most] = quantise.limits();
+        codes.iter().all(|code| (least..=most).contains(code))
+    };
+    (2..=bits).flat_map(|bits| [of(bits, signed), of(bits, false)]).find(holds)
+}
+
+/// Zero points as codes of a quantiser.
+pub(super) fn zero_of(zero: &Tensor, quantise: &Quantise) -> Option<Tensor> {
+    let element = Element::Int { bits: quantise.bits, signed: quantise.signed };
+    Tensor::from_f64(element, zero.shape().clone(), &zero.to_f64())
 }
 
 /// Codes of more bits than quantisers give, as biases have: one scale, or one an element.

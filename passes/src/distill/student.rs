@@ -12,11 +12,11 @@ use std::collections::BTreeSet;
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{
-    Batch, BatchNorm, Conv, Dequantise, Edit, EditError, Element, Mul, Network, Op, Quantise, Reshape,
-    Rounding, Shape,
+    Batch, BatchNorm, Conv, Dequantise, Edit, EditError, Element, Mul, Network, Op, Reshape, Shape,
 };
 use nonresc_ir::tensor::Tensor;
 
+use super::codes;
 use super::state::State;
 
 /// Added to variances.
@@ -378,24 +378,18 @@ pub(super) fn divide_filters(weights: &mut [f32], filters: usize) -> Vec<f32> {
 }
 
 /// Numbers in the place of known codes: behind a quantiser of the same scale.
-fn rounded(
-    edit: &mut Edit<'_>,
-    codes: NodeId,
-    op: &Dequantise,
-    floats: Value,
-) -> Result<Value, &'static str> {
-    let operands = edit.operands(codes);
+fn rounded(edit: &mut Edit<'_>, node: NodeId, op: &Dequantise, floats: Value) -> Result<Value, &'static str> {
+    let operands = edit.operands(node);
     let network: &Network = edit;
     let stored = network.constant(operands[0]).ok_or(UNKNOWN)?;
-    let Element::Int { bits, signed } = stored.element() else { return Err(UNKNOWN) };
-    if !(2..=16).contains(&bits) {
-        return Err("weights of 1 bit, or of more than 16, have no straight-through gradient here");
-    }
-    let least = Quantise { bits, signed, ..Quantise::default() }.limits()[0];
-    let narrow = signed && !stored.to_i64().unwrap_or_default().contains(&least);
-    let quantise = Quantise { bits, signed, narrow, rounding: Rounding::HalfEven, axis: op.axis };
-    let rounded = edit.add(quantise, &[floats, operands[1], operands[2]]).map_err(|_| UNKNOWN)?;
-    edit.add(op.clone(), &[rounded, operands[1], operands[2]]).map_err(|_| UNKNOWN)
+    let quantise = codes::quantiser_of(stored, op.axis).ok_or(
+        "weights of 1 bit, of more than 16, or that are no integers have no straight-through gradient here",
+    )?;
+    let zero =
+        network.constant(operands[2]).and_then(|zero| codes::zero_of(zero, &quantise)).ok_or(UNKNOWN)?;
+    let (scale, zero) = (operands[1], edit.constant(zero));
+    let rounded = edit.add(quantise, &[floats, scale, zero]).map_err(|_| UNKNOWN)?;
+    edit.add(op.clone(), &[rounded, scale, zero]).map_err(|_| UNKNOWN)
 }
 
 fn refused(network: &Network, node: NodeId, why: &str) -> Diagnostic {

@@ -1,7 +1,7 @@
 //! Arithmetic and activations, place by place, and quantisers as if they did not round.
 
 use nonresc_ir::id::Value;
-use nonresc_ir::network::{Clip, Edit, Gate, LeakyRelu, Mul, Network, Quantise, Sub};
+use nonresc_ir::network::{Clip, Edit, Gate, LeakyRelu, Mul, Network, Op, Quantise, Sub};
 use nonresc_ir::tensor::Tensor;
 
 use super::{Asked, Found, Refused};
@@ -49,8 +49,32 @@ pub(super) fn relu(asked: Asked<'_, '_>) -> Result<Found, Refused> {
 }
 
 pub(super) fn clip(asked: Asked<'_, '_>, op: &Clip) -> Result<Found, Refused> {
+    if !asked.edit.ty(asked.operands[0]).element.is_float() {
+        return clipped_codes(asked, op);
+    }
     let Asked { edit, node, dy, .. } = asked;
     Ok(vec![(0, edit.add(Gate { min: op.min, max: op.max, below: 0.0 }, &[node.into(), dy])?)])
+}
+
+/// Codes of fewer bits than a type has are clipped: what passes is said of the numbers that were rounded to them.
+fn clipped_codes(asked: Asked<'_, '_>, op: &Clip) -> Result<Found, Refused> {
+    let Asked { edit, operands, dy, .. } = asked;
+    let rounded = edit.operands(operands[0].node);
+    let (Op::Quantise(_), Some((scale, zero))) = (edit.op(operands[0].node), scale_and_zero(edit, &rounded))
+    else {
+        return Err(Refused::Why("it clips codes that no quantiser of one scale gave"));
+    };
+    let (min, max) = ((op.min - zero - 0.5) * scale, (op.max - zero + 0.5) * scale);
+    Ok(vec![(0, edit.add(Gate { min, max, below: 0.0 }, &[rounded[0], dy])?)])
+}
+
+/// The one scale and the one zero point of a quantiser with these operands.
+fn scale_and_zero(network: &Network, operands: &[Value]) -> Option<(f64, f64)> {
+    let number = |value: Value| {
+        let all = network.constant(value)?.to_f64();
+        if let [one] = all[..] { Some(one) } else { None }
+    };
+    number(operands[1]).zip(number(operands[2]))
 }
 
 pub(super) fn leaky_relu(asked: Asked<'_, '_>, op: &LeakyRelu) -> Result<Found, Refused> {
@@ -62,12 +86,7 @@ pub(super) fn leaky_relu(asked: Asked<'_, '_>, op: &LeakyRelu) -> Result<Found, 
 /// channel are those of weights, none of which is clipped by much: all pass.
 pub(super) fn quantise(asked: Asked<'_, '_>, op: &Quantise) -> Result<Found, Refused> {
     let Asked { edit, operands, dy, .. } = asked;
-    let network: &Network = edit;
-    let number = |value: Value| {
-        let all = network.constant(value).map(|tensor| tensor.to_f64()).unwrap_or_default();
-        if let [one] = all[..] { Some(one) } else { None }
-    };
-    let (Some(scale), Some(zero)) = (number(operands[1]), number(operands[2])) else {
+    let Some((scale, zero)) = scale_and_zero(edit, &operands) else {
         return Ok(vec![(0, dy)]);
     };
     let [least, most] = op.limits().map(|code| code as f64);
