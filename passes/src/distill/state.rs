@@ -13,7 +13,7 @@ use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Edit, Network, Op};
 use nonresc_ir::tensor::Tensor;
 
-use super::student::{EPSILON, divide_filters, is_quantised, layer_names, numbers};
+use super::student::{EPSILON, divide_filters, is_quantised, layer_names, numbers, trained_layers};
 use crate::engine::{Engine, Frames, Given, showing};
 use crate::random::Random;
 
@@ -44,7 +44,7 @@ impl State {
     /// # Errors
     /// Weights that are not known; images that do not fit.
     pub fn complete(&mut self, normal: &Network, images: &Tensor) -> Result<(), Diagnostics> {
-        let missing: Vec<(NodeId, String)> = layer_names(normal)
+        let missing: Vec<(NodeId, String)> = trained_layers(normal)
             .into_iter()
             .filter(|(_, name)| !self.parameters.contains_key(&format!("{name}.weight")))
             .collect();

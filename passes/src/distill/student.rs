@@ -82,7 +82,7 @@ impl Student {
         let fades =
             fading.iter().map(|&place| fade(&mut edit, place)).collect::<Result<_, _>>().map_err(own)?;
         let mut layers = Vec::new();
-        for (node, name) in layer_names(normal) {
+        for (node, name) in trained_layers(normal) {
             let layer = match (edit.op(node).clone(), quantised) {
                 (Op::Conv(op), false) => float_conv(&mut edit, node, name, &op),
                 (_, false) => float_dense(&mut edit, node, name),
@@ -172,6 +172,15 @@ pub fn layer_names(network: &Network) -> Vec<(NodeId, String)> {
         names.push((node, name));
     }
     names
+}
+
+/// The layers that are trained: all of them, and of a quantised network those whose weights are codes. What stays floats
+/// there only moves numbers off the middle between two codes.
+pub(super) fn trained_layers(network: &Network) -> Vec<(NodeId, String)> {
+    let quantised = is_quantised(network);
+    let is_trained =
+        |node: NodeId| !quantised || matches!(network.op(network.operands(node)[1].node), Op::Dequantise(_));
+    layer_names(network).into_iter().filter(|(node, _)| is_trained(*node)).collect()
 }
 
 /// The name of a nameless layer after the other operand of the sum that it goes into.
@@ -318,10 +327,8 @@ fn with_parameters(
 fn quantised_layer(edit: &mut Edit<'_>, node: NodeId, name: String) -> Result<Layer, &'static str> {
     let operands = edit.operands(node);
     let (weight, scaled) = scaled_weights(edit, operands[1])?;
-    let codes = match edit.op(operands[1].node).clone() {
-        Op::Dequantise(op) => rounded(edit, operands[1].node, &op, scaled)?,
-        _ => scaled,
-    };
+    let Op::Dequantise(op) = edit.op(operands[1].node).clone() else { return Err(UNKNOWN) };
+    let codes = rounded(edit, operands[1].node, &op, scaled)?;
     let bias = match operands.get(2) {
         Some(&bias) => numbers(edit, bias)?,
         None => filled(&[edit.ty(weight).shape.0[0]], 0.0),
