@@ -24,6 +24,7 @@ module control #(
     parameter SLACK = 8,
     parameter MICRO = 1,
     parameter [MICRO-1:0] FLAGS = {MICRO{1'b1}},  // bits of the micro word that are zero where no phase fires
+    parameter STYLE = "auto",  // what synthesis makes the words of
     parameter IMAGE = "program.hex",
     parameter FLOW = "flow.hex",
     parameter START = "start.hex"  // what each input and then each link has before the first phase
@@ -43,9 +44,9 @@ module control #(
     localparam [31:0] END = WORDS - 1;
     localparam COUNTERS = INPUTS + LINKS;
 
-    logic [WORD-1:0] words[0:WORDS-1];
-    logic [LEVELS*(REPEAT+1)-1:0] flows[0:WORDS-1];
-    logic [SLACK-1:0] starts[0:COUNTERS-1];
+    (* rom_style = STYLE *) logic [WORD-1:0] words[0:WORDS-1];
+    (* rom_style = "logic" *) logic [LEVELS*(REPEAT+1)-1:0] flows[0:WORDS-1];
+    (* rom_style = "logic" *) logic [SLACK-1:0] starts[0:COUNTERS-1];
     initial begin
         $readmemh(IMAGE, words);
         $readmemh(FLOW, flows);

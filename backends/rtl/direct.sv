@@ -81,6 +81,7 @@ module direct #(
     parameter LINKS = 1,
     parameter SECOND = 1,
     parameter SLACK = 8,
+    parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
     parameter FLOW = "flow.hex",
     parameter START = "start.hex",
@@ -88,7 +89,9 @@ module direct #(
     parameter BIAS_STYLE = "auto",
     parameter WEIGHTS = "weights.hex",
     parameter BIAS = "bias.hex",
+    parameter SCALE_STYLE = "auto",
     parameter SCALES = "scales.hex",
+    parameter INNER_STYLE = "auto",
     parameter INNER_SCALES = "inner.hex"
 ) (
     input  logic                                            clk,
@@ -113,7 +116,7 @@ module direct #(
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(1 + ADD), .OUTPUTS(1),
         .LINKS(LINKS), .SECOND(SECOND), .SLACK(SLACK), .MICRO(MICRO), .FLAGS({{MICRO - 2{1'b0}}, 2'b11}),
-        .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(fire), .give(give),
         .micro(micro)
@@ -217,7 +220,7 @@ module direct #(
         .INNER_SHIFT(INNER_SHIFT), .INNER_MODE(INNER_MODE), .INNER_LOW(INNER_LOW), .INNER_HIGH(INNER_HIGH),
         .INNER_ZERO(INNER_ZERO), .INNER_BITS(INNER_BITS), .WEIGHT_STYLE(WEIGHT_STYLE), .BIAS_STYLE(BIAS_STYLE),
         .WEIGHTS(WEIGHTS), .BIAS(BIAS), .SCALES(SCALES),
-        .INNER_SCALES(INNER_SCALES)
+        .SCALE_STYLE(SCALE_STYLE), .INNER_STYLE(INNER_STYLE), .INNER_SCALES(INNER_SCALES)
     ) multiplying (
         .clk(clk), .compute(computed_1), .first(first_1), .ended(ended_1), .fold(fold_1), .word(word_1), .give(given_1),
         .beat(beat_1), .x(x), .skip(skip), .write(write), .write_data(write_data)

@@ -58,6 +58,7 @@ module held #(
     parameter BESIDE_BIAS_STYLE = "auto",
     parameter BESIDE_WEIGHTS = "weights.hex",
     parameter BESIDE_BIAS = "bias.hex",
+    parameter BESIDE_SCALE_STYLE = "auto",
     parameter BESIDE_SCALES = "scales.hex",
     parameter SECOND_BITS = 1,   // of a beat of output 1
     parameter ROWS = 1,          // banks of the input's memory
@@ -123,6 +124,7 @@ module held #(
     parameter LINKS = 1,
     parameter SECOND = 1,
     parameter SLACK = 8,
+    parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
     parameter FLOW = "flow.hex",
     parameter START = "start.hex",
@@ -130,7 +132,9 @@ module held #(
     parameter BIAS_STYLE = "auto",
     parameter WEIGHTS = "weights.hex",
     parameter BIAS = "bias.hex",
+    parameter SCALE_STYLE = "auto",
     parameter SCALES = "scales.hex",
+    parameter INNER_STYLE = "auto",
     parameter INNER_SCALES = "inner.hex"
 ) (
     input  logic                                            clk,
@@ -158,7 +162,7 @@ module held #(
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(1 + ADD), .OUTPUTS(OUTPUT_PORTS),
         .LINKS(LINKS), .SECOND(SECOND), .SLACK(SLACK), .MICRO(MICRO),
-        .FLAGS({1'b1, {MICRO - 7{1'b0}}, 6'b111011}), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .FLAGS({1'b1, {MICRO - 7{1'b0}}, 6'b111011}), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(fire), .give(give),
         .micro(micro)
@@ -277,7 +281,7 @@ module held #(
         .INNER_SHIFT(INNER_SHIFT), .INNER_MODE(INNER_MODE), .INNER_LOW(INNER_LOW), .INNER_HIGH(INNER_HIGH),
         .INNER_ZERO(INNER_ZERO), .INNER_BITS(INNER_BITS), .WEIGHT_STYLE(WEIGHT_STYLE), .BIAS_STYLE(BIAS_STYLE),
         .WEIGHTS(WEIGHTS), .BIAS(BIAS), .SCALES(SCALES),
-        .INNER_SCALES(INNER_SCALES)
+        .SCALE_STYLE(SCALE_STYLE), .INNER_STYLE(INNER_STYLE), .INNER_SCALES(INNER_SCALES)
     ) multiplying (
         .clk(clk), .compute(computed_2), .first(first_2), .ended(ended_2), .fold(fold_2), .word(word_2), .give(given_2),
         .beat(beat_2), .x(x), .skip(skip), .write(write), .write_data(write_data)
@@ -330,7 +334,7 @@ module held #(
                 .POWERS(BESIDE_POWERS), .TOTAL(BESIDE_TOTAL), .SHIFT(BESIDE_SHIFT), .MODE(BESIDE_MODE),
                 .CLAMP(BESIDE_CLAMP), .LOW(BESIDE_LOW), .HIGH(BESIDE_HIGH), .ZERO(BESIDE_ZERO), .WEIGHT_STYLE(BESIDE_WEIGHT_STYLE),
                 .BIAS_STYLE(BESIDE_BIAS_STYLE), .WEIGHTS(BESIDE_WEIGHTS),
-                .BIAS(BESIDE_BIAS), .SCALES(BESIDE_SCALES)
+                .BIAS(BESIDE_BIAS), .SCALE_STYLE(BESIDE_SCALE_STYLE), .SCALES(BESIDE_SCALES)
             ) multiplying (
                 .clk(clk), .compute(flags_c[0]), .first(flags_c[1]), .ended(flags_c[2]), .fold(fold_c), .word(word_c),
                 .give(flags_c[3]), .beat(beat_c), .x(x_beside), .skip({BESIDE_LANES * 8{1'b0}}), .write(second_write),

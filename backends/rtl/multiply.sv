@@ -56,7 +56,9 @@ module multiply #(
     parameter INNER_BITS = 9,    // signed
     parameter WEIGHTS = "weights.hex",
     parameter BIAS = "bias.hex",
+    parameter SCALE_STYLE = "auto",
     parameter SCALES = "scales.hex",
+    parameter INNER_STYLE = "auto",
     parameter INNER_SCALES = "inner.hex"
 ) (
     input  logic                       clk,
@@ -195,7 +197,8 @@ module multiply #(
         if (INNER != 0) begin : inner
             localparam ENTRY = INNER_FACTOR + INNER_TOTAL;
             logic [LANES*ENTRY-1:0] inner_scales;
-            rom #(.WIDTH(LANES * ENTRY), .WORDS(BEATS), .ADDRESS(BEAT), .IMAGE(INNER_SCALES)) scaling (
+            rom #(.WIDTH(LANES * ENTRY), .WORDS(BEATS), .ADDRESS(BEAT), .STYLE(INNER_STYLE),
+                .IMAGE(INNER_SCALES)) scaling (
                 .clk(clk), .address(select), .word(inner_scales)
             );
             for (c = 0; c < LANES; c = c + 1) begin : lane
@@ -218,7 +221,7 @@ module multiply #(
     localparam ENTRY = FACTOR + ADD * SKIP_FACTOR + TOTAL;
     logic [LANES*ENTRY-1:0] scales;
     delay #(.WIDTH(BEAT), .STAGES(2 * INNER)) to_scale (.clk(clk), .in(select), .out(scale_beat));
-    rom #(.WIDTH(LANES * ENTRY), .WORDS(BEATS), .ADDRESS(BEAT), .IMAGE(SCALES)) scaling (
+    rom #(.WIDTH(LANES * ENTRY), .WORDS(BEATS), .ADDRESS(BEAT), .STYLE(SCALE_STYLE), .IMAGE(SCALES)) scaling (
         .clk(clk), .address(scale_beat), .word(scales)
     );
     logic [LANES*(SKIP+1)-1:0] summand;

@@ -14,7 +14,8 @@ module partial #(
     parameter WORDS = 1,
     parameter ADDRESS = 1,
     parameter LATER = 0,
-    parameter APART = 0
+    parameter APART = 0,
+    parameter STYLE = "auto"  // what synthesis makes it of
 ) (
     input  logic                  clk,
     input  logic [ADDRESS-1:0]    address,
@@ -37,7 +38,7 @@ module partial #(
             assign word = kept;
             assign later = last;
         end else begin : many
-            logic [LANES*KEPT-1:0] memory[0:WORDS-1];
+            (* ram_style = STYLE *) logic [LANES*KEPT-1:0] memory[0:WORDS-1];
             logic [ADDRESS-1:0] place, read_place;
             assign read_place = (LATER == 0 || APART != 0 || folds) ? address : later_address;
             always_ff @(posedge clk) begin

@@ -31,6 +31,8 @@ module pool #(
     parameter TALL = 1,          // 0 where they are one row high
     parameter LATER = 0,
     parameter APART = 0,         // whether what is given from memory has a read port of its own
+    parameter ALONG_STYLE = "auto",
+    parameter DOWN_STYLE = "auto",
     parameter OUT_LANES = 1,
     parameter OUT_BITS = 8,
     parameter BEAT = 1,
@@ -46,6 +48,7 @@ module pool #(
     parameter signed [31:0] LOW = 0,
     parameter signed [31:0] HIGH = 255,
     parameter signed [31:0] OUT_ZERO = 0,
+    parameter SCALE_STYLE = "auto",
     parameter SCALES = "scales.hex",
     parameter ROWS = 1,
     parameter COLUMNS = 1,
@@ -60,6 +63,7 @@ module pool #(
     parameter TAKE = 1,
     parameter LINKS = 1,
     parameter SLACK = 8,
+    parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
     parameter FLOW = "flow.hex",
     parameter START = "start.hex"
@@ -91,7 +95,7 @@ module pool #(
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(1), .LINKS(LINKS), .SECOND(LINKS),
         .SLACK(SLACK), .MICRO(MICRO),
-        .FLAGS({{3 * SLOTS + 2 * OPEN{1'b1}}, {8 + ADDRESS{1'b0}}, 1'b1}), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .FLAGS({{3 * SLOTS + 2 * OPEN{1'b1}}, {8 + ADDRESS{1'b0}}, 1'b1}), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(), .give(give),
         .micro(micro)
@@ -197,7 +201,7 @@ module pool #(
             logic [PLACE-1:0] place, place_2;
             partial #(
                 .LANES(LANES), .IN(NUMBER), .KEPT(ALONG), .NEGATIVE(NEGATIVE), .LARGEST(LARGEST), .FOLDS(ACROSS),
-                .WORDS(BEATS), .ADDRESS(READ)
+                .WORDS(BEATS), .ADDRESS(READ), .STYLE(ALONG_STYLE)
             ) along_row (
                 .clk(clk), .address(beat), .folds(1'b1), .update(covers_1[s]), .first(begins_1[s]), .numbers(numbers),
                 .folded(row), .later_address({READ{1'b0}}), .later()
@@ -218,7 +222,8 @@ module pool #(
                     assign hits[BANK] = update && place_2 == give_word[PLACE-1:0];
                     partial #(
                         .LANES(LANES), .IN(ALONG), .KEPT(KEPT), .NEGATIVE(NEGATIVE), .LARGEST(LARGEST), .FOLDS(TALL),
-                        .WORDS(WORDS), .ADDRESS(PLACE), .LATER(LATER), .APART(APART)
+                        .WORDS(WORDS), .ADDRESS(PLACE), .LATER(LATER), .APART(APART),
+                        .STYLE(DOWN_STYLE)
                     ) down_columns (
                         .clk(clk), .address(place), .folds(ends_1[s] && row_covers_1[h]), .update(update),
                         .first(row_begins_2[h]), .numbers(row_2), .folded(folded[BANK*WORD+:WORD]),
@@ -268,7 +273,7 @@ module pool #(
 
     localparam ENTRY = FACTOR + TOTAL;
     logic [OUT_LANES*ENTRY-1:0] scales;
-    rom #(.WIDTH(OUT_LANES * ENTRY), .WORDS(OUT_BEATS), .ADDRESS(BEAT), .IMAGE(SCALES)) scaling (
+    rom #(.WIDTH(OUT_LANES * ENTRY), .WORDS(OUT_BEATS), .ADDRESS(BEAT), .STYLE(SCALE_STYLE), .IMAGE(SCALES)) scaling (
         .clk(clk), .address(beat_3), .word(scales)
     );
     genvar r;

@@ -29,6 +29,7 @@ module regroup #(
     parameter signed [31:0] LOW = 0,
     parameter signed [31:0] HIGH = 255,
     parameter signed [31:0] OUT_ZERO = 0,
+    parameter SCALE_STYLE = "auto",
     parameter SCALES = "scales.hex",
     parameter ROWS = 1,
     parameter COLUMNS = 1,
@@ -43,6 +44,7 @@ module regroup #(
     parameter TAKE = 1,
     parameter LINKS = 1,
     parameter SLACK = 8,
+    parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
     parameter FLOW = "flow.hex",
     parameter START = "start.hex"
@@ -67,7 +69,7 @@ module regroup #(
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(1), .LINKS(LINKS), .SECOND(LINKS),
         .SLACK(SLACK), .MICRO(MICRO), .FLAGS({{MICRO - 1{1'b0}}, 1'b1}),
-        .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(), .give(give),
         .micro(micro)
@@ -129,7 +131,7 @@ module regroup #(
         end else begin : activation
             localparam ENTRY = FACTOR + TOTAL;
             logic [OUT_LANES*ENTRY-1:0] scales;
-            rom #(.WIDTH(OUT_LANES * ENTRY), .WORDS(OUT_BEATS), .ADDRESS(BEAT), .IMAGE(SCALES)) scaling (
+            rom #(.WIDTH(OUT_LANES * ENTRY), .WORDS(OUT_BEATS), .ADDRESS(BEAT), .STYLE(SCALE_STYLE), .IMAGE(SCALES)) scaling (
                 .clk(clk), .address(scale_beat), .word(scales)
             );
             delay #(.WIDTH(1), .STAGES(2)) to_write (.clk(clk), .in(given_2), .out(write));

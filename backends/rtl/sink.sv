@@ -15,6 +15,8 @@ module sink #(
     parameter RUN = 1,
     parameter TAKE = 1,
     parameter SLACK = 8,
+    parameter PLACES_STYLE = "auto",
+    parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
     parameter FLOW = "flow.hex",
     parameter START = "start.hex"
@@ -30,7 +32,7 @@ module sink #(
     output logic [BITS-1:0]                 data,
     output logic                            last
 );
-    logic [BITS:0] places[0:3];
+    (* ram_style = PLACES_STYLE *) logic [BITS:0] places[0:3];
     logic [BITS-1:0] beat;
     logic [1:0] head, tail;
     logic [2:0] held;
@@ -63,7 +65,7 @@ module sink #(
         .clk(clk), .reset(reset), .take(fire), .read_address(read_address), .read_data(read_data), .beat(beat)
     );
     control #(
-        .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .SLACK(SLACK), .IMAGE(IMAGE),
+        .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .SLACK(SLACK), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE),
         .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed({23'd0, gone}), .released(released), .fire(fire),

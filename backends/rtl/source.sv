@@ -9,6 +9,7 @@ module source #(
     parameter TAKE = 1,
     parameter LINKS = 1,
     parameter SLACK = 8,
+    parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
     parameter FLOW = "flow.hex",
     parameter START = "start.hex"
@@ -56,7 +57,7 @@ module source #(
 
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .LINKS(LINKS), .SECOND(LINKS),
-        .SLACK(SLACK), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .SLACK(SLACK), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(taken), .freed(freed), .released(released), .fire(fire), .give(write),
         .micro(ends)

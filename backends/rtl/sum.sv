@@ -29,6 +29,7 @@ module sum #(
     parameter signed [31:0] LOW = 0,
     parameter signed [31:0] HIGH = 255,
     parameter signed [31:0] OUT_ZERO = 0,
+    parameter SCALE_STYLE = "auto",
     parameter SCALES = "scales.hex",
     parameter ROWS = 1,
     parameter COLUMNS = 1,
@@ -43,6 +44,7 @@ module sum #(
     parameter TAKE = 1,
     parameter LINKS = 1,
     parameter SLACK = 8,
+    parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
     parameter FLOW = "flow.hex",
     parameter START = "start.hex"
@@ -66,7 +68,7 @@ module sum #(
     logic [MICRO-1:0] micro;
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(2), .LINKS(LINKS), .SECOND(LINKS),
-        .SLACK(SLACK), .MICRO(MICRO), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .SLACK(SLACK), .MICRO(MICRO), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(), .give(give),
         .micro(micro)
@@ -97,7 +99,7 @@ module sum #(
 
     localparam ENTRY = FACTOR + SKIP_FACTOR + TOTAL;
     logic [LANES*ENTRY-1:0] scales;
-    rom #(.WIDTH(LANES * ENTRY), .WORDS(OUT_BEATS), .ADDRESS(BEAT), .IMAGE(SCALES)) scaling (
+    rom #(.WIDTH(LANES * ENTRY), .WORDS(OUT_BEATS), .ADDRESS(BEAT), .STYLE(SCALE_STYLE), .IMAGE(SCALES)) scaling (
         .clk(clk), .address(scale_beat), .word(scales)
     );
     genvar r;

@@ -5,7 +5,8 @@
 //!   which rewrite they get, both by trials.
 //! - on networks: [`normalise`], [`residual`], [`plan`]; between the levels: [`lower`];
 //!   on streams: [`width`], [`fold`], [`fifo`], [`bind`].
-//! - [`arithmetic`]: what each actor computes, as whole numbers.
+//! - [`arithmetic`]: what each actor computes, as whole numbers; [`control`]: what the control of each runs;
+//!   [`images`]: what is in the constant memories of both.
 //! - [`quantise`]: networks of floats to networks of codes.
 //! - [`engine`]: fast evaluation; [`data`]: labelled images; [`accuracy`]: how often a network is right on them;
 //!   [`target`], [`device`]: what is designed for.
@@ -18,6 +19,7 @@ pub mod area;
 pub mod arithmetic;
 pub mod bind;
 pub mod choose;
+pub mod control;
 pub mod cost;
 pub mod data;
 pub mod design;
@@ -26,6 +28,7 @@ pub mod distill;
 pub mod engine;
 pub mod fifo;
 pub mod fold;
+pub mod images;
 pub mod integers;
 mod known;
 pub mod layers;

@@ -1,7 +1,7 @@
 //! Binding: real shapes of primitives, banks and copies, refusals with every buffer.
 
 use nonresc_ir::stream::{Kind, Stream, phases};
-use nonresc_passes::area::{Memory, Role, bank_words};
+use nonresc_passes::area::{Memory, Read, Role, bank_words};
 use nonresc_passes::bind::{Primitive, bind, candidates};
 use nonresc_passes::device::{Device, Family};
 use nonresc_passes::target::{Bits, Rate, Target};
@@ -21,12 +21,14 @@ fn fifo(words: u64, width: u64) -> Memory {
     Memory {
         role: Role::Fifo(nonresc_ir::id::ChannelId(0)),
         width,
+        varying: width,
         words,
         banks: 1,
         bank_words: words,
         readers: 1,
         in_order: true,
         constant: false,
+        read: Read::Registered,
     }
 }
 
@@ -106,7 +108,7 @@ fn snapshot(name: &str, text: String) {
 #[test]
 fn a_residual_block_on_each_family() {
     for device in ["xck26", "xc7z020", "LFE5U-85F", "none"] {
-        let binding = bind(&block(), &target(Device::find(device).unwrap())).unwrap();
+        let binding = bind(&block(), &target(Device::find(device).unwrap()), None).unwrap();
         snapshot(&format!("block_{device}"), binding.to_string());
     }
 }
@@ -116,12 +118,12 @@ fn what_does_not_fit_is_refused_with_every_buffer() {
     let text = "name = \"tiny\"\nfamily = \"7-series\"\nluts = 900\nmemory_luts = 60\nffs = 4000\ndsps = 100\n\
                 bram18 = 2\nclock_mhz = 100\n";
     let device = Device::parse(text, "tiny.toml").unwrap();
-    snapshot("refused", bind(&block(), &target(device)).unwrap_err().to_string());
+    snapshot("refused", bind(&block(), &target(device), None).unwrap_err().to_string());
 }
 
 #[test]
 fn totals_are_the_sums_of_the_items() {
-    let binding = bind(&block(), &target(Device::find("xck26").unwrap())).unwrap();
+    let binding = bind(&block(), &target(Device::find("xck26").unwrap()), None).unwrap();
     let memories: u64 = binding.memories.iter().map(|m| m.made_of.usage.luts).sum();
     let actors: u64 = binding.actors.iter().map(|a| a.area.luts).sum();
     assert_eq!(binding.total.luts, memories + actors);

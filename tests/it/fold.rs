@@ -166,7 +166,7 @@ fn tables() {
                 channel.readers.iter().map(|r| phases(&stream, r.actor).least_depth(r.input)).max().unwrap();
             stream.channel_mut(id).depth = Some(depth);
         }
-        let binding = bind(&stream, &target).unwrap();
+        let binding = bind(&stream, &target, None).unwrap();
         snapshot(
             name,
             format!("{folding}\nchannels at their readers' least depths: {least} bits\n\n{binding}"),

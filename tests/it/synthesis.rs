@@ -1,25 +1,32 @@
 //! Generated hardware in Yosys: it is taken, and memories and multipliers are what they are bound to.
 
-use nonresc_backends::rtl::{Synthesised, channel_name, names, rtl, synthesise};
+use std::collections::BTreeMap;
+
+use nonresc_backends::rtl::{Known, Rtl, Synthesised, channel_name, names, rtl, synthesise};
+use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::stream::Kind;
-use nonresc_passes::area::Role;
 use nonresc_passes::arithmetic::arithmetic;
 use nonresc_passes::bind::Primitive;
 use nonresc_passes::design::StreamDesign;
-use nonresc_passes::device::Family;
+use nonresc_passes::device::{Device, Family};
 use nonresc_passes::integers::{Rule, integers};
 use nonresc_passes::quantise::Scales;
-use nonresc_passes::target::Rate;
-use nonresc_tests::hardware::designed;
+use nonresc_passes::target::{Rate, Target};
+use nonresc_tests::hardware::{designed, designed_for};
 use nonresc_tests::quantised::{options, quantised};
 use nonresc_tests::random;
+use nonresc_tests::target::unlimited;
+
+fn made(design: &StreamDesign) -> Result<Rtl, Diagnostics> {
+    let integers = integers(&design.source.network, Rule::AsGiven)?;
+    let numbers = arithmetic(&design.stream, &integers)?;
+    rtl(&design.stream, &numbers, design.binding.as_ref())
+}
 
 fn synthesised(design: &StreamDesign, family: Family) -> Synthesised {
-    let integers = integers(&design.source.network, Rule::AsGiven).unwrap();
-    let numbers = arithmetic(&design.stream, &integers).unwrap();
-    let made = rtl(&design.stream, &numbers, design.binding.as_ref()).unwrap();
+    let made = made(design).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    synthesise(&design.stream, &made, family, folder.path()).unwrap()
+    synthesise(&made, family, folder.path(), &mut Known::default()).unwrap()
 }
 
 /// The first small random network that has hardware, slow enough to be small.
@@ -27,12 +34,30 @@ fn small() -> StreamDesign {
     let designs = (0..).filter_map(|seed| {
         let network = quantised(&random::network(seed), &options(seed, Some(Scales::PowerOfTwo)))?;
         let design = designed(&network, "keep", Rate::Fps(100e6 / 20_000.0)).ok()?;
-        let integers = integers(&design.source.network, Rule::AsGiven).ok()?;
-        let numbers = arithmetic(&design.stream, &integers).ok()?;
-        rtl(&design.stream, &numbers, design.binding.as_ref()).ok()?;
+        made(&design).ok()?;
         Some(design)
     });
     designs.take(1).next().unwrap()
+}
+
+/// Each block RAM and UltraRAM of the design is one that the binding lists, in the very part that it is listed for.
+fn has_the_blocks_that_are_bound(design: &StreamDesign, found: &Synthesised) {
+    let binding = design.binding.as_ref().unwrap();
+    let mut planned: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    let instances = names(&design.stream);
+    for bound in &binding.memories {
+        let role = bound.memory.role;
+        let part = role.channel().map(channel_name).or_else(|| Some(instances[&role.actor()?].clone()));
+        let blocks = planned.entry(part.unwrap()).or_default();
+        blocks.0 += bound.made_of.usage.bram18;
+        blocks.1 += bound.made_of.usage.urams;
+    }
+    for (part, cells) in &found.parts {
+        let blocks = planned.get(part).copied().unwrap_or_default();
+        assert_eq!((cells.blocks(), cells.urams), blocks, "{part}:\n{binding}");
+    }
+    assert_eq!(found.total.blocks(), binding.total.bram18);
+    assert_eq!(found.total.urams, binding.total.urams);
 }
 
 #[test]
@@ -40,11 +65,11 @@ fn memories_and_multipliers_are_made_as_bound() {
     let design = small();
     let binding = design.binding.as_ref().unwrap();
     let found = synthesised(&design, Family::UltraScalePlus);
+    has_the_blocks_that_are_bound(&design, &found);
     let mut seen = 0;
     for bound in &binding.memories {
-        let (Role::Fifo(id) | Role::LineBuffer(id)) = bound.memory.role else { continue };
-        let (cells, usage) = (found.parts[&channel_name(id)], bound.made_of.usage);
-        assert_eq!((cells.blocks(), cells.urams), (usage.bram18, usage.urams), "{}", bound.label);
+        let Some(id) = bound.memory.role.channel() else { continue };
+        let cells = found.parts[&channel_name(id)];
         let in_luts = match bound.made_of.primitive {
             Primitive::LutRam => true,
             // Yosys makes chains of one or two words of flip-flops.
@@ -64,10 +89,47 @@ fn memories_and_multipliers_are_made_as_bound() {
     }
 }
 
+/// A part of few LUTs and many blocks, where nearly everything is cheapest in a block.
+const BLOCKS_ALONE: &str = "name = \"blocks\"\nfamily = \"ultrascale-plus\"\nluts = 400000\nmemory_luts = 200000\n\
+                            ffs = 800000\ndsps = 10000\nbram18 = 400000\nurams = 4\nclock_mhz = 100\n";
+
+#[test]
+fn no_memory_is_made_that_is_not_bound() {
+    let mut blocks = 0;
+    for seed in [3, 5, 11, 17, 21, 34] {
+        let Some(network) = quantised(&random::network(seed), &options(seed, None)) else { continue };
+        let device = Device::parse(BLOCKS_ALONE, "blocks.toml").unwrap();
+        let target = Target { device, ..unlimited(Rate::Fps(100e6 / 20_000.0)) };
+        let Ok(design) = designed_for(&network, "keep", target) else { continue };
+        let Ok(made) = made(&design) else { continue };
+        assert!(!made.files["nonresc_top.sv"].contains("STYLE(\"auto\")"), "a memory is not bound");
+        let found = synthesised(&design, Family::UltraScalePlus);
+        has_the_blocks_that_are_bound(&design, &found);
+        let binding = design.binding.as_ref().unwrap();
+        let of_actors = binding.memories.iter().filter(|bound| bound.memory.role.actor().is_some());
+        blocks += of_actors.map(|bound| bound.made_of.usage.bram18).sum::<u64>();
+    }
+    assert!(blocks > 20, "{blocks} blocks inside of actors");
+}
+
 #[test]
 fn lattice_takes_it_too() {
     let design = small();
     let found = synthesised(&design, Family::Ecp5);
     assert!(found.total.luts() > 0 && found.total.ffs > 0);
     assert_eq!(found.total.urams, 0);
+}
+
+#[test]
+fn a_part_that_is_known_is_counted_as_if_it_were_made() {
+    let design = small();
+    let made = made(&design).unwrap();
+    let mut known = Known::default();
+    let synthesised = |known: &mut Known| {
+        let folder = tempfile::tempdir().unwrap();
+        synthesise(&made, Family::UltraScalePlus, folder.path(), known).unwrap()
+    };
+    let first = synthesised(&mut known);
+    assert_eq!(synthesised(&mut known), first);
+    assert_eq!(first.parts.len(), made.parts.len());
 }

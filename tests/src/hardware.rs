@@ -13,7 +13,7 @@ use nonresc_passes::manager::{self, Checks};
 use nonresc_passes::pass::Property;
 use nonresc_passes::plan::Request;
 use nonresc_passes::table;
-use nonresc_passes::target::Rate;
+use nonresc_passes::target::{Rate, Target};
 
 use crate::stalled;
 use crate::target::unlimited;
@@ -26,8 +26,19 @@ use crate::target::unlimited;
 /// # Panics
 /// With a plan that says nothing that can be understood.
 pub fn designed(network: &Network, plan: &str, rate: Rate) -> Result<StreamDesign, Diagnostics> {
+    designed_for(network, plan, unlimited(rate))
+}
+
+/// The design of a network under a plan, for a target.
+///
+/// # Errors
+/// What the passes refuse.
+///
+/// # Panics
+/// With a plan that says nothing that can be understood.
+pub fn designed_for(network: &Network, plan: &str, target: Target) -> Result<StreamDesign, Diagnostics> {
     let skips = Request::parse(plan).unwrap();
-    let options = Options { target: unlimited(rate), skips, trained: None, fifo: FifoOptions::default() };
+    let options = Options { target, skips, trained: None, fifo: FifoOptions::default() };
     let run = |design, passes, options: &Options| {
         let finished = manager::run(design, passes, options, &Checks::default(), &mut |_, _| {});
         finished.map(|finished| finished.design).map_err(|failed| failed.faults)

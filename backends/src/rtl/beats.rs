@@ -4,8 +4,10 @@
 //! chain of whole folds, newest first, moved on by each end of a fold. Seen from there a beat's channels lie in the
 //! same places for every pixel.
 
-use super::program::Step;
-use super::word::{Word, image, unsigned};
+use nonresc_passes::control::{Step, unsigned};
+use nonresc_passes::images::Word;
+
+use super::word::image;
 
 /// The sources of all beats of a pixel.
 #[derive(Clone, Debug, PartialEq, Eq)]

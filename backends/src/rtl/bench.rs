@@ -8,8 +8,9 @@ use nonresc_ir::stream::{Kind, Stream};
 use nonresc_passes::integers::Integers;
 
 use super::reference::{Code, Draw, Frames, Reference, at_pin, meaning};
-use super::word::{Word, image};
+use super::word::image;
 use super::{Pin, Rtl, TOP};
+use nonresc_passes::images::Word;
 
 /// Frames of the testbench.
 const FRAMES: usize = 2;

@@ -1,5 +1,6 @@
 //! Text of an instance: parameters and ports by name.
 
+use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
 /// The parameters of an instance, in order.
@@ -15,6 +16,16 @@ impl Parameters {
     /// A file's name, or another word.
     pub(super) fn file(&mut self, name: impl Into<String>, file: &str) {
         self.0.push((name.into(), format!("\"{file}\"")));
+    }
+
+    /// A module with these parameters as a text that is equal where all of it is, images by what is in them.
+    pub(super) fn contents(&self, module: &str, images: &BTreeMap<String, String>) -> String {
+        let mut text = module.to_owned();
+        for (name, value) in &self.0 {
+            let value = images.get(value.trim_matches('"')).unwrap_or(value);
+            let _ = write!(text, "\n{name} {value}");
+        }
+        text
     }
 }
 

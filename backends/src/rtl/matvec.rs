@@ -1,28 +1,24 @@
 //! Matrix-vector actors: what is particular to each form, and what all multiply by.
 
 use nonresc_ir::network::Pair;
-use nonresc_ir::stream::{Carry, Fold, Form, Map, MatVec, Multiplier, PhaseList, Second, Window};
+use nonresc_ir::stream::{Carry, Form, MatVec, Multiplier, Second};
 use nonresc_passes::area::Role;
 use nonresc_passes::arithmetic::{Output, Source};
+use nonresc_passes::control::{Control, Refusal, Step, fresh, unsigned};
 
-use super::actor::{Making, Refusal};
+use nonresc_passes::images;
+
+use super::actor::Making;
 use super::beats::{Beats, Given};
-use super::numbers::{self, Rounded};
-use super::program::{Micro, Step};
-use super::word::unsigned;
-use super::{direct, held};
+use super::numbers;
 
 impl Making<'_> {
-    pub(super) fn held(&mut self, a: &MatVec, mut steps: Vec<Step>, list: &PhaseList) -> Result<(), Refusal> {
+    pub(super) fn held(&mut self, a: &MatVec, control: &Control) -> Result<(), Refusal> {
         self.made.module = "held";
         if a.carry != Carry::NONE {
             return Err(("what a layer carries through has no hardware yet".into(), "keep the skip"));
         }
-        if a.fold.ports > 1 && a.window.dilation.h > 1 {
-            return Err(("rows that are apart cannot be fetched at once".into(), "fold it slower"));
-        }
         let memory = self.memory(0);
-        let first = held::fill(&mut steps, self.stream, self.actor, a, &memory);
         let Form::Held { slots } = a.fold.form else { return Ok(()) };
         let (kernel, dilation) = (a.window.kernel, a.window.dilation.w);
         let extent = (kernel.w - 1) * dilation + 1;
@@ -33,7 +29,7 @@ impl Making<'_> {
         self.number("CHANNELS", a.input.channels);
         self.input_numbers();
         self.zero()?;
-        self.number("FRESH", held::fresh(a));
+        self.number("FRESH", fresh(a));
         self.number("SLOTS", slots);
         self.number("PORTS", a.fold.ports.max(1));
         self.number("GROUPS", a.groups);
@@ -45,77 +41,51 @@ impl Making<'_> {
                 self.number("TAP", 1);
                 self.number("TAP_ROW", row);
             }
-            Some(Second::Projection(_)) => self.beside(a, &steps)?,
+            Some(Second::Projection(_)) => self.beside(a, &control.steps)?,
         }
         if a.second.is_some() {
             let bits = self.output(1).map_or(1, |c| c.word_bits());
             self.number("SECOND_BITS", bits);
         }
         let lanes = self.input(0).lanes;
-        self.multiplies(a, &steps, 3, lanes)?;
-        self.gathers(&memory, first);
-        self.program(&steps, list, held::bits(a, &memory), None);
+        self.multiplies(a, &control.steps, 3, lanes)?;
+        self.gathers(&memory, control);
+        self.program(control);
         Ok(())
     }
 
-    pub(super) fn direct(
-        &mut self,
-        a: &MatVec,
-        taps: usize,
-        mut steps: Vec<Step>,
-        list: &PhaseList,
-    ) -> Result<(), Refusal> {
+    pub(super) fn direct(&mut self, a: &MatVec, taps: usize, control: &Control) -> Result<(), Refusal> {
         self.made.module = "direct";
         let (memory, lanes) = (self.memory(0), self.input(0).lanes);
-        if !a.is_regular_direct(taps, lanes) {
-            return Err((
-                format!("{taps} taps in {lanes} lanes cannot be read at once"),
-                "fold it otherwise",
-            ));
-        }
         let side: Pair = a.window.side_by_side(taps);
-        let first = direct::fill(&mut steps, self.stream, self.actor, a, side, &memory);
         self.number("TAP_ROWS", side.h);
         self.number("TAP_COLUMNS", side.w);
         self.input_numbers();
         self.number("CHOSEN", a.fold.simd / taps);
-        self.number("OWN", if numbers::chooses_lanes(a, lanes) { a.fold.pe } else { 1 });
+        self.number("OWN", if images::chooses_lanes(a, lanes) { a.fold.pe } else { 1 });
         self.number("INSIDE", a.input.channels / a.groups);
         self.number("MEMBERS", a.output.channels / a.groups);
         self.zero()?;
         let parts = a.direct_beats(lanes)[0].len() * (a.window.kernel.h * a.window.kernel.w).div_ceil(taps);
         self.number("PARTS", parts);
         self.number("PART", unsigned(parts as u64 - 1));
-        self.multiplies(a, &steps, 0, lanes)?;
-        self.gathers(&memory, first);
-        self.program(&steps, list, direct::bits(side, &memory), None);
+        self.multiplies(a, &control.steps, 0, lanes)?;
+        self.gathers(&memory, control);
+        self.program(control);
         Ok(())
     }
 
-    pub(super) fn stationary(
-        &mut self,
-        a: &MatVec,
-        mut steps: Vec<Step>,
-        list: &PhaseList,
-    ) -> Result<(), Refusal> {
+    pub(super) fn stationary(&mut self, a: &MatVec, control: &Control) -> Result<(), Refusal> {
         self.made.module = "stationary";
         let (memory, lanes) = (self.memory(0), self.input(0).lanes);
         let beats = a.input.pixels() * a.input.beats(lanes);
-        let computing = beats * a.output_folds();
-        for (phase, step) in steps.iter_mut().enumerate() {
-            let (read, take) = (u64::from(step.need[0] > 0), u64::from(step.need[1] > 0));
-            let mut micro = Micro(step);
-            micro.set(0, 1, read);
-            micro.set(1, 1, u64::from(phase < computing));
-            micro.set(2, 1, take);
-        }
         self.input_numbers();
         self.number("PARTS", beats);
         self.number("PART", unsigned(beats as u64 - 1));
         self.number("WIDTH", memory.width);
-        self.multiplies(a, &steps, 1, lanes)?;
+        self.multiplies(a, &control.steps, 1, lanes)?;
         self.reads(&memory);
-        self.program(&steps, list, 3, None);
+        self.program(control);
         Ok(())
     }
 
@@ -141,8 +111,8 @@ impl Making<'_> {
             return Err(("it is no layer of whole numbers".into(), "report this with the model"));
         };
         let pair = a.fold.multiplier == Multiplier::DspPair;
-        let (bits_in, w) = (self.input(0).bits as usize, a.weight_bits as usize);
-        let acc = usize::from(products.bits).max(bits_in + w + 2).max(if pair { 20 } else { 0 });
+        let (ways, w) = (self.ways()?, a.weight_bits as usize);
+        let acc = ways.accumulator;
         let words = match a.fold.form {
             Form::Direct { taps } => {
                 let groups = (a.window.kernel.h * a.window.kernel.w).div_ceil(taps);
@@ -175,29 +145,27 @@ impl Making<'_> {
         if rescale.skip.is_some() {
             self.takes_skip();
         }
-        let mut own = acc;
         if a.add.is_some_and(|add| add.rounded) != inner.is_some() {
             return Err((
                 "its own rounding in front of a sum is not where its quantisers say".into(),
                 "report this with the model",
             ));
         }
-        if let Some(inner) = &inner {
-            own = usize::from(inner.bits) + 1;
-            let rounded = Rounded::new(inner, acc, 1);
+        if let (Some(inner), Some(way)) = (&inner, &ways.inner) {
             self.number("INNER", 1);
-            self.number("INNER_BITS", own);
-            rounded.parameters(&mut self.made.parameters, "INNER_", "INNER_ZERO");
-            self.file("INNER_SCALES", "inner", rounded.image(lanes_out));
+            self.number("INNER_BITS", inner.bits + 1);
+            numbers::parameters(way, &mut self.made.parameters, "INNER_", "INNER_ZERO");
+            self.style("INNER_STYLE", Role::Factors(self.actor), 0);
+            self.file("INNER_SCALES", "inner", images::factors(way, lanes_out));
         }
-        self.codes(&rescale, own, lanes_out);
+        self.codes(ways.last.as_ref(), lanes_out, usize::from(inner.is_some()))?;
         self.style("WEIGHT_STYLE", Role::Weights(self.actor), 0);
         self.style("BIAS_STYLE", Role::Bias(self.actor), 0);
-        if a.fold.form == Form::Stationary {
+        if a.fold.form == Form::Stationary && a.output_folds() > 1 {
             self.style("PARTIAL_STYLE", Role::Private(self.actor), 0);
         }
-        self.file("WEIGHTS", "weights", numbers::weights(a, &products, lanes));
-        self.file("BIAS", "bias", numbers::bias(&products, a.fold.pe, acc));
+        self.file("WEIGHTS", "weights", images::weights(a, &products, lanes));
+        self.file("BIAS", "bias", images::bias(&products, a.fold.pe, acc));
         Ok(())
     }
 
@@ -218,13 +186,13 @@ impl Making<'_> {
         let (Some(p), Some(tap)) = (a.projection(), a.window.own_tap()) else {
             return Err(("no tap of its window lies on the projection's pixel".into(), "keep the skip"));
         };
-        let Some(Output { source: Source::Products(products), inner: None, rescale }) =
+        let Some(Output { source: Source::Products(products), inner: None, .. }) =
             self.arithmetic.beside(self.actor).cloned()
         else {
             return Err(("the projection beside is no layer of whole numbers".into(), report));
         };
-        let (bits_in, w) = (self.input(0).bits as usize, p.weight_bits as usize);
-        let acc = usize::from(products.bits).max(bits_in + w + 2).max(20);
+        let (ways, w) = (self.ways()?, p.weight_bits as usize);
+        let acc = ways.beside_accumulator;
         let extent = (a.window.kernel.w - 1) * a.window.dilation.w + 1;
         let (parts, folds) = (p.input_folds(a.input.channels), p.output_folds());
         let (lanes, bits) = self.output(1).map_or((1, 8), |c| (c.lanes, c.bits));
@@ -250,23 +218,17 @@ impl Making<'_> {
             Given { compute: 4, output: 1, channels, pe, lanes, parts: Some(parts) },
         )?;
         self.number("BESIDE_BITS", bits);
-        let rounded = Rounded::new(&rescale, acc, 1);
-        self.number("BESIDE_CLAMP", u8::from(rounded.clamps()));
-        rounded.parameters(&mut self.made.parameters, "BESIDE_", "BESIDE_ZERO");
-        self.file("BESIDE_SCALES", "beside.scales", rounded.image(lanes));
-        let alone = MatVec {
-            output: Map { channels: p.channels, ..a.output },
-            window: Window::POINT,
-            groups: 1,
-            weight_bits: p.weight_bits,
-            fold: Fold { pe: p.pe, simd: p.simd, form: Form::Held { slots: 1 }, ..a.fold },
-            second: None,
-            ..a.clone()
+        let Some(way) = &ways.beside else {
+            return Err(("its way to codes is not known".into(), report));
         };
+        self.number("BESIDE_CLAMP", u8::from(way.limits.is_some()));
+        numbers::parameters(way, &mut self.made.parameters, "BESIDE_", "BESIDE_ZERO");
+        self.style("BESIDE_SCALE_STYLE", Role::Factors(self.actor), 1 + usize::from(ways.inner.is_some()));
+        self.file("BESIDE_SCALES", "beside.scales", images::factors(way, lanes));
         self.style("BESIDE_WEIGHT_STYLE", Role::Weights(self.actor), 1);
-        self.style("BESIDE_BIAS_STYLE", Role::Bias(self.actor), usize::from(a.bias));
-        self.file("BESIDE_WEIGHTS", "beside.weights", numbers::weights(&alone, &products, 1));
-        self.file("BESIDE_BIAS", "beside.bias", numbers::bias(&products, p.pe, acc));
+        self.style("BESIDE_BIAS_STYLE", Role::Bias(self.actor), 1);
+        self.file("BESIDE_WEIGHTS", "beside.weights", images::weights_beside(a, &products));
+        self.file("BESIDE_BIAS", "beside.bias", images::bias(&products, p.pe, acc));
         Ok(())
     }
 }

@@ -4,27 +4,21 @@
 //! files of `rtl/`. The modules lie in `backends/rtl`, one a file; they are written out as they are.
 //!
 //! - [`top`]: the top, channels and actors joined; [`instance`]: text of an instance.
-//! - [`actor`], [`matvec`], [`pool`]: the instance of an actor, by its kind; [`held`], [`direct`], [`pixelwise`]: what
-//!   its data path does in each phase.
+//! - [`actor`], [`matvec`], [`pool`]: the instance of an actor, by its kind.
 //! - [`beats`]: where the channels of output beats come from.
-//! - [`program`], [`loops`]: phases as the program of a control.
 //! - [`bench`]: what lies beside: testbench, scripts, a page; [`mod@reference`]: what comes out for what goes in.
 //! - [`simulate`], [`verify`]: the design in Verilator.
-//! - [`memory`]: banks and words of a channel; [`numbers`]: images of weights, biases, factors; [`word`]: images.
+//! - [`memory`]: what a channel is made of; [`numbers`]: ways to codes; [`word`]: images, whose words are
+//!   found in [`nonresc_passes::images`].
 
 mod actor;
 mod beats;
 mod bench;
-mod direct;
-mod held;
 mod instance;
-mod loops;
 mod matvec;
 mod memory;
 mod numbers;
-mod pixelwise;
 mod pool;
-mod program;
 mod reference;
 mod simulate;
 mod synthesis;
@@ -41,7 +35,7 @@ use nonresc_passes::bind::Binding;
 use nonresc_passes::integers::Integers;
 
 pub use simulate::{Run, Seen, Simulator};
-pub use synthesis::{Cells, Synthesised, channel_name, synthesise};
+pub use synthesis::{Cells, Known, Synthesised, channel_name, synthesise};
 pub use top::{Pin, TOP, names};
 pub use verify::{Bench, Observed, Trial, Verified};
 
@@ -83,6 +77,8 @@ pub struct Rtl {
     pub files: BTreeMap<String, String>,
     /// The AXI4-Stream pins, in the order of the stream's sources and sinks.
     pub pins: Vec<Pin>,
+    /// For each instance of the top, what it is made of: its module, parameters and images.
+    pub parts: BTreeMap<String, String>,
     /// Cycles for which the design holds its own reset behind the pin's.
     pub settling: usize,
 }

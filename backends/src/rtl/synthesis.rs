@@ -11,10 +11,9 @@ use std::process::Command;
 
 use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_ir::id::ChannelId;
-use nonresc_ir::stream::Stream;
 use nonresc_passes::device::Family;
 
-use super::{Rtl, TOP, names};
+use super::{Rtl, TOP};
 
 /// Cells of a part of a design.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,9 +94,13 @@ impl std::ops::AddAssign for Cells {
 pub struct Synthesised {
     /// All of it.
     pub total: Cells,
-    /// By the instances of the top: those of [`names`], and [`channel_name`]s.
+    /// By the instances of the top: those of [`super::names`], and [`channel_name`]s.
     pub parts: BTreeMap<String, Cells>,
 }
+
+/// Parts that have been synthesised, by what they are made of: the same part of another design need not be made again.
+#[derive(Clone, Debug, Default)]
+pub struct Known(BTreeMap<(Family, String), Cells>);
 
 /// The instance of a channel.
 pub fn channel_name(id: ChannelId) -> String {
@@ -118,15 +121,16 @@ fn failed(why: impl Into<String>) -> Diagnostic {
     Diagnostic::new("synthesis/yosys", "Yosys refuses the design", why, remedy)
 }
 
-/// Synthesises a design with Yosys, in a folder that is its own. `stream` is what `rtl` was made of.
+/// Synthesises a design with Yosys, in a folder that is its own. Parts that are
+/// `known`, and equal parts of the design, are counted without being made again.
 ///
 /// # Errors
 /// Yosys missing; a design that it refuses.
 pub fn synthesise(
-    stream: &Stream,
     rtl: &Rtl,
     family: Family,
     folder: &Path,
+    known: &mut Known,
 ) -> Result<Synthesised, Diagnostic> {
     let unwritable = |path: &Path, error: std::io::Error| {
         Diagnostic::new(
@@ -136,7 +140,13 @@ pub fn synthesise(
             "make room, or allow writing there",
         )
     };
-    let script = script(stream, rtl, family);
+    let mut first: BTreeMap<&String, &String> = BTreeMap::new();
+    for (name, part) in rtl.parts.iter().filter(|(_, part)| !known.0.contains_key(&(family, (*part).clone())))
+    {
+        first.entry(part).or_insert(name);
+    }
+    let made: BTreeSet<&String> = first.into_values().collect();
+    let script = script(rtl, family, &made);
     let script = ("synthesis.ys".to_owned(), script);
     for (file, text) in rtl.files.iter().chain([(&script.0, &script.1)]) {
         let path = folder.join(file);
@@ -155,18 +165,37 @@ pub fn synthesise(
     }
     let path = folder.join("stat.txt");
     let text = fs::read_to_string(&path).map_err(|e| unwritable(&path, e))?;
-    parsed(&text).ok_or_else(|| failed("its statistics are not what they were"))
+    let mut found = parsed(&text).ok_or_else(|| failed("its statistics are not what they were"))?;
+    for name in made {
+        let cells = found.parts.get(name).copied().unwrap_or_default();
+        known.0.insert((family, rtl.parts[name].clone()), cells);
+    }
+    for (name, part) in &rtl.parts {
+        if let (false, Some(&cells)) = (found.parts.contains_key(name), known.0.get(&(family, part.clone())))
+        {
+            found.total += cells;
+            found.parts.insert(name.clone(), cells);
+        }
+    }
+    Ok(found)
 }
 
-fn script(stream: &Stream, rtl: &Rtl, family: Family) -> String {
+/// The parts that are `made`, each of its own; the others are taken out.
+fn script(rtl: &Rtl, family: Family, made: &BTreeSet<&String>) -> String {
     let sources = rtl.files.keys().filter(|file| file.ends_with(".sv")).map(String::as_str);
     let sources: Vec<&str> = sources.collect();
-    let instances: BTreeSet<String> =
-        names(stream).into_values().chain(stream.channels().map(channel_name)).collect();
     let mut text = format!("read_verilog -sv -defer {}\n", sources.join(" "));
     let _ = writeln!(text, "hierarchy -check -top {TOP}\nuniquify");
-    for name in instances {
-        let _ = writeln!(text, "setattr -mod -set keep_hierarchy 1 {TOP}.{name}");
+    for name in rtl.parts.keys() {
+        match made.contains(name) {
+            // What is taken out leaves outputs of others that nothing reads.
+            true => {
+                let _ = writeln!(text, "setattr -mod -set keep_hierarchy 1 {TOP}.{name}");
+            }
+            false => {
+                let _ = writeln!(text, "blackbox {TOP}.{name}");
+            }
+        }
     }
     let _ = writeln!(text, "{} -top {TOP}\ntee -q -o stat.txt stat", command(family));
     text
@@ -190,7 +219,7 @@ fn parsed(text: &str) -> Option<Synthesised> {
             *all.parts.entry(part.to_owned()).or_default() += cells;
         }
     }
-    (!all.parts.is_empty()).then_some(all)
+    text.contains(TOP).then_some(all)
 }
 
 #[cfg(test)]

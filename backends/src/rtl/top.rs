@@ -8,11 +8,13 @@ use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::stream::{Kind, Map, Stream, stages};
 use nonresc_passes::arithmetic::Arithmetic;
 use nonresc_passes::bind::Binding;
+use nonresc_passes::control::{Layout, links};
 
 use super::Rtl;
-use super::actor::{Made, Making, links};
+use super::actor::{Made, Making};
 use super::instance::{Instance, Parameters};
-use super::memory::Memory;
+use super::memory;
+use super::synthesis::channel_name;
 
 /// The top's module, and its file without ending.
 pub const TOP: &str = "nonresc_top";
@@ -105,11 +107,12 @@ pub(super) fn top(
     let fault = |id: ActorId, why: String, remedy: &str| {
         Diagnostic::new("hardware/actor", format!("\"{}\"", stream.actor(id).names), why, remedy)
     };
-    let mut memories = BTreeMap::new();
+    let (mut memories, mut styles) = (BTreeMap::new(), BTreeMap::new());
     for id in stream.channels() {
-        match Memory::of(stream, id, bound.and_then(|bound| bound.channel(id))) {
-            Some(memory) => {
-                memories.insert(id, memory);
+        match memory::channel(stream, id, bound) {
+            Some((layout, style)) => {
+                memories.insert(id, layout);
+                styles.insert(id, style);
             }
             None => {
                 let writer = stream.channel(id).writer;
@@ -139,8 +142,16 @@ pub(super) fn top(
         |&(id, output): &(ActorId, u16)| usize::from(output) < stream.actor(id).kind.outputs().into();
     let most = stream.actors().flat_map(deepest).filter(second).map(|(id, o)| stages(stream, id, o)).max();
     rtl.settling = most.unwrap_or(0) as usize + 4;
-    let joined = Joined { stream, names: &names, memories: &memories, pins: &pins };
+    let joined = Joined { stream, names: &names, memories: &memories, styles: &styles, pins: &pins };
     rtl.files.insert(format!("{TOP}.sv"), joined.text(&made, rtl.settling));
+    let none = BTreeMap::new();
+    for (&id, memory) in &memories {
+        let contents = joined.parameters(id, memory).contents("storage", &none);
+        rtl.parts.insert(channel_name(id), contents);
+    }
+    for (id, actor) in &made {
+        rtl.parts.insert(names[id].clone(), actor.parameters.contents(actor.module, &actor.images));
+    }
     let (inputs, outputs): (Vec<Pin>, Vec<Pin>) = pins.into_values().partition(|pin| pin.input);
     rtl.pins = inputs.into_iter().chain(outputs).collect();
     for actor in made.into_values() {
@@ -152,7 +163,8 @@ pub(super) fn top(
 struct Joined<'a> {
     stream: &'a Stream,
     names: &'a BTreeMap<ActorId, String>,
-    memories: &'a BTreeMap<ChannelId, Memory>,
+    memories: &'a BTreeMap<ChannelId, Layout>,
+    styles: &'a BTreeMap<ChannelId, &'static str>,
     pins: &'a BTreeMap<ActorId, Pin>,
 }
 
@@ -217,14 +229,13 @@ impl Joined<'_> {
         text + "endmodule\n"
     }
 
-    fn channel(&self, id: ChannelId, memory: &Memory) -> String {
-        let channel = self.stream.channel(id);
-        let (readers, banks, c) = (channel.readers.len(), memory.banks.h * memory.banks.w, id.index());
+    fn parameters(&self, id: ChannelId, memory: &Layout) -> Parameters {
+        let (readers, banks) = (self.stream.channel(id).readers.len(), memory.banks);
         let mut parameters = Parameters::default();
         for (name, value) in [
             ("BITS", memory.bits),
-            ("ROWS", memory.banks.h),
-            ("COLUMNS", memory.banks.w),
+            ("ROWS", banks.h),
+            ("COLUMNS", banks.w),
             ("WIDTH", memory.width),
             ("BEATS", memory.beats),
             ("ROW_WORDS", memory.row_words),
@@ -235,7 +246,14 @@ impl Joined<'_> {
         ] {
             parameters.number(name, value);
         }
-        parameters.file("STYLE", memory.style);
+        parameters.file("STYLE", self.styles.get(&id).copied().unwrap_or("auto"));
+        parameters
+    }
+
+    fn channel(&self, id: ChannelId, memory: &Layout) -> String {
+        let channel = self.stream.channel(id);
+        let (readers, banks, c) = (channel.readers.len(), memory.banks.h * memory.banks.w, id.index());
+        let parameters = self.parameters(id, memory);
         let names = |id: ActorId| self.stream.actor(id).names.to_string();
         let to: Vec<String> = channel.readers.iter().map(|r| names(r.actor)).collect();
         let map = channel.map;

@@ -9,10 +9,10 @@ use nonresc_ir::network::Network;
 use nonresc_ir::stream::{Kind, Stream, phases};
 use nonresc_passes::arithmetic::arithmetic;
 use nonresc_passes::bind::Binding;
+use nonresc_passes::control::{Step, steps};
 use nonresc_passes::fifo;
 use nonresc_passes::integers::{Integers, Rule, integers};
 
-use super::program::steps;
 use super::reference::{Draw, Reference};
 use super::{Rtl, Run, Seen, Simulator, TOP, rtl};
 
@@ -263,7 +263,7 @@ impl<'a> Bench<'a> {
         if frames > 1 {
             found.interval = last_of(frames - 1).zip(last_of(frames - 2)).map(|(a, b)| a - b);
         }
-        let lists: BTreeMap<ActorId, Vec<super::program::Step>> =
+        let lists: BTreeMap<ActorId, Vec<Step>> =
             self.stream.actors().map(|id| (id, steps(&phases(self.stream, id)))).collect();
         for id in self.stream.channels() {
             let channel = self.stream.channel(id);

@@ -200,6 +200,8 @@ fn constants(out: &mut String, binding: &Binding) {
         ("weights", &(|r: Role| matches!(r, Role::Weights(_))) as &dyn Fn(Role) -> bool),
         ("biases", &|r| matches!(r, Role::Bias(_))),
         ("partial results", &|r| matches!(r, Role::Private(_))),
+        ("factors", &|r| matches!(r, Role::Factors(_))),
+        ("programs", &|r| matches!(r, Role::Program(_) | Role::Flow(_) | Role::Start(_))),
     ];
     for (kind, is) in kinds {
         let mut by: Vec<(String, [u64; 5])> = Vec::new();

@@ -2,10 +2,9 @@
 
 use std::io::{self, Write as _};
 
-use nonresc_backends::rtl::{Synthesised, channel_name, names, rtl, synthesise as run};
+use nonresc_backends::rtl::{Known, Synthesised, channel_name, names, rtl, synthesise as run};
 use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_ir::id::ActorId;
-use nonresc_passes::area::Role;
 use nonresc_passes::arithmetic::arithmetic;
 use nonresc_passes::bind::{Binding, Usage};
 use nonresc_passes::design::StreamDesign;
@@ -20,15 +19,27 @@ use crate::exit::Failure;
 /// Networks of floats; actors without hardware; a missing tool; a design that it refuses.
 pub(super) fn synthesise(design: &StreamDesign) -> Result<(), Failure> {
     let Some(binding) = &design.binding else { return Ok(()) };
+    let found = synthesised(design, binding, &mut Known::default())?;
+    io::stdout().lock().write_all(printed(design, binding, &found).as_bytes())?;
+    Ok(())
+}
+
+/// What Yosys makes of a design.
+///
+/// # Errors
+/// As [`synthesise`].
+pub(super) fn synthesised(
+    design: &StreamDesign,
+    binding: &Binding,
+    known: &mut Known,
+) -> Result<Synthesised, Failure> {
     let integers = integers(&design.source.network, Rule::AsGiven)?;
     let made = rtl(&design.stream, &arithmetic(&design.stream, &integers)?, Some(binding))?;
     let absent = |e: io::Error| {
         Diagnostic::new("synthesis/folder", "a temporary folder", e.to_string(), "make room, or set TMPDIR")
     };
     let folder = tempfile::tempdir().map_err(absent)?;
-    let found = run(&design.stream, &made, binding.device.family, folder.path())?;
-    io::stdout().lock().write_all(printed(design, binding, &found).as_bytes())?;
-    Ok(())
+    Ok(run(&made, binding.device.family, folder.path(), known)?)
 }
 
 /// What is predicted of an actor with its memories.
@@ -39,11 +50,8 @@ fn of_actor(binding: &Binding, actor: ActorId) -> Usage {
         usage += Usage { luts: area.luts, ffs: area.ffs, dsps: area.dsps, ..Usage::default() };
     }
     for bound in &binding.memories {
-        match bound.memory.role {
-            Role::Weights(of) | Role::Bias(of) | Role::Private(of) if of == actor => {
-                usage += bound.made_of.usage
-            }
-            _ => {}
+        if bound.memory.role.actor() == Some(actor) {
+            usage += bound.made_of.usage;
         }
     }
     usage
@@ -106,7 +114,7 @@ fn printed(design: &StreamDesign, binding: &Binding, found: &Synthesised) -> Str
     }
     let mut otherwise = Vec::new();
     for bound in &binding.memories {
-        let (Role::Fifo(id) | Role::LineBuffer(id)) = bound.memory.role else { continue };
+        let Some(id) = bound.memory.role.channel() else { continue };
         let usage = bound.made_of.usage;
         line(&bound.label, &channel_name(id), &usage);
         let cells = found.parts.get(&channel_name(id)).copied().unwrap_or_default();
@@ -118,5 +126,5 @@ fn printed(design: &StreamDesign, binding: &Binding, found: &Synthesised) -> Str
     for label in otherwise {
         text += &format!("not made as bound: {label}\n");
     }
-    text + "mem: LUTs that are memory; ~: predicted; the program and the factors of an actor are not predicted\n"
+    text + "mem: LUTs that are memory; ~: predicted\n"
 }

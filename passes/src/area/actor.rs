@@ -189,7 +189,7 @@ pub fn output_registers(channels: usize, pe: usize, lanes: usize) -> usize {
 }
 
 /// Bits of a matrix-vector's sum in the worst case, bias included.
-pub(super) fn accumulator_bits(a: &MatVec, bits_in: u64) -> u64 {
+pub(crate) fn accumulator_bits(a: &MatVec, bits_in: u64) -> u64 {
     sum_bits(a.weight_bits, bits_in, a.flat())
 }
 

@@ -1,5 +1,5 @@
-//! The memories of a stream: channels, weights, biases, private memory of actors, each with the ports that its
-//! readers need. What they are made of is not known here.
+//! The memories of a stream: channels, weights, biases, factors, programs, private memory of actors, each with the ports
+//! that its readers need. What they are made of is not known here.
 //!
 //! Ports: a held window with a port a kernel row, and a direct window, read banks side by side (row modulo banks,
 //! column modulo banks). Every reader beyond the first has a copy, since all primitives are taken with one write and
@@ -7,9 +7,13 @@
 
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::network::Sides;
-use nonresc_ir::stream::{Channel, Form, Kind, MatVec, Reader, Stream};
+use nonresc_ir::stream::{Channel, Form, Kind, MatVec, Pool, PoolKind, Reader, Stream, pool_actions};
 
 use super::actor::{Widths, accumulator_bits, pool_bits, sum_bits};
+use super::inside::{Inside, Within};
+use crate::arithmetic::{Folded, Rounded, Source};
+use crate::control::{Layout, SINK_PLACES, Storage};
+use crate::images::{self, varying};
 
 /// What a memory is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +28,44 @@ pub enum Role {
     Bias(ActorId),
     /// Partial results of an actor.
     Private(ActorId),
+    /// The words of an actor's control.
+    Program(ActorId),
+    /// Where each of these words is followed by which: read in the cycle in which it is needed.
+    Flow(ActorId),
+    /// What the counters of an actor's control begin with.
+    Start(ActorId),
+    /// Factors and offsets of an actor's way to codes.
+    Factors(ActorId),
+}
+
+impl Role {
+    /// The channel that it is, if it is one.
+    pub fn channel(self) -> Option<ChannelId> {
+        match self {
+            Role::Fifo(id) | Role::LineBuffer(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The actor that holds it, if it is no channel.
+    pub fn actor(self) -> Option<ActorId> {
+        match self {
+            Role::Fifo(_) | Role::LineBuffer(_) => None,
+            Role::Weights(id) | Role::Bias(id) | Role::Private(id) | Role::Factors(id) => Some(id),
+            Role::Program(id) | Role::Flow(id) | Role::Start(id) => Some(id),
+        }
+    }
+}
+
+/// When a word is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// A cycle behind its address.
+    Registered,
+    /// In the cycle of its address: no block has such a port.
+    AtOnce,
+    /// All words in every cycle.
+    AllAtOnce,
 }
 
 /// A memory: how many words, how wide, read through how many ports.
@@ -33,6 +75,8 @@ pub struct Memory {
     pub role: Role,
     /// Bits of a word.
     pub width: u64,
+    /// Bits of them that differ between words, where the contents never change: no memory is made of the others.
+    pub varying: u64,
     /// Words that are needed.
     pub words: u64,
     /// Banks that are read side by side.
@@ -45,12 +89,30 @@ pub struct Memory {
     pub in_order: bool,
     /// Whether its contents never change.
     pub constant: bool,
+    /// When a word is there.
+    pub read: Read,
 }
 
 impl Memory {
     fn single(role: Role, words: u64, width: u64, constant: bool) -> Memory {
         let in_order = !constant;
-        Memory { role, width, words, banks: 1, bank_words: words, readers: 1, in_order, constant }
+        Memory {
+            role,
+            width,
+            varying: width,
+            words,
+            banks: 1,
+            bank_words: words,
+            readers: 1,
+            in_order,
+            constant,
+            read: Read::Registered,
+        }
+    }
+
+    /// The same with so many bits that differ, where that is known.
+    fn where_varying(self, varying: Option<u64>) -> Memory {
+        Memory { varying: varying.unwrap_or(self.varying), ..self }
     }
 
     /// Bits that are needed.
@@ -121,15 +183,18 @@ fn channel_memory(stream: &Stream, id: ChannelId, channel: &Channel, depth: u64)
     let columns = all.iter().map(|a| a.column_banks).max().unwrap_or(1);
     let pixel = channel.map.beats(channel.lanes) as u64;
     let row = channel.map.width as u64 * pixel;
+    let least = || bank_words(depth, row, pixel, rows, columns);
     Memory {
         role: if all.iter().any(|a| a.window) { Role::LineBuffer(id) } else { Role::Fifo(id) },
         width: channel.word_bits(),
+        varying: channel.word_bits(),
         words: depth,
         banks: rows * columns,
-        bank_words: bank_words(depth, row, pixel, rows, columns),
+        bank_words: Layout::of(stream, id, Storage::Addressed).map_or_else(least, |l| l.span as u64),
         readers: all.len() as u64,
         in_order: all.len() == 1 && all[0].in_order,
         constant: false,
+        read: Read::Registered,
     }
 }
 
@@ -140,12 +205,6 @@ pub fn weights(actor: ActorId, a: &MatVec) -> Memory {
     Memory::single(Role::Weights(actor), words, width, true)
 }
 
-/// A matrix-vector's biases: PE of them a word, one word an output fold.
-pub fn bias(actor: ActorId, a: &MatVec, bits_in: u64) -> Option<Memory> {
-    let width = a.fold.pe as u64 * accumulator_bits(a, bits_in);
-    a.bias.then(|| Memory::single(Role::Bias(actor), a.output_folds() as u64, width, true))
-}
-
 /// The weights of a projection beside, as [`weights`].
 pub fn weights_beside(actor: ActorId, a: &MatVec) -> Option<Memory> {
     let p = a.projection()?;
@@ -154,36 +213,21 @@ pub fn weights_beside(actor: ActorId, a: &MatVec) -> Option<Memory> {
     Some(Memory::single(Role::Weights(actor), words, width, true))
 }
 
-/// The biases of a projection beside, as [`bias`].
-pub fn bias_beside(actor: ActorId, a: &MatVec, bits_in: u64) -> Option<Memory> {
-    let p = a.projection().filter(|p| p.bias)?;
-    let width = p.pe as u64 * sum_bits(p.weight_bits, bits_in, a.input.channels);
-    Some(Memory::single(Role::Bias(actor), p.output_folds() as u64, width, true))
+/// Sums that a layer whose window is the whole map keeps: a bank for each of PE.
+pub fn partial_sums(actor: ActorId, a: &MatVec, accumulator: u64) -> Option<Memory> {
+    let wanted = a.fold.form == Form::Stationary && a.output_folds() > 1;
+    wanted.then(|| at_once(actor, a.fold.pe as u64, a.output_folds() as u64, accumulator, 1))
 }
 
-/// What an actor remembers between phases beside its registers.
-pub fn private(actor: ActorId, kind: &Kind, w: Widths) -> Option<Memory> {
-    let (words, width) = match kind {
-        Kind::Pool(a) => {
-            let open = a.window.kernel.h.div_ceil(a.window.stride.h.max(1));
-            let words = open * a.output.width * a.input.beats(w.lanes_in);
-            let taps = (a.window.kernel.h * a.window.kernel.w) as u64;
-            (words as u64, w.lanes_in as u64 * pool_bits(a.kind, taps, w.bits_in))
-        }
-        Kind::GlobalPool(a) => {
-            let bits = pool_bits(a.kind, a.input.pixels() as u64, w.bits_in);
-            (a.input.beats(w.lanes_in) as u64, w.lanes_in as u64 * bits)
-        }
-        Kind::MatVec(a) if a.fold.form == Form::Stationary => {
-            (a.output_folds() as u64, a.fold.pe as u64 * accumulator_bits(a, w.bits_in))
-        }
-        _ => return None,
-    };
-    Some(Memory::single(Role::Private(actor), words, width, false))
+/// A memory of partial results of several banks, each with a word in the cycle of its address.
+fn at_once(actor: ActorId, banks: u64, bank_words: u64, width: u64, readers: u64) -> Memory {
+    let all = Memory::single(Role::Private(actor), banks * bank_words, width, false);
+    Memory { banks, bank_words, readers, in_order: false, read: Read::AtOnce, ..all }
 }
 
-/// All memories of a stream: channels that have a depth in the order of their ids, then what actors hold.
-pub fn memories(stream: &Stream) -> Vec<Memory> {
+/// All memories of a stream: channels that have a depth in the order of their ids, then what actors hold; programs and
+/// factors as far as it is known what is `inside`.
+pub fn memories(stream: &Stream, inside: Option<&Inside>) -> Vec<Memory> {
     let mut all: Vec<Memory> = stream
         .channels()
         .filter_map(|id| {
@@ -192,15 +236,115 @@ pub fn memories(stream: &Stream) -> Vec<Memory> {
         })
         .collect();
     for id in stream.actors() {
-        let kind = &stream.actor(id).kind;
-        let w = Widths::of(stream, id);
-        if let Kind::MatVec(a) = kind {
-            all.push(weights(id, a));
-            all.extend(bias(id, a, w.bits_in));
-            all.extend(weights_beside(id, a));
-            all.extend(bias_beside(id, a, w.bits_in));
-        }
-        all.extend(private(id, kind, w));
+        let inside = inside.and_then(|inside| inside.of_actor(id));
+        let (w, unknown) = (Widths::of(stream, id), Within::default());
+        let inside = inside.unwrap_or(&unknown);
+        held(&mut all, stream, id, w, inside);
+        factors(&mut all, stream, id, w, inside);
+        control(&mut all, id, inside);
     }
     all
+}
+
+/// Weights, biases, partial results.
+fn held(all: &mut Vec<Memory>, stream: &Stream, id: ActorId, w: Widths, inside: &Within) {
+    let ways = inside.ways.as_ref();
+    match &stream.actor(id).kind {
+        Kind::MatVec(a) => {
+            let bias = |folds: usize, pe: usize, accumulator: u64| {
+                Memory::single(Role::Bias(id), folds as u64, pe as u64 * accumulator, true)
+            };
+            let own = ways.map_or_else(|| accumulator_bits(a, w.bits_in), |ways| ways.accumulator as u64);
+            all.push(weights(id, a).where_varying(inside.varying[0]));
+            // Sums begin with something where zero points are taken off as well.
+            if a.bias || ways.is_some() {
+                all.push(bias(a.output_folds(), a.fold.pe, own).where_varying(inside.varying[1]));
+            }
+            if let Some(p) = a.projection() {
+                let sum = || sum_bits(p.weight_bits, w.bits_in, a.input.channels);
+                let beside = ways.map_or_else(sum, |ways| ways.beside_accumulator as u64);
+                all.extend(weights_beside(id, a).map(|m| m.where_varying(inside.varying[2])));
+                if p.bias || ways.is_some() {
+                    all.push(bias(p.output_folds(), p.pe, beside).where_varying(inside.varying[3]));
+                }
+            }
+            all.extend(partial_sums(id, a, own));
+        }
+        Kind::GlobalPool(a) => {
+            let estimate = || pool_bits(a.kind, a.input.pixels() as u64, w.bits_in);
+            let bits = ways.map_or_else(estimate, |ways| ways.accumulator as u64);
+            let (lanes, beats) = (w.lanes_in as u64, a.input.beats(w.lanes_in) as u64);
+            let share = w.lanes_in / w.lanes_out;
+            // One port folds, one gives; where lanes do not share evenly all are given from registers.
+            let memory = at_once(id, lanes, beats, bits, 2);
+            all.push(match share.is_power_of_two() && w.lanes_in.is_multiple_of(w.lanes_out) {
+                true => memory,
+                false => Memory { read: Read::AllAtOnce, readers: 1, ..memory },
+            });
+        }
+        Kind::Pool(a) => pool(all, id, a, w, inside),
+        // What the pin holds.
+        Kind::Sink(_) => {
+            let width = w.lanes_in as u64 * w.bits_in + 1;
+            all.push(at_once(id, 1, SINK_PLACES, width, 1));
+        }
+        Kind::Source(_) | Kind::Sum(_) | Kind::Select(_) | Kind::Activate { .. } | Kind::Convert(_) => {}
+    }
+}
+
+/// Partial results along a row, then those down the columns: a bank for each slot of windows that overlap.
+fn pool(all: &mut Vec<Memory>, id: ActorId, a: &Pool, w: Widths, inside: &Within) {
+    let slots = pool_actions(a).slots;
+    let beats = a.input.beats(w.lanes_in);
+    let plain = || match a.kind {
+        PoolKind::Max => Folded::new(a, &Source::Largest, w.bits_in as usize, true),
+        PoolKind::Average { .. } => {
+            Folded::new(a, &Source::Sums { zero: 0, bits: 0 }, w.bits_in as usize, true)
+        }
+    };
+    let Some(folded) = inside.ways.as_ref().and_then(|ways| ways.folded).or_else(plain) else { return };
+    let kernel = a.window.kernel;
+    let mut push = |banks: usize, bank_words: usize, bits: usize, readers: u64| {
+        let memory = at_once(id, banks as u64, bank_words as u64, (w.lanes_in * bits) as u64, readers);
+        all.push(Memory { read: Read::Registered, ..memory });
+    };
+    if kernel.w > 1 {
+        push(slots.w, beats, folded.along, 1);
+    }
+    if kernel.h > 1 || inside.given.later {
+        // Where lanes differ, each beat of a pixel has a memory of its own.
+        let (parts, within) = if w.lanes_in == w.lanes_out { (1, beats) } else { (beats, 1) };
+        let words = a.output.width.div_ceil(slots.w) * within;
+        push(slots.w * slots.h * parts, words, folded.kept, 1 + u64::from(inside.given.apart));
+    }
+}
+
+/// Factors and offsets: those of the result's own codes, the last ones, those of a projection beside.
+fn factors(all: &mut Vec<Memory>, stream: &Stream, id: ActorId, w: Widths, inside: &Within) {
+    let Some(ways) = &inside.ways else { return };
+    let mut push = |way: &Option<Rounded>, lanes: usize| {
+        if let Some(way) = way {
+            let image = images::factors(way, lanes);
+            let memory =
+                Memory::single(Role::Factors(id), image.len() as u64, (lanes * way.entry()) as u64, true);
+            all.push(memory.where_varying(Some(varying(&image))));
+        }
+    };
+    push(&ways.inner, w.lanes_out);
+    push(&ways.last, w.lanes_out);
+    if stream.actor(id).kind.outputs() > 1 {
+        push(&ways.beside, w.lanes_second);
+    }
+}
+
+/// The images of a control.
+fn control(all: &mut Vec<Memory>, id: ActorId, inside: &Within) {
+    let Some(sizes) = inside.control else { return };
+    let program = Memory::single(Role::Program(id), sizes.words, sizes.word_bits, true);
+    all.push(program.where_varying(Some(sizes.varying[0])));
+    let flow = Memory::single(Role::Flow(id), sizes.words, sizes.flow_bits, true);
+    let flow = flow.where_varying(Some(sizes.varying[1]));
+    all.push(Memory { read: Read::AtOnce, ..flow });
+    let start = Memory::single(Role::Start(id), 1, sizes.start_bits, true);
+    all.push(Memory { read: Read::AllAtOnce, ..start });
 }

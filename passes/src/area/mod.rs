@@ -1,16 +1,19 @@
 //! What a folded stream takes: LUTs, flip-flops and DSP blocks of each actor, and the memories that it needs.
 //!
 //! Facts about a stream, read by `fold` (what would this folding take) and `bind` (what does it take). Nothing
-//! is chosen here, and no limit is known.
+//! is chosen here, and no limit is known. What is inside of actors ([`Inside`]) is known once channels have depths.
 //!
 //! LUT and FF figures are estimates: sums of adders, multiplexers and registers at one LUT a bit of an adder, and
 //! control as Yosys 0.23 made it of single actors. DSP blocks and memory bits are exact.
 
 mod actor;
+mod inside;
 mod memory;
 
+pub(crate) use actor::accumulator_bits;
 pub use actor::{Area, Widths, actor_area, area, lut_multiplier, output_registers, pairs};
-pub use memory::{Memory, Role, bank_words, bias, bias_beside, memories, private, weights, weights_beside};
+pub use inside::{ControlSizes, Inside, Within};
+pub use memory::{Memory, Read, Role, bank_words, memories, partial_sums, weights, weights_beside};
 
 /// Bits of the largest of `n` numbers counted from 0.
 pub(crate) fn ceil_log2(n: u64) -> u64 {

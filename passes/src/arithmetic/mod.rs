@@ -5,9 +5,11 @@
 //! channels, as the numbers that hardware is made of. Changes nothing.
 //!
 //! A channel carries the whole numbers of one value of the network. So what an actor does is a question to the integer
-//! network alone: how is the value that it gives made of those that it reads? [`cone`] answers it.
+//! network alone: how is the value that it gives made of those that it reads? [`cone`] answers it; [`ways`] says how wide
+//! the numbers inside are.
 
 mod cone;
+mod ways;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +20,7 @@ use nonresc_ir::stream::{Kind, MatVec, Second, Stream};
 
 use crate::integers::Integers;
 use cone::{Cone, Place};
+pub use ways::{Factors, Folded, Rounded, Ways};
 
 /// The numbers of every actor.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::area::{Memory, Role, ceil_log2};
+use crate::area::{Memory, Read, ceil_log2};
 use crate::device::{Family, Shape};
 
 /// A kind of storage.
@@ -91,17 +91,26 @@ const MOST_REGISTER_WORDS: u64 = 4;
 /// All ways to make a memory, least primitive first; never empty.
 pub fn candidates(m: &Memory, family: Family) -> Vec<Candidate> {
     if m.constant {
-        if m.words <= 1 {
+        if m.words <= 1 || m.varying == 0 || m.read == Read::AllAtOnce {
             return vec![plain(Primitive::Wires, 0, m.words, Usage::default())];
         }
-        return vec![logic_rom(m, family), block(m, family)];
+        return match m.read {
+            Read::Registered => vec![logic_rom(m, family), block(m, family)],
+            Read::AtOnce | Read::AllAtOnce => vec![logic_rom(m, family)],
+        };
+    }
+    if m.read == Read::AllAtOnce {
+        let usage = Usage { ffs: m.bits(), ..Usage::default() };
+        return vec![plain(Primitive::Registers, m.bits(), m.words, usage)];
     }
     let mut all = Vec::with_capacity(5);
     all.extend(registers(m, family));
     all.extend(shift_register(m, family));
     all.extend(lut_ram(m, family));
-    all.push(block(m, family));
-    all.extend(ultra_ram(m, family));
+    if m.read == Read::Registered {
+        all.push(block(m, family));
+        all.extend(ultra_ram(m, family));
+    }
     all
 }
 
@@ -111,7 +120,7 @@ fn plain(primitive: Primitive, count: u64, allocated_words: u64, usage: Usage) -
 
 /// Credit counters of a channel, one a reader, and the pointers of its storage.
 fn control(m: &Memory, pointers: u64) -> Usage {
-    if !matches!(m.role, Role::Fifo(_) | Role::LineBuffer(_)) {
+    if m.role.channel().is_none() {
         let bits = ceil_log2(m.words) * pointers;
         return Usage { luts: bits, ffs: bits, ..Usage::default() };
     }
@@ -134,11 +143,12 @@ fn with(mut usage: Usage, more: Usage) -> Usage {
 }
 
 fn registers(m: &Memory, family: Family) -> Option<Candidate> {
-    if m.words > MOST_REGISTER_WORDS || m.banks > 1 {
+    let is_channel = m.role.channel().is_some();
+    if m.bank_words > MOST_REGISTER_WORDS || (m.banks > 1 && is_channel) {
         return None;
     }
     let bits = m.bits();
-    let select = m.readers * m.width * family.mux_luts(m.words);
+    let select = m.readers * m.banks * m.width * family.mux_luts(m.bank_words);
     let usage = with(control(m, 0), Usage { luts: select, ffs: bits, ..Usage::default() });
     Some(plain(Primitive::Registers, bits, m.words, usage))
 }
@@ -174,17 +184,17 @@ fn lut_ram(m: &Memory, family: Family) -> Option<Candidate> {
 }
 
 fn logic_rom(m: &Memory, family: Family) -> Candidate {
-    let luts = family.rom_luts(m.words, m.width);
-    let usage = with(control(m, 1), Usage { luts, ffs: m.width, ..Usage::default() });
+    let luts = family.rom_luts(m.words, m.varying);
+    let usage = with(control(m, 1), Usage { luts, ffs: m.varying, ..Usage::default() });
     plain(Primitive::LogicRom, luts, m.words, usage)
 }
 
 fn block(m: &Memory, family: Family) -> Candidate {
     let copies = m.banks * m.readers;
     let of = |shape: Shape| {
-        let count = copies * shape.count(m.bank_words, m.width);
+        let count = copies * shape.count(m.bank_words, m.varying);
         let ways = m.bank_words.div_ceil(shape.depth);
-        let luts = copies * m.width * family.mux_luts(ways);
+        let luts = copies * m.varying * family.mux_luts(ways);
         let own = Usage { luts, bram18: count, ..Usage::default() };
         Candidate {
             primitive: Primitive::Block,

@@ -15,9 +15,11 @@ use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::stream::Stream;
 
-use crate::area::{self, Area, Memory, Role};
+use crate::area::{self, Area, Inside, Memory, Role};
+use crate::arithmetic::{Arithmetic, arithmetic};
 use crate::design::{Options, StreamDesign};
 use crate::device::{Device, Limits};
+use crate::integers::{Rule, integers};
 use crate::pass::{Function, Pass, Property};
 use crate::target::Target;
 
@@ -28,7 +30,10 @@ pub(crate) const PASS: Pass = Pass::on_stream("bind", "memories onto the device'
     .function(Function::ReadOnly);
 
 fn run(design: &mut StreamDesign, options: &Options) -> Result<(), Diagnostics> {
-    design.binding = Some(bind(&design.stream, &options.target)?);
+    let arithmetic = integers(&design.source.network, Rule::AsGiven)
+        .and_then(|integers| arithmetic(&design.stream, &integers))
+        .ok();
+    design.binding = Some(bind(&design.stream, &options.target, arithmetic.as_ref())?);
     Ok(())
 }
 
@@ -83,7 +88,7 @@ pub struct Bits {
     pub window: u64,
     /// Staging registers in front of windows.
     pub staging: u64,
-    /// Weights and biases.
+    /// Weights, biases, factors, programs of controls.
     pub constants: u64,
     /// Partial results of pools and dense layers.
     pub private: u64,
@@ -107,31 +112,45 @@ pub struct Binding {
 impl Binding {
     /// Bits that the primitives of all channels hold, copies included.
     pub fn allocated_bits(&self) -> u64 {
-        let channels =
-            self.memories.iter().filter(|b| matches!(b.memory.role, Role::Fifo(_) | Role::LineBuffer(_)));
+        let channels = self.memories.iter().filter(|b| b.memory.role.channel().is_some());
         channels.map(Bound::allocated_bits).sum()
     }
 
     /// The memory of a channel.
     pub fn channel(&self, id: ChannelId) -> Option<&Bound> {
-        let is_its = |b: &&Bound| matches!(b.memory.role, Role::Fifo(of) | Role::LineBuffer(of) if of == id);
+        let is_its = |b: &&Bound| b.memory.role.channel() == Some(id);
         // Where all channels have a depth, their memories come first in the order of ids.
         let at_id = self.memories.get(id.index()).filter(is_its);
         at_id.or_else(|| self.memories.iter().find(is_its))
     }
 }
 
-/// Binds every memory of the stream.
+/// Binds every memory of the stream; those of factors where it is known what actors compute.
 ///
 /// # Errors
 /// What the device has too little of, itemised.
-pub fn bind(stream: &Stream, target: &Target) -> Result<Binding, Diagnostics> {
-    let binding = allocate(stream, &target.device, target.device.limits.as_ref());
+pub fn bind(
+    stream: &Stream,
+    target: &Target,
+    arithmetic: Option<&Arithmetic>,
+) -> Result<Binding, Diagnostics> {
+    let binding = allocate(
+        stream,
+        &target.device,
+        target.device.limits.as_ref(),
+        Some(&Inside::of(stream, arithmetic)),
+    );
     report::over_use(&binding).or(binding)
 }
 
-/// Binds every memory as well as `limits` let it, also where it does not fit.
-pub(crate) fn allocate(stream: &Stream, device: &Device, limits: Option<&Limits>) -> Binding {
+/// Binds every memory as well as `limits` let it, also where it does not fit; programs and factors where it is known
+/// what is `inside`.
+pub(crate) fn allocate(
+    stream: &Stream,
+    device: &Device,
+    limits: Option<&Limits>,
+    inside: Option<&Inside>,
+) -> Binding {
     let actors: Vec<BoundActor> = stream
         .actors()
         .map(|actor| BoundActor {
@@ -147,7 +166,7 @@ pub(crate) fn allocate(stream: &Stream, device: &Device, limits: Option<&Limits>
         bits.window += area.window_ffs;
         bits.staging += area.staging_ffs;
     }
-    let memories = area::memories(stream);
+    let memories = area::memories(stream, inside);
     let chosen = fit::choose(&memories, device.family, limits, total);
     for (memory, made_of) in memories.iter().zip(&chosen) {
         total += made_of.usage;
@@ -157,8 +176,9 @@ pub(crate) fn allocate(stream: &Stream, device: &Device, limits: Option<&Limits>
                 bits.skip += if stream.channel(id).skip.is_some() { memory.bits() } else { 0 };
             }
             Role::LineBuffer(_) => bits.line_buffer += memory.bits(),
-            Role::Weights(_) | Role::Bias(_) => bits.constants += memory.bits(),
             Role::Private(_) => bits.private += memory.bits(),
+            Role::Weights(_) | Role::Bias(_) | Role::Factors(_) => bits.constants += memory.bits(),
+            Role::Program(_) | Role::Flow(_) | Role::Start(_) => bits.constants += memory.bits(),
         }
     }
     let bound = |(memory, made_of): (Memory, Candidate)| Bound {

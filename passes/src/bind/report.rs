@@ -39,6 +39,10 @@ pub(super) fn memory_label(stream: &Stream, role: Role) -> String {
         Role::Weights(actor) => format!("weights of {}", actor_label(stream, actor)),
         Role::Bias(actor) => format!("biases of {}", actor_label(stream, actor)),
         Role::Private(actor) => format!("partial results of {}", actor_label(stream, actor)),
+        Role::Factors(actor) => format!("factors of {}", actor_label(stream, actor)),
+        Role::Program(actor) => format!("program of {}", actor_label(stream, actor)),
+        Role::Flow(actor) => format!("flow of {}", actor_label(stream, actor)),
+        Role::Start(actor) => format!("start of {}", actor_label(stream, actor)),
     }
 }
 
@@ -107,13 +111,20 @@ pub(crate) fn over_use(binding: &Binding) -> Diagnostics {
 /// Every memory and actor that takes some of the resource, the most first, behind what dominates.
 fn itemised(binding: &Binding, resource: &Resource, needed: u64) -> String {
     let mut items: Vec<(u64, String)> = Vec::new();
-    let mut shares = [("channels", 0), ("weights and biases", 0), ("partial results", 0), ("actors", 0)];
+    let mut shares = [
+        ("channels", 0),
+        ("weights and biases", 0),
+        ("partial results", 0),
+        ("programs and factors", 0),
+        ("actors", 0),
+    ];
     for bound in &binding.memories {
         let taken = (resource.taken)(&bound.made_of.usage);
         let share = match bound.memory.role {
             Role::Fifo(_) | Role::LineBuffer(_) => 0,
             Role::Weights(_) | Role::Bias(_) => 1,
             Role::Private(_) => 2,
+            Role::Factors(_) | Role::Program(_) | Role::Flow(_) | Role::Start(_) => 3,
         };
         shares[share].1 += taken;
         let shape = bound.made_of.shape.map_or_else(String::new, |s| format!(" {}x{}", s.depth, s.width));
@@ -126,7 +137,7 @@ fn itemised(binding: &Binding, resource: &Resource, needed: u64) -> String {
     for bound in &binding.actors {
         let usage =
             Usage { luts: bound.area.luts, ffs: bound.area.ffs, dsps: bound.area.dsps, ..Usage::default() };
-        shares[3].1 += (resource.taken)(&usage);
+        shares[4].1 += (resource.taken)(&usage);
         items.push(((resource.taken)(&usage), format!("{}: data path and control", bound.label)));
     }
     items.retain(|item| item.0 > 0);

@@ -192,12 +192,14 @@ impl Layer {
         Memory {
             role: Role::Private(self.actor),
             width: lanes_in as u64 * self.bits_in,
+            varying: lanes_in as u64 * self.bits_in,
             words: depth,
             banks: rows * columns,
             bank_words: area::bank_words(depth, row, beats, rows, columns),
             readers: 1,
             in_order: kernel.h * kernel.w == 1 && matches!(a.fold.form, Form::Held { .. }),
             constant: false,
+            read: area::Read::Registered,
         }
     }
 }
@@ -235,10 +237,10 @@ impl Search<'_> {
             weights.iter().map(|m| layer.prices.of_usage(&cheapest(m, layer.family, &layer.prices).usage));
         let roms: f64 = roms.sum();
         let rom_luts: u64 = weights.iter().map(|m| layer.family.rom_luts(m.words, m.width)).sum();
+        let private = area::partial_sums(layer.actor, a, area::accumulator_bits(a, w.bits_in))
+            .map_or(0.0, |m| layer.prices.of_usage(&cheapest(&m, layer.family, &layer.prices).usage));
         let kind = Kind::MatVec(std::mem::replace(a, layer.a.clone()));
         let own = area::area(&kind, w, layer.family);
-        let private = area::private(layer.actor, &kind, w)
-            .map_or(0.0, |m| layer.prices.of_usage(&cheapest(&m, layer.family, &layer.prices).usage));
         if let Kind::MatVec(back) = kind {
             *a = back;
         }

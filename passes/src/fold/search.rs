@@ -200,7 +200,7 @@ impl<'a> Problem<'a> {
         let Some(limits) = self.limits(lut_percent) else {
             return true;
         };
-        let binding = bind::allocate(&self.folded(plan, channels), self.device, Some(&limits));
+        let binding = bind::allocate(&self.folded(plan, channels), self.device, Some(&limits), None);
         bind::lacking(self.device.family, &limits, &binding.total).is_empty()
     }
 
@@ -338,7 +338,8 @@ impl<'a> Problem<'a> {
             },
         };
         let plan = self.narrow(interval, &prefer, choices);
-        let binding = bind::allocate(&self.folded(&plan, true), self.device, self.device.limits.as_ref());
+        let binding =
+            bind::allocate(&self.folded(&plan, true), self.device, self.device.limits.as_ref(), None);
         report::does_not_fit(self.stream, self.device, &binding, interval, interval >= self.most_interval())
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 /// Levels of loops around the repetition of a word.
-pub(super) const LEVELS: usize = 3;
+pub const LEVELS: usize = 3;
 
 /// Longest body that is looked for in one level.
 const LONGEST: usize = 512;
@@ -19,13 +19,13 @@ pub(super) struct Loops<T> {
 
 /// A word of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry<T> {
+pub struct Entry<T> {
     /// The phase.
-    pub(super) phase: T,
+    pub phase: T,
     /// How often it is repeated behind the first time.
-    pub(super) run: u64,
+    pub run: u64,
     /// For each level, where a pass of its loop ends here, how many passes follow the first.
-    pub(super) ends: [Option<u64>; LEVELS],
+    pub ends: [Option<u64>; LEVELS],
 }
 
 impl<T: Clone + Eq + Hash> Loops<T> {

@@ -4,12 +4,12 @@ use nonresc_ir::id::ActorId;
 use nonresc_ir::network::Pair;
 use nonresc_ir::stream::{MatVec, Stream, direct_actions};
 
-use super::memory::{At, Memory};
-use super::program::{Micro, Step};
+use super::layout::{At, Layout};
+use super::steps::{Micro, Step};
 
 /// Bits of a micro word.
-pub(super) fn bits(side: Pair, memory: &Memory) -> usize {
-    10 + memory.address + side.h + side.w
+pub(super) fn bits(side: Pair, layout: &Layout) -> usize {
+    10 + layout.address + side.h + side.w
 }
 
 /// Fills in the micro words; gives where the first phase reads.
@@ -19,16 +19,16 @@ pub(super) fn fill(
     actor: ActorId,
     a: &MatVec,
     side: Pair,
-    memory: &Memory,
+    layout: &Layout,
 ) -> Option<At> {
     let actions = direct_actions(stream, actor);
     let places: Vec<At> = actions.iter().map(|g| At { row: g.row, column: g.column, beat: g.beat }).collect();
-    for (gathered, step) in actions.iter().zip(memory.steps(&places, a.input.height)) {
+    for (gathered, step) in actions.iter().zip(layout.steps(&places, a.input.height)) {
         let mut micro = Micro(&mut steps[gathered.phase as usize]);
         micro.set(0, 1, 1);
-        micro.moves(2, memory.address, step);
-        micro.set(10 + memory.address, side.h, gathered.rows);
-        micro.set(10 + memory.address + side.h, side.w, gathered.columns);
+        micro.moves(2, layout.address, step);
+        micro.set(10 + layout.address, side.h, gathered.rows);
+        micro.set(10 + layout.address + side.h, side.w, gathered.columns);
     }
     for step in steps.iter_mut() {
         let takes = step.need[1] > 0;

@@ -3,17 +3,17 @@
 use nonresc_ir::id::ActorId;
 use nonresc_ir::stream::{MatVec, Stream, held_actions};
 
-use super::memory::{At, Memory};
-use super::program::{Micro, Step};
+use super::layout::{At, Layout};
+use super::steps::{Micro, Step};
 
 /// Columns that an advance brings.
-pub(super) fn fresh(a: &MatVec) -> usize {
+pub fn fresh(a: &MatVec) -> usize {
     a.window.stride.w.min((a.window.kernel.w - 1) * a.window.dilation.w + 1)
 }
 
 /// Bits of a micro word.
-pub(super) fn bits(a: &MatVec, memory: &Memory) -> usize {
-    27 + memory.address + a.window.kernel.h + fresh(a)
+pub(super) fn bits(a: &MatVec, layout: &Layout) -> usize {
+    27 + layout.address + a.window.kernel.h + fresh(a)
 }
 
 /// Fills in the micro words; gives where the first fetch reads.
@@ -22,13 +22,13 @@ pub(super) fn fill(
     stream: &Stream,
     actor: ActorId,
     a: &MatVec,
-    memory: &Memory,
+    layout: &Layout,
 ) -> Option<At> {
     let actions = held_actions(stream, actor)?;
-    let (address, rows) = (memory.address, a.window.kernel.h);
+    let (address, rows) = (layout.address, a.window.kernel.h);
     let places: Vec<At> =
         actions.fetches.iter().map(|f| At { row: f.row, column: f.column as i64, beat: f.beat }).collect();
-    for (fetch, step) in actions.fetches.iter().zip(memory.steps(&places, a.input.height)) {
+    for (fetch, step) in actions.fetches.iter().zip(layout.steps(&places, a.input.height)) {
         let mut micro = Micro(&mut steps[fetch.phase as usize]);
         if let Some(staged) = fetch.staged {
             micro.set(0, 1, 1);
