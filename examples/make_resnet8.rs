@@ -1,16 +1,18 @@
-//! Makes `examples/resnet8.onnx`: a ResNet8 for 32 x 32 images in ten classes, with weights from a seed.
+//! Makes `examples/resnet8.onnx`: a ResNet8 for 32 x 32 images in ten classes, and `examples/block.onnx`: one residual
+//! block of 16 channels on a map of 32 x 32, between a stem and a classifier; with weights from a seed.
 //!
 //! The shape is the residual network of MLPerf Tiny's image classification (a stem, three blocks of two
 //! convolutions with 16, 32 and 64 channels, the last two with a projection on the skip). The weights are
 //! random: the network shows what the compiler does, and classifies nothing.
 //!
-//! `cargo run -p nonresc-tests --example make_resnet8 -- examples/resnet8.onnx`
+//! `cargo run -p nonresc-tests --example make_resnet8 -- examples/resnet8.onnx examples/block.onnx`
 
 use nonresc_ir::id::Value;
 use nonresc_ir::names::Names;
 use nonresc_ir::network::{
     AvgPool, Batch, BatchNorm, Conv, Dense, Edit, EditError, Network, Pair, Relu, Reshape, Shape, Sides,
 };
+use nonresc_ir::onnx::export::export;
 use nonresc_ir::tensor::Tensor;
 
 /// Seed of the weights.
@@ -34,6 +36,21 @@ pub(crate) fn resnet8() -> Result<Network, EditError> {
     let x = make.block("block1", stem, 16, 1)?;
     let x = make.block("block2", x, 32, 2)?;
     let x = make.block("block3", x, 64, 2)?;
+    let logits = make.head(x, 10)?;
+    make.edit.output("logits", logits, Batch::Dynamic(None));
+    Ok(network)
+}
+
+/// The network of one residual block, between a stem and a classifier.
+///
+/// # Errors
+/// As [`resnet8`].
+pub(crate) fn block() -> Result<Network, EditError> {
+    let (mut network, image) = Network::with_input("image", [1, 3, 32, 32]);
+    let mut make = Maker { edit: Edit::new(&mut network), random: SplitMix64(SEED) };
+    let stem = make.convolution("stem", image, 16, 3, 1)?;
+    let stem = make.relu("stem.relu", stem)?;
+    let x = make.block("block", stem, 16, 1)?;
     let logits = make.head(x, 10)?;
     make.edit.output("logits", logits, Batch::Dynamic(None));
     Ok(network)
@@ -122,8 +139,8 @@ impl SplitMix64 {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let path = std::env::args().nth(1).unwrap_or_else(|| "examples/resnet8.onnx".to_string());
-    let bytes = nonresc_ir::onnx::export::export(&resnet8()?)?;
-    std::fs::write(path, bytes)?;
+    let path = |n: usize, default: &str| std::env::args().nth(n).unwrap_or_else(|| default.to_string());
+    std::fs::write(path(1, "examples/resnet8.onnx"), export(&resnet8()?)?)?;
+    std::fs::write(path(2, "examples/block.onnx"), export(&block()?)?)?;
     Ok(())
 }

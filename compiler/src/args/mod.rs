@@ -2,6 +2,7 @@
 //!
 //! Here text becomes values and nonsense becomes a usage error. Nothing is read, run or printed here.
 
+mod compare;
 mod hardware;
 mod images;
 mod quantise;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nonresc_passes::target::Bits;
 
+pub use compare::Compare;
 pub use hardware::{Emit, Hardware, Synthesiser};
 pub use images::Images;
 pub use quantise::{Quantise, ScaleKind};
@@ -118,10 +120,6 @@ pub struct Design {
     #[arg(long, value_name = "wNaM", value_parser = bits, default_value = "w8a8")]
     pub bits: Bits,
 
-    /// How deep FIFOs are: exact, whole-frame (skips hold a frame), all-whole-frame (every FIFO does)
-    #[arg(long, value_enum, default_value_t = Fifos::Exact)]
-    pub fifos: Fifos,
-
     /// How much is spent on proofs that no FIFO can be shorter [default: full where the events near each channel
     /// are at most 20 million in sum, else fast]
     #[arg(long, value_enum)]
@@ -130,6 +128,15 @@ pub struct Design {
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
+}
+
+/// How deep the FIFOs of a design are.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Design")]
+pub struct Depths {
+    /// How deep FIFOs are: exact, whole-frame (skips hold a frame), all-whole-frame (every FIFO does)
+    #[arg(long, value_enum, default_value_t = Fifos::Exact)]
+    pub fifos: Fifos,
 }
 
 /// `nonresc MODEL`.
@@ -155,6 +162,10 @@ pub struct Compile {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub design: Design,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub depths: Depths,
 
     /// What becomes of the skips: keep, reuse, tap, share, fuse, exact, shorten, shorten-behind,
     /// remove or auto for all of them, a list such as 1-3:remove,4:reuse (numbers or ONNX names), or a plan.json
@@ -340,37 +351,10 @@ pub struct Explain {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub design: Design,
-}
-
-/// `nonresc compare`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  nonresc compare resnet8.onnx --skips keep --skips tap --skips remove
-  nonresc compare resnet8.onnx resnet20.onnx --device none --fps 5000
-  nonresc compare build/kept build/removed
-
-A folder is one that --out wrote; its schedule.json is read as it is, and the flags say nothing of it.")]
-pub struct Compare {
-    /// ONNX or .nir files, schedule.json files, or folders that hold one
-    #[arg(required = true)]
-    pub designs: Vec<PathBuf>,
-
-    /// A plan for the skips, as for compiling; each makes a design of each model
-    #[arg(long, value_name = "PLAN", default_value = "keep")]
-    pub skips: Vec<String>,
 
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub reading: Reading,
-
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub design: Design,
-
-    /// Form of what is printed
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    pub depths: Depths,
 }
 
 /// `nonresc devices`.

@@ -4,13 +4,15 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use nonresc_backends::rtl::Known;
 use nonresc_backends::schedule;
 use nonresc_ir::diagnostic::Diagnostic;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::measured::{self, Measured};
 use super::{model, options};
-use crate::args::{Compare, Format};
+use crate::args::{Compare, Format, Synthesiser};
 use crate::columns::{Columns, grouped, kbit};
 use crate::exit::Failure;
 
@@ -21,6 +23,8 @@ struct Compared {
     design: String,
     /// The plan for its skips, where it was made here.
     skips: Option<String>,
+    /// How deep its FIFOs are, where it was made here.
+    fifos: Option<&'static str>,
     interval_clocks: f64,
     last_output_clock: u64,
     frames_per_second: f64,
@@ -31,6 +35,8 @@ struct Compared {
     urams: u64,
     luts: u64,
     dsps: u64,
+    /// What synthesis and simulation say, where they were asked for.
+    measured: Option<Measured>,
 }
 
 /// Prints the designs.
@@ -38,17 +44,24 @@ struct Compared {
 /// # Errors
 /// Refused models, plans and devices; files that are no schedule of this version.
 pub(super) fn compare(args: &Compare) -> Result<(), Failure> {
-    let mut all = Vec::new();
+    let (mut all, mut known) = (Vec::new(), Known::default());
     for path in &args.designs {
         if let Some(file) = written(path) {
             all.push(Compared::read(path, &file)?);
             continue;
         }
-        for skips in &args.skips {
-            let made = options::designed(path, &args.reading, options::options(&args.design, skips)?)?;
+        for (fifos, skips) in args.fifos.iter().flat_map(|&f| args.skips.iter().map(move |s| (f, s))) {
+            let options = options::options(&args.design, fifos, skips)?;
+            let mode = options.fifo.mode.name();
+            let made = options::designed(path, &args.reading, options)?;
             let schedule = schedule::schedule(&made.design, &made.options, None, &[])?;
             let value = serde_json::to_value(&schedule).expect("strings, numbers and lists alone");
-            all.push(Compared::of(path, Some(skips), &value)?);
+            let mut one = Compared::of(path, Some(skips), &value)?;
+            one.fifos = Some(mode);
+            if let Some(Synthesiser::Yosys) = args.synth {
+                one.measured = Some(Measured::of(&made.design, &made.options.target, &mut known)?);
+            }
+            all.push(one);
         }
     }
     let text = match args.format {
@@ -57,7 +70,7 @@ pub(super) fn compare(args: &Compare) -> Result<(), Failure> {
             text.push('\n');
             text
         }
-        Format::Text => table(&all),
+        Format::Text => table(&all) + &measured::tables(&named(&all)),
     };
     Ok(io::stdout().lock().write_all(text.as_bytes())?)
 }
@@ -102,6 +115,8 @@ impl Compared {
         Ok(Compared {
             design: path.display().to_string(),
             skips: skips.map(str::to_string),
+            fifos: None,
+            measured: None,
             interval_clocks: number("/timing/interval_clocks")? / number("/timing/interval_frames")?,
             last_output_clock: whole("/timing/last_output_clock")?,
             frames_per_second: number("/timing/frames_per_second")?,
@@ -121,10 +136,20 @@ fn no_schedule(path: &Path, why: String) -> Diagnostic {
     Diagnostic::new("compare/schedule", format!("schedule {}", path.display()), why, remedy)
 }
 
+/// What was measured, with a name for each: what its designs differ in.
+fn named(all: &[Compared]) -> Vec<([String; 3], &Measured)> {
+    let name = |one: &Compared| {
+        let skips = one.skips.clone().unwrap_or_default();
+        [one.design.clone(), skips, one.fifos.unwrap_or_default().to_string()]
+    };
+    all.iter().filter_map(|one| Some((name(one), one.measured.as_ref()?))).collect()
+}
+
 fn table(all: &[Compared]) -> String {
     let mut table = Columns::new([
         "<design",
         "<skips",
+        "<FIFOs",
         "cycles",
         "latency",
         "frames/s",
@@ -140,6 +165,7 @@ fn table(all: &[Compared]) -> String {
         table.row([
             one.design.clone(),
             one.skips.clone().unwrap_or_else(|| "as written".into()),
+            one.fifos.unwrap_or("as written").to_string(),
             grouped(one.interval_clocks.round() as u64),
             grouped(one.last_output_clock + 1),
             grouped(one.frames_per_second as u64),

@@ -27,7 +27,7 @@ use crate::report;
 /// Refused models, plans and devices; flags that make no sense together.
 pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     let passes = passes(args)?;
-    let mut options = options::options(&args.design, &args.skips)?;
+    let mut options = options::options(&args.design, args.depths.fifos, &args.skips)?;
     if let Some(dir) = &args.out {
         out::check(dir)?;
     }

@@ -16,7 +16,11 @@ use crate::report::explain;
 /// # Errors
 /// Refused models and devices; a skip that the network does not have, with the nearest that it has.
 pub(super) fn explain(args: &Explain) -> Result<(), Failure> {
-    let made = options::designed(&args.model, &args.reading, options::options(&args.design, "keep")?)?;
+    let made = options::designed(
+        &args.model,
+        &args.reading,
+        options::options(&args.design, args.depths.fifos, "keep")?,
+    )?;
     let named = named(&args.skip, &made.analysed.skips)?;
     let &[skip] = &named[..] else {
         let labels: Vec<&str> = named.iter().map(|skip| skip.label.as_str()).collect();

@@ -23,15 +23,41 @@ pub(super) fn files(design: &StreamDesign, seed: u64) -> Result<Vec<OutFile>, Fa
     Ok(rtl.files.into_iter().map(file).collect())
 }
 
+/// Simulates some frames of the design without stalls.
+///
+/// # Errors
+/// What differs from the integer network or the schedule; as [`verify`].
+pub(super) fn simulated(design: &StreamDesign, frames: usize, seed: u64) -> Result<Verified, Failure> {
+    let folder = folder()?;
+    let (stream, network) = (&design.stream, &design.source.network);
+    let bench = Bench::build(stream, network, design.binding.as_ref(), folder.path(), None)?;
+    let free = bench.run(Trial { frames, seed, stalled: false, reset: false })?;
+    unequal(free.wrong.iter().map(|why| ("", why)))?;
+    Ok(free)
+}
+
+fn folder() -> Result<tempfile::TempDir, Diagnostic> {
+    tempfile::tempdir().map_err(|e| {
+        Diagnostic::new("verify/folder", "a temporary folder", e.to_string(), "make room, or set TMPDIR")
+    })
+}
+
+/// A fault for each difference: how it was simulated, and what differs.
+fn unequal<'a>(wrong: impl Iterator<Item = (&'a str, &'a String)>) -> Result<(), Failure> {
+    let mut faults = Diagnostics::default();
+    for (how, why) in wrong {
+        let what = format!("the simulated design{how}");
+        faults.push(Diagnostic::new("verify/differs", what, why, "report this as a fault of nonresc"));
+    }
+    faults.or(()).map_err(Failure::Unverified)
+}
+
 /// Simulates the design freely and with random stalls, and prints what was measured beside the schedule.
 ///
 /// # Errors
 /// What differs; networks of floats; actors without hardware; a missing tool.
 pub(super) fn verify(design: &StreamDesign, frames: usize, seed: u64) -> Result<(), Failure> {
-    let absent = |e: io::Error| {
-        Diagnostic::new("verify/folder", "a temporary folder", e.to_string(), "make room, or set TMPDIR")
-    };
-    let folder = tempfile::tempdir().map_err(absent)?;
+    let folder = folder()?;
     let (stream, network) = (&design.stream, &design.source.network);
     let bench = Bench::build(stream, network, design.binding.as_ref(), folder.path(), None)?;
     let free = bench.run(Trial { frames, seed, stalled: false, reset: false })?;
@@ -39,12 +65,7 @@ pub(super) fn verify(design: &StreamDesign, frames: usize, seed: u64) -> Result<
     io::stdout().lock().write_all(printed(design, &free, &stalled).as_bytes())?;
     let wrong =
         free.wrong.iter().map(|why| ("", why)).chain(stalled.wrong.iter().map(|why| (" with stalls", why)));
-    let mut faults = Diagnostics::default();
-    for (how, why) in wrong {
-        let what = format!("the simulated design{how}");
-        faults.push(Diagnostic::new("verify/differs", what, why, "report this as a fault of nonresc"));
-    }
-    faults.or(()).map_err(Failure::Unverified)
+    unequal(wrong)
 }
 
 fn printed(design: &StreamDesign, free: &Verified, stalled: &Verified) -> String {

@@ -10,6 +10,7 @@ mod explain;
 mod frames;
 mod hardware;
 mod layers;
+mod measured;
 mod model;
 mod options;
 mod quantise;

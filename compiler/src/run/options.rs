@@ -22,10 +22,10 @@ use crate::exit::Failure;
 ///
 /// # Errors
 /// Devices that are not known, files that cannot be read, plans that say nothing that can be understood.
-pub(super) fn options(args: &args::Design, skips: &str) -> Result<Options, Failure> {
+pub(super) fn options(args: &args::Design, fifos: Fifos, skips: &str) -> Result<Options, Failure> {
     let device = device(&args.device)?;
     let skips = request(skips)?;
-    let mode = match args.fifos {
+    let mode = match fifos {
         Fifos::Exact => Mode::Exact,
         Fifos::WholeFrame => Mode::WholeFrame,
         Fifos::AllWholeFrame => Mode::AllWholeFrame,
