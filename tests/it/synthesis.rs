@@ -42,6 +42,17 @@ fn small() -> StreamDesign {
 
 /// Each block RAM and UltraRAM of the design is one that the binding lists, in the very part that it is listed for.
 fn has_the_blocks_that_are_bound(design: &StreamDesign, found: &Synthesised) {
+    let planned = planned(design);
+    for (part, cells) in &found.parts {
+        let blocks = planned.get(part).copied().unwrap_or_default();
+        assert_eq!((cells.blocks(), cells.urams), blocks, "{part}:\n{}", design.binding.as_ref().unwrap());
+    }
+    let total = design.binding.as_ref().unwrap().total;
+    assert_eq!((found.total.blocks(), found.total.urams), (total.bram18, total.urams));
+}
+
+/// Block RAMs and UltraRAMs that the binding lists for each part.
+fn planned(design: &StreamDesign) -> BTreeMap<String, (u64, u64)> {
     let binding = design.binding.as_ref().unwrap();
     let mut planned: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     let instances = names(&design.stream);
@@ -52,12 +63,7 @@ fn has_the_blocks_that_are_bound(design: &StreamDesign, found: &Synthesised) {
         blocks.0 += bound.made_of.usage.bram18;
         blocks.1 += bound.made_of.usage.urams;
     }
-    for (part, cells) in &found.parts {
-        let blocks = planned.get(part).copied().unwrap_or_default();
-        assert_eq!((cells.blocks(), cells.urams), blocks, "{part}:\n{binding}");
-    }
-    assert_eq!(found.total.blocks(), binding.total.bram18);
-    assert_eq!(found.total.urams, binding.total.urams);
+    planned
 }
 
 #[test]
@@ -104,7 +110,15 @@ fn no_memory_is_made_that_is_not_bound() {
         let Ok(made) = made(&design) else { continue };
         assert!(!made.files["nonresc_top.sv"].contains("STYLE(\"auto\")"), "a memory is not bound");
         let found = synthesised(&design, Family::UltraScalePlus);
-        has_the_blocks_that_are_bound(&design, &found);
+        // A constant of few words may lose more of its bits to synthesis than those that never vary.
+        let planned = planned(&design);
+        for (part, cells) in &found.parts {
+            let (blocks, urams) = planned.get(part).copied().unwrap_or_default();
+            assert!(
+                cells.blocks() <= blocks && cells.urams <= urams,
+                "{part}: {cells:?} of {blocks} and {urams}"
+            );
+        }
         let binding = design.binding.as_ref().unwrap();
         let of_actors = binding.memories.iter().filter(|bound| bound.memory.role.actor().is_some());
         blocks += of_actors.map(|bound| bound.made_of.usage.bram18).sum::<u64>();

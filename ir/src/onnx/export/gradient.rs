@@ -284,12 +284,23 @@ pub(super) fn spread(w: &mut Writer<'_>, node: NodeId, op: &Spread) {
         let shape = w.vector(&format!("{part}_merged_shape"), shape_of(&extents));
         value = w.step("Reshape", &format!("{part}_merged"), vec![wide, shape], vec![]);
     }
-    // A negative side cuts: what stands behind the last element is zeros.
+    // Zeros behind the last element that there is no room for.
+    let room = |axis: usize| op.dims[axis - 1] - op.start[axis - 1];
+    let over: Vec<usize> = (1..rank).filter(|&axis| extents[axis] > room(axis)).collect();
+    if !over.is_empty() {
+        over.iter().for_each(|&axis| extents[axis] = room(axis));
+        let mut input = vec![value];
+        let ends: Vec<i64> = over.iter().map(|&axis| extents[axis] as i64).collect();
+        let axes = over.iter().map(|&axis| axis as i64).collect();
+        for (numbers, name) in [(vec![0; over.len()], "starts"), (ends, "ends"), (axes, "axes")] {
+            input.push(w.vector(&format!("{title}_{name}"), numbers));
+        }
+        value = w.step("Slice", &format!("{title}_cut"), input, vec![]);
+    }
     let mut sides = vec![0; 2 * rank];
     for axis in 1..rank {
-        let (start, room) = (op.start[axis - 1] as i64, op.dims[axis - 1] as i64);
-        sides[axis] = start;
-        sides[rank + axis] = room - start - extents[axis] as i64;
+        sides[axis] = op.start[axis - 1] as i64;
+        sides[rank + axis] = (room(axis) - extents[axis]) as i64;
     }
     let sides = w.vector(&format!("{title}_sides"), sides);
     w.result(node, "Pad", vec![value, sides, zero], vec![]);
