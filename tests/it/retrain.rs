@@ -281,7 +281,8 @@ fn a_skip_that_costs_too_much_stays() {
     assert!(!trained.restored.is_empty());
     let notes: Vec<&String> = trained.history.rows().iter().flat_map(|row| &row.notes).collect();
     assert!(notes.iter().any(|note| note.contains("stays")), "{notes:?}");
-    assert!(trained.validation >= trained.given, "{} of {}", trained.validation, trained.given);
+    // What comes back is the network that the first epoch left.
+    assert_eq!(trained.validation, trained.history.rows()[0].validation);
     let generous = Recipe { max_drop: Some(1.0), ..hopeless };
     assert_eq!(digits.train(&generous, &plan, None, 0).restored, BTreeSet::new());
 }

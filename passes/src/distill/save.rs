@@ -27,6 +27,10 @@ pub(super) struct Saved {
     pub(super) restored: BTreeSet<String>,
     /// Accuracy of the network as given.
     pub(super) given: f64,
+    /// What later accuracies are held against: that of the network with its skips, trained until the first goes.
+    pub(super) mark: f64,
+    /// Accuracy of the state.
+    pub(super) now: f64,
     pub(super) history: History,
 }
 
@@ -53,6 +57,8 @@ impl Saved {
             before: None,
             restored: BTreeSet::new(),
             given,
+            mark: given,
+            now: given,
             history,
         }
     }
@@ -97,6 +103,8 @@ pub(super) fn write(saved: &Saved, path: &Path) -> Result<(), Diagnostic> {
         "epochs": saved.epochs,
         // As bits, which come back as they were.
         "given": saved.given.to_bits(),
+        "mark": saved.mark.to_bits(),
+        "now": saved.now.to_bits(),
         "best": saved.best.as_ref().map(|(epoch, accuracy, _)| (epoch, accuracy.to_bits())),
         "before": saved.before.as_ref().map(|before| (&before.labels, before.epoch, before.validation.to_bits())),
         "restored": saved.restored,
@@ -113,6 +121,8 @@ pub(super) fn read(path: &Path, key: &str) -> Result<Saved, Diagnostics> {
     let missing = |what: &str| Diagnostics::from(not_of_this(&format!("it does not say \"{what}\"")));
     let epochs = facts["epochs"].as_u64().ok_or_else(|| missing("epochs"))? as usize;
     let given = facts["given"].as_u64().map(f64::from_bits).ok_or_else(|| missing("given"))?;
+    let mark = facts["mark"].as_u64().map(f64::from_bits).ok_or_else(|| missing("mark"))?;
+    let now = facts["now"].as_u64().map(f64::from_bits).ok_or_else(|| missing("now"))?;
     let history = facts["history"].as_str().ok_or_else(|| missing("history"))?;
     let history = History::from_json(history).map_err(|why| not_of_this(&why))?;
     let state = |kind: &str| State {
@@ -148,6 +158,8 @@ pub(super) fn read(path: &Path, key: &str) -> Result<Saved, Diagnostics> {
         before,
         restored,
         given,
+        mark,
+        now,
         history,
     })
 }

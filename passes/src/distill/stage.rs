@@ -103,7 +103,6 @@ pub struct Setting<'a> {
 /// A frozen network that scores the same images.
 struct Teacher {
     session: Box<dyn Session>,
-    scores: bool,
 }
 
 impl Stage {
@@ -325,14 +324,13 @@ impl Teacher {
                 "give one that takes any batch",
             )
         })?;
-        Ok(Teacher { session: engine.load(&network)?, scores: shown.is_some() })
+        Ok(Teacher { session: engine.load(&network)? })
     }
 }
 
 impl std::fmt::Debug for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let taught = self.teacher.as_ref().map(|teacher| teacher.scores);
-        f.debug_struct("Stage").field("step", &self.step).field("taught", &taught).finish_non_exhaustive()
+        f.debug_struct("Stage").field("step", &self.step).finish_non_exhaustive()
     }
 }
 

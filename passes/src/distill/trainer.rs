@@ -225,8 +225,7 @@ impl<'a> Trainer<'a> {
             if recipe.max_drop.is_some() && before != gone {
                 let labels = gone.difference(&before).cloned().collect();
                 let (state, optimiser) = (self.saved.state.clone(), self.optimiser.state());
-                let validation =
-                    self.saved.history.rows().last().map_or(self.saved.given, |row| row.validation);
+                let validation = self.saved.now;
                 self.saved.before = Some(Before { labels, state, optimiser, epoch, validation });
             }
             self.saved.state.complete(&stage.planned, &batches.plain(some).0)?;
@@ -324,6 +323,10 @@ impl<'a> Trainer<'a> {
         if epoch >= last && better {
             self.saved.best = Some((epoch + 1, row.validation, self.saved.state.clone()));
         }
+        self.saved.now = row.validation;
+        if self.removals.values().min() == Some(&(epoch + 1)) {
+            self.saved.mark = row.validation;
+        }
         let is_due =
             epoch + 1 == self.task.recipe.epochs || self.removals.values().any(|&at| at == epoch + 1);
         let Some(drop) = self.task.recipe.max_drop.filter(|_| is_due) else { return row };
@@ -331,15 +334,16 @@ impl<'a> Trainer<'a> {
             Some((_, best, _)) if epoch >= last => best.max(row.validation),
             _ => row.validation,
         };
-        let Some(before) = self.saved.before.take().filter(|_| reached < self.saved.given - drop) else {
+        let Some(before) = self.saved.before.take().filter(|_| reached < self.saved.mark - drop) else {
             return row;
         };
         row.notes.push(format!(
             "skip {} stays: {:.2} % without it, and {:.2} % is the least",
             before.labels.join(", "),
             100.0 * reached,
-            100.0 * (self.saved.given - drop)
+            100.0 * (self.saved.mark - drop)
         ));
+        self.saved.now = before.validation;
         self.saved.restored.extend(before.labels);
         self.saved.state = before.state;
         // What was remembered is that of the same parameters.
