@@ -132,7 +132,7 @@ pub fn classes(network: &Network) -> Result<usize, Diagnostic> {
 }
 
 /// How many classes score better than `label`; nothing where a score is no number.
-fn place(scores: &[f64], label: usize) -> Option<usize> {
+pub(crate) fn place(scores: &[f64], label: usize) -> Option<usize> {
     let own = scores[label];
     let better = |(class, &score): (usize, &f64)| score > own || (score == own && class < label);
     let place = scores.iter().enumerate().filter(|&s| better(s)).count();

@@ -4,7 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "figures are printed")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
@@ -66,14 +66,7 @@ fn images_a_second(model: &Path, batch: usize, steps: usize, taught: bool) -> f6
         let setting = Setting { losses: &losses, progress: 0.0, fade: 1.0 };
         let given = |_: usize| (images.clone(), labels.clone());
         let found = stage.run(&given, batch / shard, &state, &setting).expect("a step runs");
-        let mut gradients = BTreeMap::new();
-        for (i, name) in stage.step.parameters.iter().enumerate() {
-            let mut sum = found[0].gradients[i].clone();
-            for other in &found[1..] {
-                sum.iter_mut().zip(&other.gradients[i]).for_each(|(sum, g)| *sum += g);
-            }
-            gradients.insert(name.clone(), sum);
-        }
+        let gradients = stage.gradients(&found);
         optimiser.step(1e-4, &mut state.parameters, &gradients, &|name| name.ends_with(".weight"));
         stage.follow(&found, &mut state, 0.1);
     };

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::stream::{Kind, Stream};
 use nonresc_passes::integers::Integers;
+use nonresc_passes::random::Random;
 
-use super::reference::{Code, Draw, Frames, Reference, at_pin, meaning};
+use super::reference::{Code, Frames, Reference, at_pin, meaning};
 use super::word::image;
 use super::{Pin, Rtl, TOP};
 use nonresc_passes::images::Word;
@@ -25,7 +26,7 @@ pub(super) fn files(
     rtl: &Rtl,
     seed: u64,
 ) -> Result<BTreeMap<String, String>, Diagnostics> {
-    let frames = Reference::new(stream, integers)?.frames(FRAMES, &mut Draw(seed))?;
+    let frames = Reference::new(stream, integers)?.frames(FRAMES, &mut Random(seed))?;
     let mut files = BTreeMap::new();
     let (inputs, outputs): (Vec<&Pin>, Vec<&Pin>) = rtl.pins.iter().partition(|pin| pin.input);
     for (pins, numbers) in [(&inputs, &frames.inputs), (&outputs, &frames.outputs)] {

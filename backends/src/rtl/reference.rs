@@ -8,6 +8,7 @@ use nonresc_ir::stream::{Kind, Stream};
 use nonresc_ir::tensor::Tensor;
 use nonresc_passes::engine::{Engine, Session, users_shape};
 use nonresc_passes::integers::Integers;
+use nonresc_passes::random::Random;
 
 /// The integer network between the pins.
 pub(super) struct Reference {
@@ -75,7 +76,7 @@ impl Reference {
     }
 
     /// Frames of random codes, and what the network makes of them.
-    pub(super) fn frames(&self, frames: usize, draw: &mut Draw) -> Result<Frames, Diagnostic> {
+    pub(super) fn frames(&self, frames: usize, draw: &mut Random) -> Result<Frames, Diagnostic> {
         let mut all = Frames { inputs: vec![Vec::new(); self.sources.len()], outputs: Vec::new() };
         for _ in 0..frames {
             let codes: Vec<Tensor> =
@@ -146,7 +147,7 @@ fn filled(ty: &ValueType, numbers: &[f64]) -> Tensor {
 }
 
 /// Codes all over the range of their type, half of the frames mostly near its ends.
-fn random(ty: &ValueType, draw: &mut Draw) -> Tensor {
+fn random(ty: &ValueType, draw: &mut Random) -> Tensor {
     let (low, high) = match ty.element {
         Element::Int { bits, signed: true } => (-(1i64 << (bits - 1)), (1i64 << (bits - 1)) - 1),
         Element::Int { bits, signed: false } => (0, (1i64 << bits) - 1),
@@ -161,31 +162,18 @@ fn random(ty: &ValueType, draw: &mut Draw) -> Tensor {
     filled(ty, &numbers)
 }
 
-/// A seeded source of numbers (SplitMix64).
-pub(super) struct Draw(pub(super) u64);
-
-impl Draw {
-    pub(super) fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
-    }
-
-    /// When pins are willing, in runs of random length.
-    pub(super) fn pattern(&mut self, cycles: usize) -> Vec<(bool, bool)> {
-        let mut one = |cycles: usize| {
-            let mut list = Vec::with_capacity(cycles);
-            while list.len() < cycles {
-                let longest = [3, 3, 3, 40, 300][self.below(5) as usize];
-                let (length, value) = (1 + self.below(longest), self.below(3) > 0);
-                list.extend(std::iter::repeat_n(value, length as usize));
-            }
-            list.truncate(cycles);
-            list
-        };
-        let (feed, take) = (one(cycles), one(cycles));
-        feed.into_iter().zip(take).collect()
-    }
+/// When pins are willing, in runs of random length.
+pub(super) fn pattern(draw: &mut Random, cycles: usize) -> Vec<(bool, bool)> {
+    let mut one = |cycles: usize| {
+        let mut list = Vec::with_capacity(cycles);
+        while list.len() < cycles {
+            let longest = [3, 3, 3, 40, 300][draw.below(5) as usize];
+            let (length, value) = (1 + draw.below(longest), draw.below(3) > 0);
+            list.extend(std::iter::repeat_n(value, length as usize));
+        }
+        list.truncate(cycles);
+        list
+    };
+    let (feed, take) = (one(cycles), one(cycles));
+    feed.into_iter().zip(take).collect()
 }

@@ -12,8 +12,9 @@ use nonresc_passes::bind::Binding;
 use nonresc_passes::control::{Step, steps};
 use nonresc_passes::fifo;
 use nonresc_passes::integers::{Integers, Rule, integers};
+use nonresc_passes::random::Random;
 
-use super::reference::{Draw, Reference};
+use super::reference::{Reference, pattern};
 use super::{Rtl, Run, Seen, Simulator, TOP, rtl};
 
 /// What is simulated.
@@ -132,11 +133,11 @@ impl<'a> Bench<'a> {
     }
 
     fn prepared(&self, trial: Trial) -> Result<Prepared, Diagnostics> {
-        let mut draw = Draw(trial.seed);
+        let mut draw = Random(trial.seed);
         let frames = self.reference.frames(trial.frames, &mut draw)?;
         let timing = fifo::start_times(self.stream, trial.frames)?;
         let longest = timing.iter().filter_map(|(_, starts)| starts.last()).map(|s| s.1).max().unwrap_or(0);
-        let pattern = if trial.stalled { draw.pattern(longest as usize * 2) } else { Vec::new() };
+        let pattern = if trial.stalled { pattern(&mut draw, longest as usize * 2) } else { Vec::new() };
         let run = Run {
             seed: trial.seed,
             frames: frames.inputs,
@@ -165,7 +166,7 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// A simulation that stops.
     pub fn frames_out(&self, frames: usize) -> Result<usize, Diagnostics> {
-        let inputs = self.reference.frames(frames, &mut Draw(0))?.inputs;
+        let inputs = self.reference.frames(frames, &mut Random(0))?.inputs;
         let slowest = self.stream.actors().map(|id| phases(self.stream, id).len()).max().unwrap_or(1);
         let patience = 4 * slowest as u32 + 2_000;
         let run = Run { frames: inputs, awaited: frames, patience, ..Run::default() };

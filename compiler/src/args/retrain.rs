@@ -8,7 +8,7 @@ use nonresc_passes::distill::recipe::{Augment, Losses, Recipe};
 use nonresc_passes::distill::removals::Policy;
 use nonresc_passes::distill::schedule::Decay;
 
-use super::values::{positive, share};
+use super::values::{not_negative, positive, share};
 use super::{Engine, Images};
 
 /// How a network learns to do without its skips.
@@ -62,7 +62,7 @@ pub struct Retrain {
     pub optimiser: Method,
 
     /// Decay of weights
-    #[arg(long, value_name = "FACTOR", default_value_t = 1e-4, value_parser = super::values::not_negative)]
+    #[arg(long, value_name = "FACTOR", default_value_t = 1e-4, value_parser = not_negative)]
     pub weight_decay: f64,
 
     /// Longest gradient, as a norm over all parameters
@@ -101,7 +101,7 @@ pub struct Retrain {
 
     /// Most points of validation accuracy that a skip's going may cost: one that costs more stays. Skips go one by one
     /// for that, and each phase ends at a low rate
-    #[arg(long, value_name = "POINTS", value_parser = super::values::not_negative)]
+    #[arg(long, value_name = "POINTS", value_parser = not_negative)]
     pub max_drop: Option<f64>,
 
     /// Epochs with weights and activations rounded to --bits, behind the others; 0 for codes by calibration alone

@@ -70,14 +70,14 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
         }
         _ => None,
     };
-    let floats = design.source().clone();
     let whole = passes.len() == table::FPGA.len();
-    if let Some((network, options)) =
-        retrained.as_ref().filter(|_| whole).and_then(|made| made.in_codes(&options))
-    {
-        design = options::run(Design::Network(NetworkDesign::new(network)), table::FPGA, &options)?;
-    }
-    let made = Made::new(args, &options, (&design, &floats), retrained, report, remarks)?;
+    let in_codes = retrained.as_ref().filter(|_| whole).and_then(|made| made.in_codes(&options));
+    let in_codes = in_codes.map(|(network, options)| {
+        options::run(Design::Network(NetworkDesign::new(network)), table::FPGA, &options)
+    });
+    let in_codes = in_codes.transpose()?;
+    let designs = (in_codes.as_ref().unwrap_or(&design), design.source());
+    let made = Made::new(args, &options, designs, retrained, report, remarks)?;
     let printed = match &args.dump_ir {
         Some(_) => dumps.text,
         None => made.printed(path),
@@ -242,10 +242,6 @@ impl<'a> Made<'a> {
                 file("quantised.onnx", onnx::export::export(&source.network)?);
             }
         }
-        if self.args.emit.contains(&Emit::Gradients) {
-            files.extend(retrain::step(&self.args.retrain, &self.floats.network, self.retrained.as_ref())?);
-        }
-        let mut file = |name: &str, bytes| files.push(OutFile { name: name.to_owned(), bytes });
         for (name, history) in self.retrained.iter().flat_map(|made| &made.histories) {
             file(&format!("{name}.json"), history.to_json().into_bytes());
             file(&format!("{name}.csv"), history.to_csv().into_bytes());
@@ -264,6 +260,9 @@ impl<'a> Made<'a> {
         }
         if let Some(schedule) = self.schedule.as_ref().filter(|_| self.wanted(Emit::Schedule)) {
             file("schedule.json", schedule.clone().into_bytes());
+        }
+        if self.args.emit.contains(&Emit::Gradients) {
+            files.extend(retrain::step(&self.args.retrain, &self.floats.network, self.retrained.as_ref())?);
         }
         if let Some(design) = self.bound().filter(|_| self.wanted(Emit::Systemverilog)) {
             let asked = self.args.emit.contains(&Emit::Systemverilog);

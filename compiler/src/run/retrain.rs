@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use nonresc_backends::out::OutFile;
 use nonresc_ir::diagnostic::Diagnostic;
-use nonresc_ir::network::{Network, Op};
+use nonresc_ir::network::Network;
 use nonresc_ir::onnx;
 use nonresc_ir::tensor::Tensor;
 use nonresc_passes::accuracy::{self, Accuracy};
@@ -22,7 +22,7 @@ use nonresc_passes::distill::removals::Policy;
 use nonresc_passes::distill::stage::Goal;
 use nonresc_passes::distill::state::State;
 use nonresc_passes::distill::step::{Step, Terms};
-use nonresc_passes::distill::student::Student;
+use nonresc_passes::distill::student::{Student, is_quantised};
 use nonresc_passes::distill::trainer::{Task, Trained, train};
 use nonresc_passes::engine::Engine;
 use nonresc_passes::manager::Checks;
@@ -106,7 +106,7 @@ pub(super) fn retrain(
     options.skips = plan::Request::from(plan.clone()).for_network(&design.network);
     options.trained = Some(Arc::new(of_plan));
     let after = measured(&planned, images.test.as_ref())?;
-    let is_float = !planned.node_ids().any(|node| matches!(planned.op(node), Op::Quantise(_)));
+    let is_float = !is_quantised(&planned);
     let (what, name) = if is_float { ("as floats", "history") } else { ("in codes", "history-qat") };
     let mut made = Retrained {
         plan,
@@ -142,9 +142,7 @@ fn in_codes(
         let plan = plan::Request::KEEP.resolve(&network, &left)?;
         let goal = Goal { normal: &network, skips: &left, plan: &plan };
         let trained = trained(args, "codes", goal, teacher, &images.batches, &recipe, Vec::new())?;
-        let mut learned = network.clone();
-        trained.state.apply(&mut learned)?;
-        network = learned;
+        trained.state.apply(&mut network)?;
         let after = measured(&network, images.test.as_ref())?;
         let what =
             format!("in {} codes, {} by calibration alone", args.design.bits, percent(calibrated.as_ref()));
@@ -315,12 +313,7 @@ pub(super) fn step(
     network: &Network,
     made: Option<&Retrained>,
 ) -> Result<Vec<OutFile>, Failure> {
-    let losses = flags.loss;
-    let terms = Terms {
-        logits: losses.logits.value > 0.0,
-        soft: (losses.soft.value > 0.0).then_some(losses.temperature),
-        features: Vec::new(),
-    };
+    let terms = Terms::of(&flags.loss);
     let step = Step::new(&Student::new(network, &[])?, flags.batch as usize, &terms)?;
     let mut files = vec![OutFile { name: "step.onnx".into(), bytes: onnx::export::export(&step.network)? }];
     if let Some(made) = made {

@@ -9,6 +9,7 @@ mod hash;
 mod infer;
 mod op;
 mod order;
+mod training;
 mod types;
 mod verify;
 

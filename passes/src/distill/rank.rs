@@ -10,7 +10,7 @@ use nonresc_ir::diagnostic::Diagnostics;
 
 use super::batches::Batches;
 use super::recipe::Losses;
-use super::stage::{Goal, Setting, Stage};
+use super::stage::{Goal, Setting, Stage, mean_loss};
 use super::state::State;
 use crate::engine::Engine;
 
@@ -42,7 +42,7 @@ pub fn rank(
         state.complete(&stage.planned, &batches.plain(some).0)?;
         let images = |i: usize| batches.plain(&some[i * shard..][..shard]);
         let found = stage.run(&images, some.len() / shard, &state, &setting)?;
-        Ok(found.iter().map(|found| found.loss).sum::<f64>() / found.len() as f64)
+        Ok(mean_loss(&found))
     };
     let given = loss(BTreeSet::new())?;
     let mut ranked = Vec::new();

@@ -13,7 +13,7 @@ use super::state::State;
 /// A training between two epochs.
 #[derive(Clone, Debug)]
 pub(super) struct Saved {
-    /// What it is a training of.
+    /// A digest of what it is a training of.
     pub(super) key: String,
     /// Epochs that are done.
     pub(super) epochs: usize,
@@ -79,11 +79,6 @@ fn taken(tensors: &Tensors, kind: &str) -> BTreeMap<String, Vec<f32>> {
     tensors.iter().filter_map(of).collect()
 }
 
-/// A digest of what the training is of, short enough for a header.
-fn stamp(key: &str) -> String {
-    blake3::hash(key.as_bytes()).to_hex().to_string()
-}
-
 pub(super) fn write(saved: &Saved, path: &Path) -> Result<(), Diagnostic> {
     let mut tensors = Tensors::new();
     add(&mut tensors, "parameter", &saved.state.parameters);
@@ -99,7 +94,7 @@ pub(super) fn write(saved: &Saved, path: &Path) -> Result<(), Diagnostic> {
         add(&mut tensors, "before/optimiser", before.optimiser.iter().map(|(name, numbers)| (name, numbers)));
     }
     let facts = json!({
-        "training": stamp(&saved.key),
+        "training": saved.key,
         "epochs": saved.epochs,
         // As bits, which come back as they were.
         "given": saved.given.to_bits(),
@@ -115,7 +110,7 @@ pub(super) fn write(saved: &Saved, path: &Path) -> Result<(), Diagnostic> {
 
 pub(super) fn read(path: &Path, key: &str) -> Result<Saved, Diagnostics> {
     let Checkpoint { tensors, facts } = Checkpoint::read(path)?;
-    if facts["training"].as_str() != Some(&stamp(key)) {
+    if facts["training"].as_str() != Some(key) {
         return Err(not_of_this("another network, plan, recipe or data made it").into());
     }
     let missing = |what: &str| Diagnostics::from(not_of_this(&format!("it does not say \"{what}\"")));

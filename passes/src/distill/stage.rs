@@ -1,7 +1,7 @@
 //! What is trained in an epoch: the network as far as the plan has been carried out, its step of training, and what
 //! teaches it, made ready to run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{NodeId, Value};
@@ -11,9 +11,10 @@ use rayon::prelude::*;
 
 use super::batches::Batches;
 use super::recipe::Losses;
-use super::state::{State, canonical_input};
+use super::state::State;
 use super::step::{Step, Terms};
-use super::student::{Student, scored, scored_copy};
+use super::student::{Student, bare, scored, scored_copy};
+use crate::accuracy::place;
 use crate::engine::{Engine, Frames, Given, Session, showing};
 use crate::plan::{Plan, Rewrite, apply};
 use crate::residual::Skips;
@@ -124,11 +125,7 @@ impl Stage {
             (Some(teacher), true) => block_ends(goal, teacher, &student.network),
             _ => Vec::new(),
         };
-        let terms = Terms {
-            logits: losses.logits.value > 0.0,
-            soft: (losses.soft.value > 0.0).then_some(losses.temperature),
-            features,
-        };
+        let terms = Terms { features, ..Terms::of(losses) };
         let step = Step::new(&student, shard, &terms)?;
         let session = engine.load(&step.network)?;
         let teacher = match teacher {
@@ -185,8 +182,7 @@ impl Stage {
             Some(teacher) => teacher.session.run(std::slice::from_ref(&images))?,
             None => Vec::new(),
         };
-        let classes = labels.shape().0[1];
-        let wanted = labels.to_f32();
+        let wanted = labels.clone();
         let inputs: Vec<Tensor> =
             [images, labels].into_iter().chain(taught).chain(shared.iter().cloned()).collect();
         let mut outputs = self.session.run(&inputs)?.into_iter();
@@ -195,8 +191,22 @@ impl Stage {
         };
         let gradients = outputs.by_ref().take(self.step.parameters.len()).map(|t| t.to_f32()).collect();
         let statistics = outputs.map(|t| t.to_f32()).collect();
-        let right = right(&scores.to_f32(), &wanted, classes);
+        let right = right(&scores, &wanted);
         Ok(Found { loss: loss.to_f64()[0], right, gradients, statistics })
+    }
+
+    /// The mean gradient of shards, by parameter; summed in their order.
+    pub fn gradients(&self, found: &[Found]) -> BTreeMap<String, Vec<f32>> {
+        let part = 1.0 / found.len() as f32;
+        let mean = |i: usize| {
+            let mut sum = found[0].gradients[i].clone();
+            for other in &found[1..] {
+                sum.iter_mut().zip(&other.gradients[i]).for_each(|(sum, g)| *sum += g);
+            }
+            sum.iter_mut().for_each(|g| *g *= part);
+            sum
+        };
+        self.step.parameters.iter().enumerate().map(|(i, name)| (name.clone(), mean(i))).collect()
     }
 
     /// Estimates the statistics of all batch norms anew, from images as they are.
@@ -258,31 +268,29 @@ impl Stage {
 /// The share of images that a network with one output, a score a class, is right about.
 pub(super) fn accuracy(network: &Network, batches: &Batches, indices: &[usize]) -> Result<f64, Diagnostics> {
     let mut network = network.clone();
-    bare(&mut network);
+    bare(&mut Edit::new(&mut network));
     let frames = Frames::new(&network, Engine::Native)?;
     let mut count = 0;
     for indices in indices.chunks(IMAGES_AT_A_TIME) {
         let (images, labels) = batches.plain(indices);
         let outputs = frames.run(&Given::from([("input".to_string(), images)]))?;
-        count += right(&outputs[0].1.to_f32(), &labels.to_f32(), labels.shape().0[1]);
+        count += right(&outputs[0].1, &labels);
     }
     Ok(count as f64 / indices.len().max(1) as f64)
 }
 
-/// Images whose class has the best score, the first of equal ones.
-fn right(scores: &[f32], labels: &[f32], classes: usize) -> usize {
-    let best = |row: &[f32]| (0..row.len()).reduce(|best, i| if row[i] > row[best] { i } else { best });
-    let is_right = |(scores, labels): &(&[f32], &[f32])| {
-        scores.iter().all(|score| !score.is_nan()) && best(scores) == best(labels)
+/// Images whose class has the best score; `labels` are 1 for it and 0 for all others.
+fn right(scores: &Tensor, labels: &Tensor) -> usize {
+    let (classes, scores, labels) = (labels.shape().0[1], scores.to_f64(), labels.to_f64());
+    let is_right = |(scores, labels): &(&[f64], &[f64])| {
+        labels.iter().position(|&x| x == 1.0).is_some_and(|label| place(scores, label) == Some(0))
     };
     scores.chunks_exact(classes).zip(labels.chunks_exact(classes)).filter(is_right).count()
 }
 
-/// Makes a network take images as it computes on them.
-fn bare(network: &mut Network) {
-    let mut edit = Edit::new(network);
-    edit.set_preprocess(None);
-    canonical_input(&mut edit);
+/// The mean loss of shards.
+pub fn mean_loss(found: &[Found]) -> f64 {
+    found.iter().map(|found| found.loss).sum::<f64>() / found.len() as f64
 }
 
 /// Of each skip that goes, the value behind its sum, where the network that is trained has it too.
@@ -312,7 +320,7 @@ impl Teacher {
     ) -> Result<Teacher, Diagnostics> {
         let mut network = network.clone();
         let scores = scored(&mut network)?;
-        bare(&mut network);
+        bare(&mut Edit::new(&mut network));
         let shown = terms.needs_scores().then_some(scores);
         let values = shown.into_iter().chain(terms.features.iter().map(|&node| Value::from(node)));
         let mut network = showing(&network, values);

@@ -13,7 +13,9 @@ use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Edit, Network, Op};
 use nonresc_ir::tensor::Tensor;
 
-use super::student::{EPSILON, divide_filters, is_quantised, layer_names, numbers, trained_layers};
+use super::student::{
+    EPSILON, bare, divide_filters, is_quantised, layer_names, numbers, refused, trained_layers,
+};
 use crate::engine::{Engine, Frames, Given, showing};
 use crate::random::Random;
 
@@ -120,22 +122,24 @@ impl State {
 
     /// Drops what no layer of `normal` has.
     pub fn keep_only(&mut self, normal: &Network) {
-        let names: Vec<String> = layer_names(normal).into_iter().map(|(_, name)| name).collect();
-        let known =
-            |key: &String| key.rsplit_once('.').is_some_and(|(layer, _)| names.iter().any(|n| n == layer));
-        self.parameters.retain(|key, _| known(key));
-        self.statistics.retain(|key, _| known(key));
+        let names = layer_names(normal);
+        self.retain(|layer| names.iter().any(|(_, name)| name == layer));
     }
 
     /// What it knows of layers that `normal` has not.
     #[must_use]
     pub fn beyond(&self, normal: &Network) -> State {
-        let mut shared = self.clone();
-        shared.keep_only(normal);
+        let names = layer_names(normal);
         let mut own = self.clone();
-        own.parameters.retain(|key, _| !shared.parameters.contains_key(key));
-        own.statistics.retain(|key, _| !shared.statistics.contains_key(key));
+        own.retain(|layer| names.iter().all(|(_, name)| name != layer));
         own
+    }
+
+    /// Keeps what belongs to the layers for whose name `keep` holds.
+    fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        let keeps = |key: &String| key.rsplit_once('.').is_some_and(|(layer, _)| keep(layer));
+        self.parameters.retain(|key, _| keeps(key));
+        self.statistics.retain(|key, _| keeps(key));
     }
 
     /// Weights and bias of a layer with its batch norm folded into them; nothing where the state does not know it.
@@ -185,14 +189,7 @@ impl State {
 /// Weights and bias of a layer, zeros where it has none.
 fn known(network: &Network, node: NodeId) -> Result<(Vec<f32>, Vec<f32>), Diagnostics> {
     let operands = network.operands(node);
-    let fault = |why: &str| {
-        Diagnostic::new(
-            "distill/layer",
-            format!("{} \"{}\"", network.op(node).name(), network.node(node).names),
-            why,
-            "give a model whose weights are stored as numbers",
-        )
-    };
+    let fault = |why: &str| refused(network, node, why);
     let weight = numbers(network, operands[1]).map_err(fault)?;
     let bias = match operands.get(2) {
         Some(&bias) => numbers(network, bias).map_err(fault)?.to_f32(),
@@ -204,10 +201,7 @@ fn known(network: &Network, node: NodeId) -> Result<(Vec<f32>, Vec<f32>), Diagno
 /// The moments of the results of convolutions over images.
 fn observe(network: &Network, nodes: &[NodeId], images: &Tensor) -> Result<Vec<Moments>, Diagnostics> {
     let mut shown = showing(network, nodes.iter().map(|&node| Value::from(node)));
-    let mut edit = Edit::new(&mut shown);
-    // The images are given as the network computes on them.
-    edit.set_preprocess(None);
-    canonical_input(&mut edit);
+    bare(&mut Edit::new(&mut shown));
     let frames = Frames::new(&shown, Engine::Native)?;
     let numbers: usize =
         nodes.iter().map(|&n| network.ty(n.into()).shape.0.iter().skip(1).product::<usize>()).sum();
@@ -238,15 +232,6 @@ impl Moments {
             self.squares[c] += plane.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
         }
     }
-}
-
-/// The user's view of the first input becomes the canonical one.
-pub(super) fn canonical_input(edit: &mut Edit<'_>) {
-    let mut port = edit.inputs()[0].clone();
-    let ty = edit.ty(port.node.into()).clone();
-    port.perm = (0..ty.shape.rank()).collect();
-    port.element = ty.element;
-    edit.set_input(0, port, ty);
 }
 
 /// Some of the images of a tensor N C H W of f32.

@@ -23,7 +23,8 @@ use nonresc_ir::network::{
 use nonresc_ir::tensor::Tensor;
 
 use super::gradient::{backward, statistic_axes};
-use super::student::Student;
+use super::recipe;
+use super::student::{Student, bare};
 
 /// What the loss is made of.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,6 +38,12 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// What losses ask for, features apart.
+    pub fn of(losses: &recipe::Losses) -> Terms {
+        let soft = (losses.soft.value > 0.0).then_some(losses.temperature);
+        Terms { logits: losses.logits.value > 0.0, soft, features: Vec::new() }
+    }
+
     /// Whether a teacher's scores are asked for.
     pub fn needs_scores(&self) -> bool {
         self.logits || self.soft.is_some()
@@ -68,8 +75,10 @@ impl Step {
         let mut edit = Edit::new(&mut network);
         edit.set_batch(images).map_err(own)?;
         let scores = edit.outputs()[0].value;
-        edit.set_preprocess(None);
-        own_input(&mut edit, images);
+        bare(&mut edit);
+        let port = edit.inputs()[0].clone();
+        let ty = edit.ty(port.node.into()).clone();
+        edit.set_input(0, InputPort { name: "images".into(), batch: Batch::Fixed(images), ..port }, ty);
         edit.retain_outputs(|_| false);
         let mut statistics = Vec::new();
         for norm in student.layers.iter().filter_map(|layer| layer.norm.as_ref()) {
@@ -131,21 +140,6 @@ impl Step {
             losses,
         })
     }
-}
-
-/// The images as the network computes on them.
-fn own_input(edit: &mut Edit<'_>, images: usize) {
-    let old = edit.inputs()[0].clone();
-    let ty = edit.ty(old.node.into()).clone();
-    let perm = (0..ty.shape.rank()).collect();
-    let port = InputPort {
-        node: old.node,
-        name: "images".into(),
-        element: ty.element,
-        perm,
-        batch: Batch::Fixed(images),
-    };
-    edit.set_input(0, port, ty);
 }
 
 /// Makes a batch norm normalise by the statistics of the batch; gives these, by name.

@@ -18,6 +18,7 @@ use nonresc_ir::tensor::Tensor;
 
 use super::codes;
 use super::state::State;
+use crate::accuracy;
 
 /// Added to variances.
 pub(super) const EPSILON: f64 = 1e-5;
@@ -138,7 +139,7 @@ impl Student {
 }
 
 /// Whether there are quantisers in a network.
-pub(super) fn is_quantised(network: &Network) -> bool {
+pub fn is_quantised(network: &Network) -> bool {
     network.node_ids().any(|node| matches!(network.op(node), Op::Quantise(_)))
 }
 
@@ -190,6 +191,16 @@ fn beside(network: &Network, node: NodeId) -> Option<String> {
     Some(format!("{}.short", network.node(other.node).names.first()?))
 }
 
+/// Makes a network take images as it computes on them: no preprocessing, its own layout.
+pub(super) fn bare(edit: &mut Edit<'_>) {
+    edit.set_preprocess(None);
+    let mut port = edit.inputs()[0].clone();
+    let ty = edit.ty(port.node.into()).clone();
+    port.perm = (0..ty.shape.rank()).collect();
+    port.element = ty.element;
+    edit.set_input(0, port, ty);
+}
+
 /// Makes a network's one output its scores, [N, classes], and says which value that is.
 pub(super) fn scored(network: &mut Network) -> Result<Value, Diagnostics> {
     let mut edit = Edit::new(network);
@@ -205,27 +216,12 @@ pub(super) fn scored_copy(network: &Network) -> Result<Network, Diagnostics> {
 }
 
 fn scores(edit: &mut Edit<'_>) -> Result<(), Diagnostics> {
-    let fault = |why: String| {
-        Diagnostics::from(Diagnostic::new(
-            "distill/output",
-            "the outputs of the network",
-            why,
-            "name the one that holds a score a class with --output",
-        ))
-    };
-    let [output] = edit.outputs() else {
-        return Err(fault(format!("it has {} of them", edit.outputs().len())));
-    };
-    let (name, mut value) = (output.name.clone(), output.value);
+    let classes = accuracy::classes(edit)?;
+    let (name, mut value) = (edit.outputs()[0].name.clone(), edit.outputs()[0].value);
     if matches!(edit.op(value.node), Op::Softmax(_)) {
         value = edit.operands(value.node)[0];
     }
-    let shape = edit.ty(value).shape.clone();
-    let classes: usize = shape.0.iter().skip(1).product();
-    if shape.rank() < 2 || classes < 2 || shape.0[1..].iter().filter(|&&extent| extent > 1).count() != 1 {
-        return Err(fault(format!("{shape} is not one score a class")));
-    }
-    if shape.rank() > 2 {
+    if edit.ty(value).shape.rank() > 2 {
         value = edit.add(Reshape { keep_batch: true, dims: vec![classes] }, &[value]).map_err(own)?;
     }
     edit.retain_outputs(|_| false);
@@ -237,14 +233,10 @@ fn scores(edit: &mut Edit<'_>) -> Result<(), Diagnostics> {
 /// Puts a factor, which is 1, on operand `port` of a sum.
 fn fade(edit: &mut Edit<'_>, (sum, port): (NodeId, u16)) -> Result<Value, EditError> {
     let operand = edit.operands(sum)[usize::from(port)];
-    let factor = edit.named(Default::default()).constant(ones(&[]));
+    let factor = edit.named(Default::default()).constant(filled(&[], 1.0));
     let product = edit.add(Mul {}, &[operand, factor])?;
     edit.rewire(sum, port, product)?;
     Ok(factor)
-}
-
-fn ones(shape: &[usize]) -> Tensor {
-    filled(shape, 1.0)
 }
 
 fn filled(shape: &[usize], number: f32) -> Tensor {
@@ -301,26 +293,22 @@ fn float_dense(edit: &mut Edit<'_>, node: NodeId, name: String) -> Result<Layer,
             edit.constant(filled(&outputs, 0.0))
         }
     };
-    with_parameters(edit, node, weight, bias)?;
-    Ok(Layer {
-        weight: held(&name, "weight", weight),
-        scale: None,
-        bias: Some(held(&name, "bias", bias)),
-        norm: None,
-        name,
-    })
+    without_norm(edit, node, name, weight, (weight, bias))
 }
 
-/// The layer again on other weights and another bias.
-fn with_parameters(
+/// The layer again on other weights and another bias, where `weight` holds what is trained of the former.
+fn without_norm(
     edit: &mut Edit<'_>,
     node: NodeId,
+    name: String,
     weight: Value,
-    bias: Value,
-) -> Result<(), &'static str> {
+    (weights, bias): (Value, Value),
+) -> Result<Layer, &'static str> {
     let (op, names, x) = (edit.op(node).clone(), edit.node(node).names.clone(), edit.operands(node)[0]);
-    let layer = edit.named(names).add(op, &[x, weight, bias]).map_err(|_| UNKNOWN)?;
-    edit.redirect(node.into(), layer).map_err(|_| UNKNOWN)
+    let layer = edit.named(names).add(op, &[x, weights, bias]).map_err(|_| UNKNOWN)?;
+    edit.redirect(node.into(), layer).map_err(|_| UNKNOWN)?;
+    let (weight, bias) = (held(&name, "weight", weight), Some(held(&name, "bias", bias)));
+    Ok(Layer { name, weight, scale: None, bias, norm: None })
 }
 
 /// A layer whose weights are codes: floats behind a quantiser of the same scale stand for them.
@@ -334,14 +322,7 @@ fn quantised_layer(edit: &mut Edit<'_>, node: NodeId, name: String) -> Result<La
         None => filled(&[edit.ty(weight).shape.0[0]], 0.0),
     };
     let bias = edit.constant(bias);
-    with_parameters(edit, node, codes, bias)?;
-    Ok(Layer {
-        weight: held(&name, "weight", weight),
-        scale: None,
-        bias: Some(held(&name, "bias", bias)),
-        norm: None,
-        name,
-    })
+    without_norm(edit, node, name, weight, (codes, bias))
 }
 
 /// The numbers that known codes stand for.
@@ -399,7 +380,8 @@ fn rounded(edit: &mut Edit<'_>, node: NodeId, op: &Dequantise, floats: Value) ->
     edit.add(op.clone(), &[rounded, scale, zero]).map_err(|_| UNKNOWN)
 }
 
-fn refused(network: &Network, node: NodeId, why: &str) -> Diagnostic {
+/// Why a layer cannot be trained.
+pub(super) fn refused(network: &Network, node: NodeId, why: &str) -> Diagnostic {
     Diagnostic::new(
         "distill/layer",
         format!("{} \"{}\"", network.op(node).name(), network.node(node).names),

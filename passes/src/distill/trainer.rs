@@ -18,8 +18,9 @@ use super::recipe::Recipe;
 use super::removals::{Policy, epochs_of_removals};
 use super::save::{self, Before, Saved};
 use super::schedule::Schedule;
-use super::stage::{Found, Goal, Setting, Stage};
+use super::stage::{Found, Goal, Setting, Stage, accuracy, mean_loss};
 use super::state::State;
+use super::student::scored_copy;
 use crate::engine::Engine;
 
 /// Images from which the first statistics come.
@@ -171,11 +172,7 @@ impl<'a> Trainer<'a> {
                 saved
             }
             None => {
-                let given = super::stage::accuracy(
-                    &super::student::scored_copy(goal.normal)?,
-                    batches,
-                    batches.validation(),
-                )?;
+                let given = accuracy(&scored_copy(goal.normal)?, batches, batches.validation())?;
                 Saved::new(key, History::new(Recipe::clone(recipe)), given)
             }
         };
@@ -255,7 +252,7 @@ impl<'a> Trainer<'a> {
             let found = stage.run(&images, recipe.batch / self.shard, &self.saved.state, &setting)?;
             rate = self.schedule.rate(step, &removals);
             self.learn(&stage, &found, rate, (epoch, i))?;
-            loss += found.iter().map(|f| f.loss).sum::<f64>() / found.len() as f64;
+            loss += mean_loss(&found);
             right += found.iter().map(|f| f.right).sum::<usize>();
             let done = i + 1;
             let told = Progress::Step {
@@ -294,16 +291,7 @@ impl<'a> Trainer<'a> {
         rate: f64,
         at: (usize, usize),
     ) -> Result<(), Diagnostics> {
-        let mut gradients = BTreeMap::new();
-        for (i, name) in stage.step.parameters.iter().enumerate() {
-            let mut sum = found[0].gradients[i].clone();
-            for other in &found[1..] {
-                sum.iter_mut().zip(&other.gradients[i]).for_each(|(sum, g)| *sum += g);
-            }
-            let part = 1.0 / found.len() as f32;
-            sum.iter_mut().for_each(|g| *g *= part);
-            gradients.insert(name.clone(), sum);
-        }
+        let gradients = stage.gradients(found);
         let decayed = |name: &str| name.ends_with(".weight");
         let norm = self.optimiser.step(rate, &mut self.saved.state.parameters, &gradients, &decayed);
         if !norm.is_finite() || found.iter().any(|f| !f.loss.is_finite()) {
@@ -357,12 +345,14 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// What a checkpoint must be of: the network, the plan and the recipe.
+/// A digest of what a checkpoint must be of: the network, the plan, the teacher, the images and the recipe.
 fn key(task: &Task<'_>) -> String {
     let recipe = serde_json::to_string(task.recipe).unwrap_or_default();
     let teacher = task.teacher.map(digest).unwrap_or_default();
     let images = task.batches.training().len();
-    format!("{} {} {teacher} {images} {recipe}", digest(task.goal.normal), task.goal.plan.to_json())
+    let (network, plan) = (digest(task.goal.normal), task.goal.plan.to_json());
+    let whole = format!("{network} {plan} {teacher} {images} {recipe}");
+    blake3::hash(whole.as_bytes()).to_hex().to_string()
 }
 
 fn few_images(images: usize, batch: usize) -> Diagnostic {

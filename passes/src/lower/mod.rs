@@ -140,16 +140,6 @@ fn operator(b: &mut Builder<'_>, node: NodeId) {
         | Op::IntDense(_)
         | Op::IntSumPool(_)
         | Op::Requantise(_)
-        | Op::ConvGradX(_)
-        | Op::ConvGradW(_)
-        | Op::ChannelSum(_)
-        | Op::ChannelVariance(_)
-        | Op::BatchNormGradScale(_)
-        | Op::BatchNormGradX(_)
-        | Op::Gate(_)
-        | Op::MaxPoolGrad(_)
-        | Op::AvgPoolGrad(_)
-        | Op::Spread(_)
-        | Op::LogSoftmax(_) => refuse::operator(b, node),
+        | nonresc_ir::training_op!() => refuse::operator(b, node),
     }
 }

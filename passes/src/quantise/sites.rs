@@ -152,17 +152,7 @@ fn keeps_scale(op: &Op) -> bool {
         | Op::IntDense(_)
         | Op::IntSumPool(_)
         | Op::Requantise(_)
-        | Op::ConvGradX(_)
-        | Op::ConvGradW(_)
-        | Op::ChannelSum(_)
-        | Op::ChannelVariance(_)
-        | Op::BatchNormGradScale(_)
-        | Op::BatchNormGradX(_)
-        | Op::Gate(_)
-        | Op::MaxPoolGrad(_)
-        | Op::AvgPoolGrad(_)
-        | Op::Spread(_)
-        | Op::LogSoftmax(_) => false,
+        | nonresc_ir::training_op!() => false,
     }
 }
 
@@ -240,17 +230,7 @@ fn taken(network: &Network, node: NodeId) -> Result<(), Diagnostic> {
         Op::Cast(_) => {
             ("it changes the type of numbers inside the network", "keep floats of 32 bits throughout")
         }
-        Op::ConvGradX(_)
-        | Op::ConvGradW(_)
-        | Op::ChannelSum(_)
-        | Op::ChannelVariance(_)
-        | Op::BatchNormGradScale(_)
-        | Op::BatchNormGradX(_)
-        | Op::Gate(_)
-        | Op::MaxPoolGrad(_)
-        | Op::AvgPoolGrad(_)
-        | Op::Spread(_)
-        | Op::LogSoftmax(_) => ("it is a part of a training step", "give the network that is trained"),
+        nonresc_ir::training_op!() => ("it is a part of a training step", "give the network that is trained"),
     };
     let what = format!("{} \"{}\"", op.name(), network.node(node).names);
     Err(Diagnostic::new("quantise/operator", what, why, remedy))

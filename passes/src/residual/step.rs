@@ -46,17 +46,7 @@ impl Step {
             Op::Const(_) | Op::Input(_) | Op::ReduceMean(_) => Step::Other,
             Op::Reshape(_) | Op::Transpose(_) | Op::Softmax(_) => Step::Other,
             Op::IntConv(_) | Op::IntDense(_) | Op::IntSumPool(_) | Op::Requantise(_) => Step::Other,
-            Op::ConvGradX(_)
-            | Op::ConvGradW(_)
-            | Op::ChannelSum(_)
-            | Op::ChannelVariance(_)
-            | Op::BatchNormGradScale(_)
-            | Op::BatchNormGradX(_)
-            | Op::Gate(_)
-            | Op::MaxPoolGrad(_)
-            | Op::AvgPoolGrad(_)
-            | Op::Spread(_)
-            | Op::LogSoftmax(_) => Step::Other,
+            nonresc_ir::training_op!() => Step::Other,
         }
     }
 }

@@ -15,6 +15,16 @@ pub(super) struct Windows {
 }
 
 impl Windows {
+    /// Of a pool of maps of `map` whose results are of `out`.
+    pub(super) fn of_max(a: &MaxPool, map: Pair, out: Pair) -> Windows {
+        Windows { map, out, kernel: a.kernel, stride: a.stride, pad: a.pad, dilation: a.dilation }
+    }
+
+    /// Of an average pool, likewise.
+    pub(super) fn of_avg(a: &AvgPool, map: Pair, out: Pair) -> Windows {
+        Windows { map, out, kernel: a.kernel, stride: a.stride, pad: a.pad, dilation: a.dilation }
+    }
+
     pub(super) fn each(&self, planes: usize, mut each: impl FnMut(&[usize], Pair)) {
         let mut places = Vec::new();
         for plane in 0..planes {
@@ -50,14 +60,7 @@ fn largest<V: Copy + PartialOrd>(v: &[V], places: impl IntoIterator<Item = usize
 
 pub(super) fn max_pool<T: Real>(a: &MaxPool, x: &Array<T>, ty: &ValueType) -> Numbers<T> {
     let (planes, from) = map(&x.ty);
-    let windows = Windows {
-        map: from,
-        out: map(ty).1,
-        kernel: a.kernel,
-        stride: a.stride,
-        pad: a.pad,
-        dilation: a.dilation,
-    };
+    let windows = Windows::of_max(a, from, map(ty).1);
     match &x.numbers {
         Numbers::Real(v) => {
             let mut out = Vec::with_capacity(ty.shape.len());
@@ -74,14 +77,7 @@ pub(super) fn max_pool<T: Real>(a: &MaxPool, x: &Array<T>, ty: &ValueType) -> Nu
 
 pub(super) fn avg_pool<T: Real>(a: &AvgPool, x: &Array<T>, ty: &ValueType) -> Vec<T> {
     let (planes, from) = map(&x.ty);
-    let windows = Windows {
-        map: from,
-        out: map(ty).1,
-        kernel: a.kernel,
-        stride: a.stride,
-        pad: a.pad,
-        dilation: a.dilation,
-    };
+    let windows = Windows::of_avg(a, from, map(ty).1);
     let mut out = Vec::with_capacity(ty.shape.len());
     windows.each(planes, |places, at| {
         let sum = places.iter().fold(T::ZERO, |s, &p| s + x.real()[p]);
@@ -91,7 +87,7 @@ pub(super) fn avg_pool<T: Real>(a: &AvgPool, x: &Array<T>, ty: &ValueType) -> Ve
 }
 
 /// What the sum of the window at `at`, of whose places `inside` are in the map, is divided by.
-pub(crate) fn divisor(a: &AvgPool, map: Pair, inside: usize, at: Pair) -> usize {
+pub(super) fn divisor(a: &AvgPool, map: Pair, inside: usize, at: Pair) -> usize {
     if !a.include_pad {
         return inside;
     }

@@ -7,14 +7,7 @@ use crate::network::{AvgPoolGrad, MaxPoolGrad, ValueType};
 pub(super) fn max<T: Real>(a: &MaxPoolGrad, ins: &[&Array<T>]) -> Vec<T> {
     let (x, dy) = (ins[0], ins[1]);
     let (planes, from) = map(&x.ty);
-    let windows = Windows {
-        map: from,
-        out: map(&dy.ty).1,
-        kernel: a.kernel,
-        stride: a.stride,
-        pad: a.pad,
-        dilation: a.dilation,
-    };
+    let windows = Windows::of_max(&a.window(), from, map(&dy.ty).1);
     let mut dx = vec![T::ZERO; x.ty.shape.len()];
     let mut given = dy.real().iter();
     windows.each(planes, |places, _| {
@@ -28,16 +21,9 @@ pub(super) fn max<T: Real>(a: &MaxPoolGrad, ins: &[&Array<T>]) -> Vec<T> {
 
 pub(super) fn avg<T: Real>(a: &AvgPoolGrad, ins: &[&Array<T>], ty: &ValueType) -> Vec<T> {
     let dy = ins[0];
-    let (planes, from) = map(ty);
-    let windows = Windows {
-        map: from,
-        out: map(&dy.ty).1,
-        kernel: a.kernel,
-        stride: a.stride,
-        pad: a.pad,
-        dilation: a.dilation,
-    };
     let pool = a.window();
+    let (planes, from) = map(ty);
+    let windows = Windows::of_avg(&pool, from, map(&dy.ty).1);
     let mut dx = vec![T::ZERO; ty.shape.len()];
     let mut given = dy.real().iter();
     windows.each(planes, |places, at| {

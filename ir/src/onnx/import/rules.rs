@@ -71,17 +71,7 @@ pub(super) fn keeps_batch(
         | Op::IntDense(_)
         | Op::IntSumPool(_)
         | Op::Requantise(_)
-        | Op::ConvGradX(_)
-        | Op::ConvGradW(_)
-        | Op::ChannelSum(_)
-        | Op::ChannelVariance(_)
-        | Op::BatchNormGradScale(_)
-        | Op::BatchNormGradX(_)
-        | Op::Gate(_)
-        | Op::MaxPoolGrad(_)
-        | Op::AvgPoolGrad(_)
-        | Op::Spread(_)
-        | Op::LogSoftmax(_) => {}
+        | crate::training_op!() => {}
     }
     match result.0.first() {
         Some(&n) if n == frames => Ok(()),

@@ -1,18 +1,13 @@
 //! Convolutions, dense layers and batch norm.
 
-use nonresc_ir::id::{NodeId, Value};
+use nonresc_ir::id::NodeId;
 use nonresc_ir::network::{
     BatchNorm, BatchNormGradScale, BatchNormGradX, ChannelSum, Conv, ConvGradW, ConvGradX, MatMul, Network,
-    Op, Pair, ReduceMean, Transpose,
+    Op, ReduceMean, Transpose,
 };
 use nonresc_ir::tensor::Tensor;
 
-use super::{Asked, Found, Refused};
-
-fn map(network: &Network, value: Value) -> Pair {
-    let extents = &network.ty(value).shape.0;
-    Pair { h: extents[2], w: extents[3] }
-}
+use super::{Asked, Found, Refused, map_of};
 
 /// y = w * x + b.
 pub(super) fn conv(asked: Asked<'_, '_>, op: &Conv) -> Result<Found, Refused> {
@@ -20,11 +15,11 @@ pub(super) fn conv(asked: Asked<'_, '_>, op: &Conv) -> Result<Found, Refused> {
     let &Conv { stride, pad, dilation, groups } = op;
     let mut found = Found::new();
     if wanted[0] {
-        let size = map(edit, operands[0]);
+        let size = map_of(edit, operands[0]);
         found.push((0, edit.add(ConvGradX { stride, pad, dilation, groups, size }, &[dy, operands[1]])?));
     }
     if wanted[1] {
-        let kernel = map(edit, operands[1]);
+        let kernel = map_of(edit, operands[1]);
         found.push((1, edit.add(ConvGradW { stride, pad, dilation, groups, kernel }, &[operands[0], dy])?));
     }
     if wanted.get(2) == Some(&true) {

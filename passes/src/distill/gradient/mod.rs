@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{NodeId, Value};
-use nonresc_ir::network::{Add, Edit, EditError, Network, Op};
+use nonresc_ir::network::{Add, Edit, EditError, Network, Op, Pair};
 
 pub(super) use layers::statistic_axes;
 
@@ -165,6 +165,12 @@ fn rule(asked: Asked<'_, '_>) -> Result<Found, Refused> {
         | Op::AvgPoolGrad(_)
         | Op::Spread(_) => Err(Refused::Why("it is a gradient itself")),
     }
+}
+
+/// Height and width of a map.
+fn map_of(network: &Network, value: Value) -> Pair {
+    let extents = &network.ty(value).shape.0;
+    Pair { h: extents[2], w: extents[3] }
 }
 
 fn refusal(network: &Network, node: NodeId, refused: Refused) -> Diagnostic {

@@ -244,17 +244,7 @@ pub(super) fn is_whole(op: &Op) -> bool {
         | Op::ReduceMean(_)
         | Op::Softmax(_)
         | Op::Cast(_)
-        | Op::ConvGradX(_)
-        | Op::ConvGradW(_)
-        | Op::ChannelSum(_)
-        | Op::ChannelVariance(_)
-        | Op::BatchNormGradScale(_)
-        | Op::BatchNormGradX(_)
-        | Op::Gate(_)
-        | Op::MaxPoolGrad(_)
-        | Op::AvgPoolGrad(_)
-        | Op::Spread(_)
-        | Op::LogSoftmax(_) => false,
+        | nonresc_ir::training_op!() => false,
     }
 }
 
