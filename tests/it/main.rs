@@ -30,6 +30,7 @@ mod explain;
 mod fifo;
 mod fifo_random;
 mod fold;
+mod fork;
 mod gradients;
 #[cfg(feature = "engine")]
 mod gradients_tract;

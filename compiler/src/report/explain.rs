@@ -9,6 +9,7 @@ use nonresc_passes::design::{NetworkDesign, Options, StreamDesign};
 use nonresc_passes::fifo::{Depth, Evidence, Link};
 use nonresc_passes::plan::Rewrite;
 use nonresc_passes::residual::Skip;
+use nonresc_passes::width::late_quantiser;
 
 use super::WIDTH;
 use super::skips::taken;
@@ -81,6 +82,9 @@ fn channel(out: &mut String, design: &StreamDesign, depth: &Depth) {
         grouped(c.beats()),
     );
     let _ = write!(out, "\n{}", wrapped(&text, WIDTH, 2));
+    if let Some(late) = late_quantiser(&design.source, c) {
+        out.push_str(&wrapped(&format!("{}. {}.", capital(&late.why), capital(&late.remedy)), WIDTH, 2));
+    }
     let less = grouped(depth.words.saturating_sub(1));
     let why = match &depth.evidence {
         Evidence::ReaderHangs => {
@@ -111,6 +115,12 @@ fn channel(out: &mut String, design: &StreamDesign, depth: &Depth) {
         }
     };
     out.push_str(&wrapped(&why, WIDTH, 2));
+}
+
+/// The words as the beginning of a sentence.
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// One step of a circle of waiting.

@@ -12,7 +12,7 @@
 //!
 //! Layouts, casts and scalings at the edges have become facts of the ports and of
 //! [`Preprocess`](nonresc_ir::network::Preprocess). `quantise` and `dequantise` of activations stay where they
-//! are. What has no rule stays as it is, and lowering says so.
+//! are, but for equal ones behind a fork, which are one in front of it. What has no rule stays as it is, and lowering says so.
 //!
 //! Needs: nothing. Gives: normal form. Function: the same, up to rounding of folded weights.
 //!
@@ -29,6 +29,7 @@ mod affine_of_arithmetic;
 mod constant;
 mod crop_pad;
 mod dense_order;
+mod equal;
 mod fold_affine;
 mod fold_pad;
 mod idle;
@@ -106,6 +107,8 @@ const RULES: &[Rule] = &[
     Rule::new("fold-affine-forward", fold_affine::forward),
     Rule::new("merge-activations", activation::merge),
     Rule::new("clip-as-relu", activation::clip_as_relu),
+    Rule::new("merge-equal", equal::merge),
+    Rule::new("hoist-equal", equal::hoist),
     Rule::new("sink-pad", sink_pad::sink),
     Rule::new("fold-pad", fold_pad::fold),
     Rule::new("zero-concat", zero_concat::pad),
