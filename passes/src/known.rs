@@ -16,3 +16,12 @@ pub(crate) fn numbers(network: &Network, value: Value) -> Option<Tensor> {
         operands.iter().map(|&v| network.constant(v).map(AsRef::as_ref)).collect();
     eval::operator::<f64>(network.op(value.node), &tensors?).ok()
 }
+
+/// Whether a value hangs on constants alone, be they codes.
+pub(crate) fn is_constant(network: &Network, value: Value) -> bool {
+    match network.op(value.node) {
+        Op::Const(_) => true,
+        Op::Quantise(_) | Op::Dequantise(_) => is_constant(network, network.operands(value.node)[0]),
+        _ => false,
+    }
+}

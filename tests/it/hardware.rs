@@ -6,9 +6,11 @@ use nonresc_backends::rtl::{Trial, project};
 use nonresc_ir::network::Network;
 use nonresc_ir::onnx::import::{ImportOptions, import_bytes};
 use nonresc_passes::integers::{Rule, integers};
+use nonresc_passes::plan::{Serve, Site};
 use nonresc_passes::quantise::{QuantiseOptions, Scales};
 use nonresc_passes::target::{Bits, Rate};
 use nonresc_tests::hardware::{bench, designed, faults};
+use nonresc_tests::networks::Maker;
 use nonresc_tests::quantised::{options, quantised};
 use nonresc_tests::random;
 
@@ -60,6 +62,24 @@ fn resnet8_runs_as_scheduled() {
 #[test]
 fn resnet8_of_4_bits_runs_with_its_skips_out_of_the_convolutions() {
     runs(&resnet8(4), "reuse", 8_200.0);
+}
+
+/// Weights behind dequantisers do not hide that a projection reads what the convolution beside it reads.
+#[test]
+fn projections_of_codes_are_fused() {
+    let (mut maker, x) = Maker::new(3, 8);
+    let x = maker.conv("stem", x, 4, 3, 1);
+    let x = maker.relu("stem.relu", x);
+    let x = maker.block("block", x, 8, 2);
+    let network = quantised(&maker.classify(x, 4), &QuantiseOptions::default()).unwrap();
+    let sites = |plan: &str| designed(&network, plan, Rate::Fastest).unwrap().source.planned.unwrap().sites;
+    assert!(matches!(sites("tap")[..], [Site { how: Serve::Tap(_), .. }]));
+    assert!(matches!(sites("share")[..], [Site { how: Serve::Share, .. }]));
+    let design = designed(&network, "fuse", Rate::Fastest).unwrap();
+    assert!(matches!(design.source.planned.as_ref().unwrap().sites[..], [Site { how: Serve::Fuse, .. }]));
+    let (found, wrong) = faults(&design, 3).unwrap();
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(found.numbers > 0 && found.starts > 0);
 }
 
 /// One word less in any skip's FIFO: slower, or no end.

@@ -10,6 +10,7 @@ use nonresc_ir::network::{Network, Op};
 use nonresc_ir::stream::{Actor, Carry, Kind, Map, Reader, Select, Stream, Window};
 
 use super::refuse;
+use crate::known;
 use crate::plan;
 use crate::residual::Skips;
 use crate::target::{Bits, Target};
@@ -52,7 +53,7 @@ const MOST_BITS: u32 = 48;
 
 /// Whether a node rounds activations.
 fn rounds(network: &Network, node: NodeId) -> bool {
-    matches!(network.op(node), Op::Quantise(_)) && !refuse::is_constant(network, network.operands(node)[0])
+    matches!(network.op(node), Op::Quantise(_)) && !known::is_constant(network, network.operands(node)[0])
 }
 
 /// The stream under construction.

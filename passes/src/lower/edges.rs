@@ -12,6 +12,7 @@ use nonresc_ir::stream::Kind;
 
 use super::builder::{Builder, map_of};
 use super::refuse;
+use crate::known;
 
 /// The operators that are left to the host. Quantisers among them only where they lie behind another of them.
 pub(super) fn host_nodes(network: &Network, order: &[NodeId]) -> BTreeSet<NodeId> {
@@ -68,7 +69,7 @@ pub(super) fn outputs(b: &mut Builder<'_>, host: &BTreeSet<NodeId>) {
             left.push(format!("{} \"{}\"", node.op.name(), node.names));
             value = b.network.operands(value.node)[0];
         }
-        if refuse::is_constant(b.network, value) {
+        if known::is_constant(b.network, value) {
             b.refuse(refuse::constant_output(&port.name));
             continue;
         }

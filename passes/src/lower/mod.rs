@@ -29,6 +29,7 @@ use nonresc_ir::network::{Network, Op};
 use nonresc_ir::stream::{Activation, PoolKind, Stream};
 
 use crate::design::{NetworkDesign, Options};
+use crate::known;
 use crate::pass::{Function, Pass, Property};
 use crate::plan::{Carry, Planned, Site};
 use crate::residual::Skips;
@@ -104,7 +105,7 @@ pub fn lower(network: &Network, skipped: &Skipped<'_>, target: &Target) -> Resul
 fn operator(b: &mut Builder<'_>, node: NodeId) {
     if let Some(map) = builder::map_of(b.network, node.into())
         && refuse::too_large(map, 0)
-        && !refuse::is_constant(b.network, node.into())
+        && !known::is_constant(b.network, node.into())
     {
         return refuse::size(b, node, map);
     }

@@ -1,7 +1,7 @@
 //! What hardware cannot take: one message a reason, each with operator, ONNX name, reason and remedy.
 
 use nonresc_ir::diagnostic::Diagnostic;
-use nonresc_ir::id::{NodeId, Value};
+use nonresc_ir::id::NodeId;
 use nonresc_ir::network::{Network, Op};
 use nonresc_ir::stream::{MAX_PIXELS, Map};
 
@@ -17,15 +17,6 @@ fn what(network: &Network, node: NodeId) -> String {
 fn fault(b: &mut Builder<'_>, node: NodeId, why: impl Into<String>, remedy: impl Into<String>) {
     let what = what(b.network, node);
     b.refuse(Diagnostic::new("lower/operator", what, why, remedy));
-}
-
-/// Whether a value hangs on constants alone.
-pub(super) fn is_constant(network: &Network, value: Value) -> bool {
-    match network.op(value.node) {
-        Op::Const(_) => true,
-        Op::Quantise(_) | Op::Dequantise(_) => is_constant(network, network.operands(value.node)[0]),
-        _ => false,
-    }
 }
 
 /// Whether a map is beyond what streams count, with windows that reach `reach` columns beyond its width.

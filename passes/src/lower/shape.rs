@@ -7,6 +7,7 @@ use nonresc_ir::stream::{Activation, Kind};
 
 use super::builder::{Builder, Place, Width};
 use super::refuse;
+use crate::known;
 
 pub(super) fn reshape(b: &mut Builder<'_>, node: NodeId) {
     let operand = b.network.operands(node)[0];
@@ -36,7 +37,7 @@ pub(super) fn quantise(b: &mut Builder<'_>, node: NodeId, a: &Quantise) {
     let operand = b.network.operands(node)[0];
     let again =
         matches!(b.network.op(operand.node), Op::Dequantise(_)) && !b.same_codes(operand, node.into());
-    if !again || refuse::is_constant(b.network, operand) {
+    if !again || known::is_constant(b.network, operand) {
         return mark(b, node, Some(width));
     }
     let place = b.whole(operand);
@@ -55,7 +56,7 @@ pub(super) fn dequantise(b: &mut Builder<'_>, node: NodeId) {
 
 fn mark(b: &mut Builder<'_>, node: NodeId, width: Option<Width>) {
     let operand = b.network.operands(node)[0];
-    if refuse::is_constant(b.network, operand) {
+    if known::is_constant(b.network, operand) {
         return;
     }
     let place = b.place(operand);

@@ -11,10 +11,11 @@ use nonresc_ir::stream::{Activation, Kind, MergedAdd, Sum};
 
 use super::builder::{Builder, Place};
 use super::refuse;
+use crate::known;
 
 pub(super) fn add(b: &mut Builder<'_>, node: NodeId) {
     let operands = b.network.operands(node);
-    if operands.iter().any(|&v| refuse::is_constant(b.network, v)) {
+    if operands.iter().any(|&v| known::is_constant(b.network, v)) {
         return refuse::constant_operand(b, node);
     }
     let wanted = &b.network.ty(node.into()).shape;

@@ -4,6 +4,7 @@ use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Conv, Network, Op, Pair, Sides};
 use nonresc_ir::stream::Window;
 
+use crate::known;
 use crate::residual::Skip;
 
 /// A convolution of the chain and the activation between it and the next.
@@ -56,7 +57,7 @@ pub(super) fn path(network: &Network, skip: &Skip) -> Option<Vec<(NodeId, u16)>>
         }
         let operands = network.operands(value.node);
         let variable: Vec<u16> =
-            (0..).zip(&operands).filter(|(_, v)| network.constant(**v).is_none()).map(|(i, _)| i).collect();
+            (0..).zip(&operands).filter(|(_, v)| !known::is_constant(network, **v)).map(|(i, _)| i).collect();
         match variable[..] {
             [operand] => path.push((value.node, operand)),
             _ => return None,
