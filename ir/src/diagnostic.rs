@@ -97,3 +97,5 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
+
+impl std::error::Error for Diagnostic {}

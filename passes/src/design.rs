@@ -35,6 +35,13 @@ pub struct Options {
     pub fifo: FifoOptions,
 }
 
+impl Options {
+    /// What the command line does without flags: skips kept, FIFOs exact.
+    pub fn of(target: Target) -> Options {
+        Options { target, skips: Request::KEEP, trained: None, fifo: FifoOptions::default() }
+    }
+}
+
 /// A design while it is a network.
 #[derive(Clone, Debug)]
 pub struct NetworkDesign {

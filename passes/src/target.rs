@@ -63,6 +63,12 @@ pub struct Target {
 }
 
 impl Target {
+    /// The fastest design of 8 bits that fits a device, at its usual clock.
+    pub fn of(device: Device) -> Target {
+        let bits = Bits { weights: 8, activations: 8 };
+        Target { clock_mhz: device.clock_mhz, device, rate: Rate::Fastest, bits, seed: 0 }
+    }
+
     /// Frames a second where a frame takes so many cycles.
     pub fn fps(&self, cycles: f64) -> f64 {
         self.clock_mhz * 1e6 / cycles

@@ -70,6 +70,14 @@ pub struct Failed {
     pub faults: Diagnostics,
 }
 
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.faults.fmt(f)
+    }
+}
+
+impl std::error::Error for Failed {}
+
 /// Runs `passes` over `design`, calling `after` with each pass and the design that it left (dumps).
 ///
 /// # Errors
