@@ -5,6 +5,7 @@ pub(crate) struct Columns<const N: usize> {
     header: [&'static str; N],
     /// Names stand left, numbers right.
     left: [bool; N],
+    shown: [bool; N],
     rows: Vec<[String; N]>,
 }
 
@@ -12,7 +13,17 @@ impl<const N: usize> Columns<N> {
     /// A table without rows; a header that begins with `<` is that of names, which stand on the left.
     pub(crate) fn new(header: [&'static str; N]) -> Self {
         let left = header.map(|h| h.starts_with('<'));
-        Columns { header: header.map(|h| h.trim_start_matches('<')), left, rows: Vec::new() }
+        Columns {
+            header: header.map(|h| h.trim_start_matches('<')),
+            left,
+            shown: [true; N],
+            rows: Vec::new(),
+        }
+    }
+
+    /// Leaves out a column behind the first.
+    pub(crate) fn hide(&mut self, column: usize) {
+        self.shown[column] = false;
     }
 
     pub(crate) fn row(&mut self, row: [String; N]) {
@@ -25,17 +36,19 @@ impl<const N: usize> Columns<N> {
             let cells = self.rows.iter().map(|row| row[i].chars().count());
             cells.max().unwrap_or(0).max(self.header[i].chars().count())
         });
-        let all: usize = widths.iter().sum::<usize>() + self.gaps();
+        let shown: Vec<usize> = (0..N).filter(|&i| self.shown[i]).collect();
+        let gaps = shown.iter().skip(1).map(|&i| self.gap(i).len());
+        let all: usize = shown.iter().map(|&i| widths[i]).sum::<usize>() + gaps.sum::<usize>();
         widths[0] = widths[0].saturating_sub(all.saturating_sub(most)).max(8.min(widths[0]));
         let mut text = String::new();
         let header = self.header.map(str::to_string);
         for row in std::iter::once(&header).chain(&self.rows) {
             let mut line = String::new();
-            for (i, cell) in row.iter().enumerate() {
+            for &i in &shown {
                 if i > 0 {
                     line.push_str(self.gap(i));
                 }
-                line.push_str(&padded(cell, widths[i], self.left[i]));
+                line.push_str(&padded(&row[i], widths[i], self.left[i]));
             }
             text.push_str(line.trim_end());
             text.push('\n');
@@ -46,10 +59,6 @@ impl<const N: usize> Columns<N> {
     /// Names keep their distance; numbers stand close.
     fn gap(&self, i: usize) -> &'static str {
         if self.left[i] || self.left[i - 1] { "  " } else { " " }
-    }
-
-    fn gaps(&self) -> usize {
-        (1..N).map(|i| self.gap(i).len()).sum()
     }
 }
 

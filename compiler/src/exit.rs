@@ -4,6 +4,7 @@
 
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use serde::Serialize;
@@ -94,8 +95,24 @@ pub fn end(result: Result<(), Failure>, format: Format) -> ExitCode {
     }
 }
 
+/// Whether standard error holds faults alone.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on standard error holds faults alone, or remarks and progress too.
+pub fn set_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+/// Whether standard error holds faults alone.
+pub fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
 /// Says on standard error how the model was read.
 pub fn remark(notes: &[String]) -> io::Result<()> {
+    if is_quiet() {
+        return Ok(());
+    }
     let mut out = io::stderr().lock();
     notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
 }

@@ -99,6 +99,8 @@ pub struct Row {
     pub mode: Mode,
     /// How many skips are not kept.
     pub rewritten: usize,
+    /// The share of test images that a network of this row was measured to be right about, as floats.
+    pub accuracy: Option<f64>,
     /// The whole design's figures.
     pub figures: Result<Figures, Diagnostics>,
 }
@@ -131,6 +133,35 @@ pub struct SkipReport {
     pub skips: Vec<Skip>,
     /// Their channels in the design that keeps them, FIFOs exact; empty where there is no such design.
     pub depths: Vec<SkipDepth>,
+}
+
+impl SkipReport {
+    /// Says what was measured of the network as `given`, and as it was `trained` under `plan`: the first holds in all rows
+    /// that keep its function, unless the plan does too, the second in those that do what the plan does.
+    pub fn measured(&mut self, given: f64, trained: f64, plan: &Plan) {
+        let changed: Vec<(&str, Rewrite)> =
+            plan.changing().map(|entry| (entry.skip.as_str(), entry.rewrite)).collect();
+        let number = |skip: &str| self.skips.iter().find(|s| s.label == skip).map(|s| s.number);
+        for row in &mut self.rows {
+            let is_planned = match row.variant {
+                Variant::Planned => true,
+                Variant::All(wanted) | Variant::One(_, wanted) if wanted.keeps_function() => {
+                    row.accuracy = (!changed.is_empty()).then_some(given);
+                    changed.is_empty()
+                }
+                Variant::All(wanted) => {
+                    changed.len() == row.rewritten && changed.iter().all(|(_, rewrite)| *rewrite == wanted)
+                }
+                Variant::One(one, wanted) => match changed[..] {
+                    [(skip, rewrite)] => number(skip) == Some(one) && rewrite == wanted,
+                    _ => false,
+                },
+            };
+            if is_planned {
+                row.accuracy = Some(trained);
+            }
+        }
+    }
 }
 
 /// The skip report of a design that was made of `analysed` under `options`.
@@ -266,7 +297,7 @@ impl Reporter<'_> {
     /// Makes a variant's designs.
     fn variant(&self, variant: Variant, plan: Plan) -> Made {
         let rewritten = plan.skips.iter().filter(|entry| entry.rewrite != Rewrite::Keep).count();
-        let row = |mode: Mode, figures| Row { variant, mode, rewritten, figures };
+        let row = |mode: Mode, figures| Row { variant, mode, rewritten, accuracy: None, figures };
         let exact = match self.folded(&plan) {
             Ok(exact) => exact,
             Err(failed) => return Made { rows: vec![row(Mode::Exact, Err(failed.faults))], exact: None },

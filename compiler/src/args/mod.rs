@@ -35,6 +35,9 @@ pub struct Cli {
     /// What to do; without a word here, MODEL is compiled.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// Say nothing on standard error but faults: no remarks, no progress
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub compile: Compile,

@@ -23,9 +23,12 @@ pub(super) fn section(out: &mut String, report: &SkipReport) {
 fn designs(out: &mut String, report: &SkipReport) {
     let header = [
         "<skips", "<FIFOs", "FIFO", "lines", "alloc", "regs", "BRAM18", "mem LUT", "LUT~", "DSP", "cycles",
-        "latency",
+        "latency", "top-1 %",
     ];
     let mut table = Columns::new(header);
+    if report.rows.iter().all(|row| row.accuracy.is_none()) {
+        table.hide(header.len() - 1);
+    }
     let mut remarks = Vec::new();
     for row in &report.rows {
         let skips = word(report, row);
@@ -37,7 +40,7 @@ fn designs(out: &mut String, report: &SkipReport) {
                     mark = "*";
                     remarks.push(format!("* {skips}, {fifos}: does not fit the device: {over}"));
                 }
-                table.row(figures(skips, &format!("{fifos}{mark}"), f));
+                table.row(figures(skips, &format!("{fifos}{mark}"), row.accuracy, f));
                 let (proven, all) = f.proven;
                 if proven < all {
                     remarks
@@ -73,11 +76,12 @@ fn word(report: &SkipReport, row: &Row) -> String {
     }
 }
 
-fn figures(skips: &str, fifos: &str, f: &Figures) -> [String; 12] {
+fn figures(skips: &str, fifos: &str, accuracy: Option<f64>, f: &Figures) -> [String; 13] {
     let [fifo, lines, alloc, regs, bram18, memory, luts, dsps] = taken(f);
     let (skips, fifos) = (skips.to_string(), fifos.to_string());
     let (cycles, latency) = (grouped(f.interval_clocks.round() as u64), grouped(f.latency_clocks));
-    [skips, fifos, fifo, lines, alloc, regs, bram18, memory, luts, dsps, cycles, latency]
+    let accuracy = accuracy.map_or_else(|| "-".to_string(), |share| format!("{:.2}", 100.0 * share));
+    [skips, fifos, fifo, lines, alloc, regs, bram18, memory, luts, dsps, cycles, latency, accuracy]
 }
 
 /// What a design takes: its buffers in kbit (FIFOs, lines, allocated, registers), block RAMs, LUTs that are memory, all

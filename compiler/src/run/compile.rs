@@ -15,6 +15,7 @@ use nonresc_passes::manager::{self, Checks, Finished};
 use nonresc_passes::pass::Pass;
 use nonresc_passes::table;
 
+use super::doing::doing;
 use super::retrain::{self, Retrained};
 use super::{hardware, model, options, synthesis};
 use crate::args::{Compile, Dump, Emit, Format, Synthesiser};
@@ -64,12 +65,16 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     if args.timings {
         print_timings(&timings)?;
     }
-    let report = match &mut design {
+    let mut report = match &mut design {
         Design::Stream(design) if design.binding.is_some() && args.dump_ir.is_none() => {
+            let _designing = doing("designing with other skips");
             Some(skip_report(&analysed, design, &options, args.report.into()))
         }
         _ => None,
     };
+    if let (Some(report), Some(made)) = (&mut report, &retrained) {
+        made.tell(report);
+    }
     let whole = passes.len() == table::FPGA.len();
     let in_codes = retrained.as_ref().filter(|_| whole).and_then(|made| made.in_codes(&options));
     let in_codes = in_codes.map(|(network, options)| {

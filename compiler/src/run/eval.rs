@@ -8,6 +8,7 @@ use nonresc_passes::accuracy::{self, Accuracy, Count};
 use nonresc_passes::data::{Dataset, Fit, Request, Size, Split};
 use serde::Serialize;
 
+use super::doing::doing;
 use super::frames::{in_integers, normal_form};
 use super::model;
 use crate::args::{Eval, Extents, Format, Images, Reading};
@@ -43,7 +44,9 @@ pub(super) fn eval(args: &Eval) -> Result<(), Failure> {
         return super::layers::layers(args, &network, &data);
     }
     let start = Instant::now();
+    let measuring = doing("scoring images");
     let found = accuracy::measure(&network, &data, args.engine.into())?;
+    drop(measuring);
     let took = start.elapsed();
     let measured = Measured { args, data: &data, found: &found, took };
     let text = match args.format {

@@ -8,6 +8,7 @@ use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_passes::design::StreamDesign;
 use nonresc_passes::integers::{Rule, integers};
 
+use super::doing::doing;
 use crate::columns::Columns;
 use crate::exit::Failure;
 
@@ -29,8 +30,7 @@ pub(super) fn files(design: &StreamDesign, seed: u64) -> Result<Vec<OutFile>, Fa
 /// What differs from the integer network or the schedule; as [`verify`].
 pub(super) fn simulated(design: &StreamDesign, frames: usize, seed: u64) -> Result<Verified, Failure> {
     let folder = folder()?;
-    let (stream, network) = (&design.stream, &design.source.network);
-    let bench = Bench::build(stream, network, design.binding.as_ref(), folder.path(), None)?;
+    let bench = built(design, &folder)?;
     let free = bench.run(Trial { frames, seed, stalled: false, reset: false })?;
     unequal(free.wrong.iter().map(|why| ("", why)))?;
     Ok(free)
@@ -40,6 +40,12 @@ fn folder() -> Result<tempfile::TempDir, Diagnostic> {
     tempfile::tempdir().map_err(|e| {
         Diagnostic::new("verify/folder", "a temporary folder", e.to_string(), "make room, or set TMPDIR")
     })
+}
+
+fn built<'a>(design: &'a StreamDesign, folder: &'a tempfile::TempDir) -> Result<Bench<'a>, Failure> {
+    let _building = doing("building the simulation with Verilator");
+    let (stream, network) = (&design.stream, &design.source.network);
+    Ok(Bench::build(stream, network, design.binding.as_ref(), folder.path(), None)?)
 }
 
 /// A fault for each difference: how it was simulated, and what differs.
@@ -58,10 +64,11 @@ fn unequal<'a>(wrong: impl Iterator<Item = (&'a str, &'a String)>) -> Result<(),
 /// What differs; networks of floats; actors without hardware; a missing tool.
 pub(super) fn verify(design: &StreamDesign, frames: usize, seed: u64) -> Result<(), Failure> {
     let folder = folder()?;
-    let (stream, network) = (&design.stream, &design.source.network);
-    let bench = Bench::build(stream, network, design.binding.as_ref(), folder.path(), None)?;
+    let bench = built(design, &folder)?;
+    let simulating = doing("simulating with Verilator");
     let free = bench.run(Trial { frames, seed, stalled: false, reset: false })?;
     let stalled = bench.run(Trial { frames, seed: seed ^ 1, stalled: true, reset: false })?;
+    drop(simulating);
     io::stdout().lock().write_all(printed(design, &free, &stalled).as_bytes())?;
     let wrong =
         free.wrong.iter().map(|why| ("", why)).chain(stalled.wrong.iter().map(|why| (" with stalls", why)));

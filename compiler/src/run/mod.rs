@@ -5,6 +5,7 @@
 mod compare;
 mod compile;
 mod devices;
+mod doing;
 mod eval;
 mod explain;
 mod frames;
@@ -29,6 +30,7 @@ use crate::exit::{self, Failure};
 /// The program: reads the process's arguments and gives its exit code.
 pub fn entry() -> ExitCode {
     let cli = Cli::parse();
+    exit::set_quiet(cli.quiet);
     let format = match &cli.command {
         None => cli.compile.format,
         Some(Command::Eval(eval)) => eval.format,

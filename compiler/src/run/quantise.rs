@@ -16,6 +16,7 @@ use nonresc_passes::quantise::{
 };
 use nonresc_passes::residual;
 
+use super::doing::doing;
 use super::eval::fit;
 use super::{model, options};
 use crate::args::Quantise;
@@ -66,7 +67,9 @@ pub(super) fn quantise(args: &Quantise) -> Result<(), Failure> {
             Some(Dataset::open(&request, accuracy::frame(&network)?)?)
         }
     };
+    let calibrating = doing("calibrating");
     let made = quantised(&network, data.as_ref(), &options)?;
+    drop(calibrating);
     exit::remark(&made.notes)?;
     let printed = printed(args, data.as_ref(), &made, options.scales);
     if let Some(dir) = &args.out {

@@ -10,6 +10,7 @@ use nonresc_passes::bind::{Binding, Usage};
 use nonresc_passes::design::StreamDesign;
 use nonresc_passes::integers::{Rule, integers};
 
+use super::doing::doing;
 use crate::columns::Columns;
 use crate::exit::Failure;
 
@@ -39,6 +40,7 @@ pub(super) fn synthesised(
         Diagnostic::new("synthesis/folder", "a temporary folder", e.to_string(), "make room, or set TMPDIR")
     };
     let folder = tempfile::tempdir().map_err(absent)?;
+    let _synthesising = doing("synthesising with Yosys");
     Ok(run(&made, binding.device.family, folder.path(), known)?)
 }
 
