@@ -279,3 +279,31 @@ fn the_first_design_is_what_the_program_prints() {
         );
     }
 }
+
+/// The commands of the guide run as they stand, in a folder that holds the examples, and a part as the page of devices
+/// shows one.
+#[test]
+fn the_commands_of_the_guide_run() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("examples")).unwrap();
+    for model in ["resnet8.onnx", "block.onnx"] {
+        fs::copy(example(model), home.path().join("examples").join(model)).unwrap();
+    }
+    let devices = page("docs/devices.md");
+    let part = devices.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    fs::write(home.path().join("part.toml"), part).unwrap();
+    let mut count = 0;
+    for name in ["docs/choosing.md", "docs/boards.md"] {
+        let page = page(name);
+        let fences = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+        for line in fences.flat_map(str::lines) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            assert_eq!(words[0], "nonresc", "{name}: {line}");
+            let ended = nonresc_in(home.path(), &words[1..]);
+            assert_eq!(ended.code, 0, "{name}: {line}: {}", ended.stderr);
+            assert!(!ended.stdout.is_empty(), "{name}: {line}");
+            count += 1;
+        }
+    }
+    assert!(count >= 10, "{count} commands");
+}

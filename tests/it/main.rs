@@ -41,6 +41,7 @@ mod integer_dialects;
 mod integer_layers;
 mod integers;
 mod integers_random;
+mod interrupt;
 mod lower;
 mod lower_values;
 mod manager;

@@ -26,10 +26,16 @@ impl Ended {
     }
 }
 
+/// The program, to be run in `folder`.
+pub(crate) fn program(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nonresc-under-test"));
+    command.args(arguments.iter().map(OsStr::new)).current_dir(folder);
+    command
+}
+
 /// Runs the program in `folder`.
 pub(crate) fn nonresc_in(folder: &Path, arguments: &[&str]) -> Ended {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nonresc-under-test"));
-    let output = command.args(arguments.iter().map(OsStr::new)).current_dir(folder).output().unwrap();
+    let output = program(folder, arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("what is printed is text");
     Ended {
         code: output.status.code().expect("no signal ends it"),

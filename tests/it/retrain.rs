@@ -365,6 +365,16 @@ fn digits_end_in_a_design_without_skips() {
         serde_json::from_str(&fs::read_to_string(build.join("schedule.json")).unwrap()).unwrap();
     let channels = schedule["channels"].as_array().unwrap();
     assert!(channels.iter().all(|channel| channel["skip"].is_null()));
+    // What was measured stands beside what it costs.
+    let measured = |skips: &str| {
+        let rows = schedule["skip_report"]["rows"].as_array().unwrap();
+        rows.iter().find(|row| row["skips"] == skips).unwrap()["accuracy"].as_f64().unwrap()
+    };
+    for (skips, what) in [("kept", "as given"), ("removed", "retrained")] {
+        let text = format!("{:.2} % {what}", 100.0 * measured(skips));
+        assert!(report.contains(&text), "{text} in {report}");
+    }
+    assert!(report.contains("top-1 %"), "{report}");
     for file in ["build/float.onnx", "build/quantised.onnx"] {
         let eval = ["eval", file, "--data", "digits_test.npz", "--format", "json"];
         let found: serde_json::Value = serde_json::from_str(&nonresc_in(home.path(), &eval).done()).unwrap();

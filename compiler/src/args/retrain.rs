@@ -71,9 +71,9 @@ pub struct Retrain {
 
     /// What is minimised, with a weight each, which may fade: hard (labels), logits (squared difference of scores), soft
     /// (divergence of softened scores), features (squared difference behind each block); such as
-    /// hard=0.65,logits=0.35:fades
-    #[arg(long, value_name = "LIST", default_value = "hard=1")]
-    pub loss: Losses,
+    /// hard=0.65,logits=0.35:fades [default: hard=1,features=3:fades while skips go, else hard=1]
+    #[arg(long, value_name = "LIST")]
+    pub loss: Option<Losses>,
 
     /// The network that teaches, for losses but hard [default: the model as given]
     #[arg(long, value_name = "FILE", requires = "retrain")]
@@ -112,7 +112,7 @@ pub struct Retrain {
     #[arg(long, value_name = "RATE", value_parser = positive)]
     pub qat_rate: Option<f64>,
 
-    /// Keep the state after each epoch in this file
+    /// Keep the state in this file, after each epoch and at Ctrl-C
     #[arg(long, value_name = "FILE", requires = "retrain")]
     pub checkpoint: Option<PathBuf>,
 
@@ -122,9 +122,13 @@ pub struct Retrain {
 }
 
 impl Retrain {
-    /// The recipe that the flags make, with this seed.
-    pub fn recipe(&self, seed: u64) -> Recipe {
-        let taught = [self.loss.logits, self.loss.soft, self.loss.features];
+    /// The recipe that the flags make, with this seed, for a plan that `changes` the function or does not.
+    pub fn recipe(&self, seed: u64, changes: bool) -> Recipe {
+        let losses = self.loss.unwrap_or(match changes && !self.scratch {
+            true => Losses::BLOCKS,
+            false => Losses::default(),
+        });
+        let taught = [losses.logits, losses.soft, losses.features];
         Recipe {
             epochs: self.epochs as usize,
             batch: self.batch as usize,
@@ -134,7 +138,7 @@ impl Retrain {
             method: self.optimiser,
             weight_decay: self.weight_decay,
             clip_norm: Some(self.clip_norm),
-            losses: self.loss,
+            losses,
             policy: self.policy.clone(),
             augment: Augment { crop: self.shift.map(|n| n as usize), flip: !self.no_flip },
             validation: self.validation,
@@ -150,6 +154,13 @@ impl Retrain {
     pub fn qat_recipe(&self, seed: u64) -> Recipe {
         let rate = self.qat_rate.unwrap_or(self.rate / 50.0);
         let epochs = self.qat_epochs as usize;
-        Recipe { epochs, rate, policy: Policy::AtOnce, max_drop: None, scratch: false, ..self.recipe(seed) }
+        Recipe {
+            epochs,
+            rate,
+            policy: Policy::AtOnce,
+            max_drop: None,
+            scratch: false,
+            ..self.recipe(seed, false)
+        }
     }
 }

@@ -32,6 +32,7 @@ use nonresc_passes::quantise::{QuantiseOptions, quantise};
 use nonresc_passes::residual::{Skip, Skips, skips};
 use nonresc_passes::trial;
 
+use super::doing::doing;
 use super::eval::fit;
 use super::model;
 use super::telling::Told;
@@ -46,6 +47,8 @@ pub(super) struct Retrained {
     pub(super) quantised: Option<Network>,
     /// The trainings, in their order.
     pub(super) histories: Vec<(&'static str, History)>,
+    /// Accuracy of floats on the test images, as given and retrained.
+    accuracy: Option<(f64, f64)>,
     /// What was measured, for the user.
     pub(super) remarks: Vec<Diagnostic>,
     /// All parameters at the end.
@@ -60,6 +63,13 @@ struct Images {
 }
 
 impl Retrained {
+    /// Says in a skip report what was measured.
+    pub(super) fn tell(&self, report: &mut cost::SkipReport) {
+        if let Some((given, retrained)) = self.accuracy {
+            report.measured(given, retrained, &self.plan);
+        }
+    }
+
     /// The network in its codes, and the options of its design: what was trained as floats is designed so.
     pub(super) fn in_codes(&self, options: &Options) -> Option<(Network, Options)> {
         let named = |entry: &&Entry| entry.rewrite.is_served() && !entry.name.is_empty();
@@ -79,10 +89,10 @@ pub(super) fn retrain(
     design: &mut NetworkDesign,
     options: &mut Options,
 ) -> Result<Retrained, Failure> {
-    let recipe = args.retrain.recipe(args.design.seed);
+    let mut plan = options.skips.resolve(&design.network, &design.skips)?;
+    let recipe = args.retrain.recipe(args.design.seed, plan.changing().next().is_some());
     recipe.check().map_err(Failure::Usage)?;
     one_by_one(&recipe)?;
-    let mut plan = options.skips.resolve(&design.network, &design.skips)?;
     let images = images(args, &design.network, &recipe)?;
     let given = measured(&design.network, images.test.as_ref())?;
     if !recipe.scratch && given.as_ref().is_some_and(Accuracy::is_near_chance) {
@@ -108,9 +118,11 @@ pub(super) fn retrain(
     let after = measured(&planned, images.test.as_ref())?;
     let is_float = !is_quantised(&planned);
     let (what, name) = if is_float { ("as floats", "history") } else { ("in codes", "history-qat") };
+    let share = |accuracy: &Accuracy| accuracy.all.top1 as f64 / accuracy.all.images.max(1) as f64;
     let mut made = Retrained {
         plan,
         quantised: None,
+        accuracy: given.as_ref().map(share).zip(after.as_ref().map(share)),
         remarks: vec![remark(what, &trained, given.as_ref(), after.as_ref())],
         histories: vec![(name, trained.history)],
         state: trained.state,
@@ -132,7 +144,9 @@ fn in_codes(
 ) -> Result<(), Failure> {
     let options =
         QuantiseOptions { bits: args.design.bits, seed: args.design.seed, ..QuantiseOptions::default() };
+    let calibrating = doing("calibrating");
     let quantised = quantise(planned, images.training.first(), &options)?;
+    drop(calibrating);
     exit::remark(&quantised.notes)?;
     let mut network = quantised.network;
     let calibrated = measured(&network, images.test.as_ref())?;
@@ -177,7 +191,7 @@ fn trained(
     let resume = args.retrain.resume && checkpoint.as_ref().is_some_and(|path| path.exists());
     let engine = args.retrain.engine.into();
     let task = Task { goal, teacher, batches, recipe, engine, order, checkpoint, resume };
-    let mut told = Told::new(recipe, batches.training().len());
+    let mut told = Told::new(recipe, batches.training().len())?;
     let trained = train(&task, &mut |progress| told.tell(progress))?;
     match trained.whole {
         true => Ok(trained),
@@ -313,7 +327,7 @@ pub(super) fn step(
     network: &Network,
     made: Option<&Retrained>,
 ) -> Result<Vec<OutFile>, Failure> {
-    let terms = Terms::of(&flags.loss);
+    let terms = Terms::of(&flags.loss.unwrap_or_default());
     let step = Step::new(&Student::new(network, &[])?, flags.batch as usize, &terms)?;
     let mut files = vec![OutFile { name: "step.onnx".into(), bytes: onnx::export::export(&step.network)? }];
     if let Some(made) = made {

@@ -114,10 +114,21 @@ impl Default for Recipe {
     }
 }
 
+impl Losses {
+    /// Of a network that loses its skips: the labels, and at first much more that each block does what it did.
+    pub const BLOCKS: Losses = Losses { features: Weight { value: 3.0, fades: true }, ..Losses::LABELS };
+
+    /// The labels alone.
+    const LABELS: Losses = {
+        let [one, none] = [Weight { value: 1.0, fades: false }, Weight { value: 0.0, fades: false }];
+        Losses { hard: one, logits: none, soft: none, temperature: 4.0, features: none }
+    };
+}
+
+/// The labels alone.
 impl Default for Losses {
     fn default() -> Self {
-        let [one, none] = [1.0, 0.0].map(|value| Weight { value, fades: false });
-        Losses { hard: one, logits: none, soft: none, temperature: 4.0, features: none }
+        Losses::LABELS
     }
 }
 

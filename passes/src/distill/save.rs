@@ -10,13 +10,15 @@ use super::checkpoint::Checkpoint;
 use super::history::History;
 use super::state::State;
 
-/// A training between two epochs.
+/// A training between two steps.
 #[derive(Clone, Debug)]
 pub(super) struct Saved {
     /// A digest of what it is a training of.
     pub(super) key: String,
     /// Epochs that are done.
     pub(super) epochs: usize,
+    /// What is done of the next one.
+    pub(super) part: Part,
     pub(super) state: State,
     pub(super) optimiser: Vec<(String, Vec<f32>)>,
     /// Epoch, accuracy and state of the best one.
@@ -32,6 +34,16 @@ pub(super) struct Saved {
     /// Accuracy of the state.
     pub(super) now: f64,
     pub(super) history: History,
+}
+
+/// An epoch so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Part {
+    pub(super) steps: usize,
+    /// Sum over its steps.
+    pub(super) loss: f64,
+    /// Images that were right.
+    pub(super) right: usize,
 }
 
 /// A training before skips went.
@@ -51,6 +63,7 @@ impl Saved {
         Saved {
             key,
             epochs: 0,
+            part: Part::default(),
             state,
             optimiser,
             best: None,
@@ -96,6 +109,7 @@ pub(super) fn write(saved: &Saved, path: &Path) -> Result<(), Diagnostic> {
     let facts = json!({
         "training": saved.key,
         "epochs": saved.epochs,
+        "part": [saved.part.steps as u64, saved.part.loss.to_bits(), saved.part.right as u64],
         // As bits, which come back as they were.
         "given": saved.given.to_bits(),
         "mark": saved.mark.to_bits(),
@@ -115,6 +129,12 @@ pub(super) fn read(path: &Path, key: &str) -> Result<Saved, Diagnostics> {
     }
     let missing = |what: &str| Diagnostics::from(not_of_this(&format!("it does not say \"{what}\"")));
     let epochs = facts["epochs"].as_u64().ok_or_else(|| missing("epochs"))? as usize;
+    let part = match [0, 1, 2].map(|i| facts["part"][i].as_u64()) {
+        [Some(steps), Some(loss), Some(right)] => {
+            Part { steps: steps as usize, loss: f64::from_bits(loss), right: right as usize }
+        }
+        _ => return Err(missing("part")),
+    };
     let given = facts["given"].as_u64().map(f64::from_bits).ok_or_else(|| missing("given"))?;
     let mark = facts["mark"].as_u64().map(f64::from_bits).ok_or_else(|| missing("mark"))?;
     let now = facts["now"].as_u64().map(f64::from_bits).ok_or_else(|| missing("now"))?;
@@ -147,6 +167,7 @@ pub(super) fn read(path: &Path, key: &str) -> Result<Saved, Diagnostics> {
     Ok(Saved {
         key: key.to_string(),
         epochs,
+        part,
         state: state(""),
         optimiser,
         best,

@@ -16,7 +16,7 @@ use super::history::{History, Row};
 use super::optimiser::Optimiser;
 use super::recipe::Recipe;
 use super::removals::{Policy, epochs_of_removals};
-use super::save::{self, Before, Saved};
+use super::save::{self, Before, Part, Saved};
 use super::schedule::Schedule;
 use super::stage::{Found, Goal, Setting, Stage, accuracy, mean_loss};
 use super::state::State;
@@ -43,7 +43,7 @@ pub struct Task<'a> {
     pub engine: Engine,
     /// The skips that change in the order in which they go, for the policy by cost.
     pub order: Vec<String>,
-    /// Where the state is written after each epoch.
+    /// Where the state is written after each epoch, and where training is stopped.
     pub checkpoint: Option<PathBuf>,
     /// Whether to go on from there.
     pub resume: bool,
@@ -103,16 +103,14 @@ pub fn train(
             ControlFlow::Continue(row) => row,
             ControlFlow::Break(()) => {
                 whole = false;
+                trainer.write()?;
                 break;
             }
         };
         let row = trainer.judge(epoch, row);
         trainer.saved.history.push(row.clone());
         trainer.saved.epochs = epoch + 1;
-        if let Some(path) = &task.checkpoint {
-            trainer.saved.optimiser = trainer.optimiser.state();
-            save::write(&trainer.saved, path)?;
-        }
+        trainer.write()?;
         if watch(&Progress::Epoch(&row)).is_break() {
             whole = trainer.saved.epochs == task.recipe.epochs;
             break;
@@ -200,6 +198,15 @@ impl<'a> Trainer<'a> {
         }
     }
 
+    /// Keeps the state on disk, where a checkpoint is asked for.
+    fn write(&mut self) -> Result<(), Diagnostics> {
+        if let Some(path) = &self.task.checkpoint {
+            self.saved.optimiser = self.optimiser.state();
+            save::write(&self.saved, path)?;
+        }
+        Ok(())
+    }
+
     /// Carries out what the plan says of this epoch.
     fn change(&mut self, epoch: usize) -> Result<(), Diagnostics> {
         let gone = self.gone(epoch);
@@ -218,7 +225,8 @@ impl<'a> Trainer<'a> {
             }
         }
         let before = if epoch == 0 { BTreeSet::new() } else { self.gone(epoch - 1) };
-        if before != gone || epoch == 0 {
+        let begins = self.saved.part.steps == 0;
+        if begins && (before != gone || epoch == 0) {
             if recipe.max_drop.is_some() && before != gone {
                 let labels = gone.difference(&before).cloned().collect();
                 let (state, optimiser) = (self.saved.state.clone(), self.optimiser.state());
@@ -244,13 +252,13 @@ impl<'a> Trainer<'a> {
         let order = batches.epoch_order(epoch);
         let steps = self.schedule.steps_an_epoch;
         let removals: Vec<usize> = self.removals.values().map(|&at| at * steps).collect();
-        let (mut loss, mut right, mut rate) = (0.0, 0, 0.0);
-        for (i, indices) in order.chunks_exact(recipe.batch).enumerate() {
+        let Part { steps: from, mut loss, mut right } = std::mem::take(&mut self.saved.part);
+        for (i, indices) in order.chunks_exact(recipe.batch).enumerate().skip(from) {
             let step = epoch * steps + i;
             let images = |shard: usize| batches.batch(&indices[shard * self.shard..][..self.shard], epoch);
             let setting = self.setting(step);
             let found = stage.run(&images, recipe.batch / self.shard, &self.saved.state, &setting)?;
-            rate = self.schedule.rate(step, &removals);
+            let rate = self.schedule.rate(step, &removals);
             self.learn(&stage, &found, rate, (epoch, i))?;
             loss += mean_loss(&found);
             right += found.iter().map(|f| f.right).sum::<usize>();
@@ -262,6 +270,7 @@ impl<'a> Trainer<'a> {
                 accuracy: right as f64 / (done * recipe.batch) as f64,
             };
             if watch(&told).is_break() {
+                self.saved.part = Part { steps: done, loss, right };
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -270,7 +279,7 @@ impl<'a> Trainer<'a> {
         let images = steps * recipe.batch;
         let row = Row {
             epoch: epoch + 1,
-            rate,
+            rate: self.schedule.rate((epoch + 1) * steps - 1, &removals),
             loss: loss / steps as f64,
             training: right as f64 / images as f64,
             validation,
