@@ -10,7 +10,8 @@
 //! - [`quantise`]: networks of floats to networks of codes.
 //! - [`engine`]: fast evaluation; [`data`]: labelled images; [`accuracy`]: how often a network is right on them;
 //!   [`target`], [`device`]: what is designed for.
-//! - [`distill`]: networks are trained again while their skips go; [`random`]: seeded numbers.
+//! - [`distill`]: networks are trained again while their skips go; [`random`]: seeded numbers; [`nearest`]: what a word
+//!   was meant to be.
 //!
 //! Passes do not call each other; the manager runs them in the order of one table.
 
@@ -34,6 +35,7 @@ mod known;
 pub mod layers;
 pub mod lower;
 pub mod manager;
+pub mod nearest;
 pub mod normalise;
 pub mod pass;
 pub mod plan;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use nonresc_ir::diagnostic::Diagnostic;
 
+use crate::nearest::nearest;
 use crate::pass::{Pass, Property};
 use crate::{bind, distill, fifo, fold, lower, normalise, plan, residual, width};
 
@@ -56,10 +57,7 @@ pub fn listing() -> String {
 
 fn unknown(name: &str) -> Diagnostic {
     let names: Vec<&str> = FPGA.iter().map(|pass| pass.name).collect();
-    let nearest = names.iter().max_by(|a, b| {
-        let alike = |other: &str| strsim::jaro_winkler(name, other);
-        alike(a).total_cmp(&alike(b))
-    });
+    let nearest = nearest(name, names.iter().copied());
     Diagnostic::new(
         "passes/unknown",
         format!("there is no pass \"{name}\""),

@@ -3,6 +3,8 @@
 use clap::{CommandFactory as _, Parser as _};
 use nonresc::args::{Cli, Dump};
 
+use crate::program::{home, nonresc_in};
+
 fn refused(arguments: &[&str]) -> String {
     Cli::try_parse_from(arguments).expect_err("nonsense must be refused").to_string()
 }
@@ -53,6 +55,30 @@ fn numbers_outside_of_their_range_are_usage_errors() {
 fn the_nearest_flag_is_named() {
     assert!(refused(&["nonresc", "m.onnx", "--devise", "none"]).contains("--device"));
     assert!(refused(&["nonresc", "m.onnx", "--emit", "schedul", "--out", "o"]).contains("schedule"));
+}
+
+#[test]
+fn the_nearest_command_is_named() {
+    let home = home();
+    let refused = nonresc_in(home.path(), &["evl", "resnet8.onnx"]).refused(2);
+    assert!(refused.contains("'eval'"), "{refused}");
+    // A model of that name is a model.
+    std::fs::write(home.path().join("evl"), "").unwrap();
+    let refused = nonresc_in(home.path(), &["evl", "resnet8.onnx"]).refused(2);
+    assert!(!refused.contains("'eval'"), "{refused}");
+    assert!(nonresc_in(home.path(), &["quantize", "--help"]).done().contains("quantise"));
+}
+
+#[test]
+fn quiet_leaves_faults_alone_on_standard_error() {
+    let home = home();
+    let quantise = |more: &[&str]| nonresc_in(home.path(), &[&["quantise", "resnet8.onnx"], more].concat());
+    // Without images there is a warning.
+    let (told, quiet) = (quantise(&[]), quantise(&["--quiet"]));
+    assert!(told.stderr.contains("note: "), "{}", told.stderr);
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
+    assert_eq!(told.stdout, quiet.stdout);
+    assert!(nonresc_in(home.path(), &["-q", "absent.onnx"]).refused(1).contains("error["));
 }
 
 #[test]

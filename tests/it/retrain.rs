@@ -177,6 +177,28 @@ fn codes_come_back_as_they_were() {
     }
 }
 
+/// Blocks are found by their names, since a file of codes has other nodes.
+#[test]
+fn floats_teach_the_blocks_of_codes() {
+    let digits = digits();
+    let options = QuantiseOptions { bits: Bits { weights: 3, activations: 3 }, ..QuantiseOptions::default() };
+    let made = quantise(&digits.network, Some(&digits.images), &options).unwrap().network;
+    let file = export(&made).unwrap();
+    let mut network = import_bytes(file, "quantised.onnx", &ImportOptions::default()).unwrap().network;
+    normalise(&mut network).unwrap();
+    let found = skips(&network);
+    let plan = Wanted::parse("keep").unwrap().resolve(&network, &found).unwrap();
+    let goal = Goal { normal: &network, skips: &found, plan: &plan };
+    let losses = "features=1".parse().unwrap();
+    let recipe = Recipe { losses, teacher: true, rate: 0.005, ..recipe(Policy::AtOnce) };
+    let (batches, teacher, engine) = (digits.batches(&recipe), Some(&digits.network), Engine::Native);
+    let (order, checkpoint, resume) = (Vec::new(), None, false);
+    let task = Task { goal, teacher, batches: &batches, recipe: &recipe, engine, order, checkpoint, resume };
+    let trained = train(&task, &mut |_| ControlFlow::Continue(())).unwrap();
+    let losses: Vec<f64> = trained.history.rows().iter().map(|row| row.loss).collect();
+    assert!(losses[4] < 0.8 * losses[0], "{losses:?}");
+}
+
 #[test]
 fn a_training_that_was_stopped_goes_on_to_the_same_numbers() {
     let digits = digits();

@@ -65,6 +65,7 @@ pub enum Command {
     /// Measure the network's accuracy on a labelled data set
     Eval(Eval),
     /// Turn a network of floats into one of integer codes, by calibration on images
+    #[command(alias = "quantize")]
     Quantise(Quantise),
     /// Say why a skip costs what it costs, and what each rewrite would do with it
     Explain(Explain),

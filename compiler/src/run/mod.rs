@@ -20,16 +20,18 @@ mod synthesis;
 mod telling;
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
+use nonresc_passes::nearest::likely;
 
 use crate::args::{Cli, Command, Format};
 use crate::exit::{self, Failure};
 
 /// The program: reads the process's arguments and gives its exit code.
 pub fn entry() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|fault| refuse(&fault));
     exit::set_quiet(cli.quiet);
     let format = match &cli.command {
         None => cli.compile.format,
@@ -39,6 +41,22 @@ pub fn entry() -> ExitCode {
         Some(_) => Format::Text,
     };
     exit::end(dispatch(&cli), format)
+}
+
+/// Ends with a fault of the command line, or with the help that was asked for; says which command its first word was
+/// likely meant to be.
+fn refuse(fault: &clap::Error) -> ! {
+    let command = Cli::command();
+    let commands = command.get_subcommands().filter(|c| !c.is_hide_set()).map(clap::Command::get_name);
+    let is_word = |word: &String| !word.starts_with('-') && !Path::new(word).exists();
+    let word = std::env::args().nth(1).filter(|word| fault.use_stderr() && is_word(word));
+    if let Some(meant) = word.and_then(|word| likely(&word, commands)) {
+        // Where standard error is closed there is nobody left to tell.
+        let _ = fault.print();
+        let _ = writeln!(io::stderr().lock(), "\nDid you mean the command '{meant}'?");
+        std::process::exit(fault.exit_code());
+    }
+    fault.exit()
 }
 
 fn dispatch(cli: &Cli) -> Result<(), Failure> {

@@ -8,6 +8,8 @@ pub use primitives::{DspKind, Family, LutRam, Shape};
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 
+use crate::nearest::likely;
+
 /// How much a part has of each resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -52,19 +54,9 @@ impl Device {
         if let Some(found) = all.iter().find(|d| d.name.eq_ignore_ascii_case(name.trim())) {
             return Ok(found.clone());
         }
-        let wanted = name.trim().to_lowercase();
-        let nearest = all
-            .iter()
-            .map(|d| (strsim::normalized_damerau_levenshtein(&wanted, &d.name.to_lowercase()), d))
-            .fold(None::<(f64, &Device)>, |best, next| match best {
-                Some(b) if b.0 >= next.0 => Some(b),
-                _ => Some(next),
-            });
-        let hint = match nearest {
-            Some((score, d)) if score >= 0.4 => format!("did you mean {}? ", d.name),
-            _ => String::new(),
-        };
         let names: Vec<&str> = all.iter().map(|d| d.name.as_str()).collect();
+        let hint = likely(name.trim(), names.iter().copied())
+            .map_or_else(String::new, |nearest| format!("did you mean {nearest}? "));
         Err(Diagnostic::new(
             "device/unknown",
             format!("device \"{name}\""),

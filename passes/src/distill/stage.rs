@@ -121,16 +121,16 @@ impl Stage {
     ) -> Result<Stage, Diagnostics> {
         let (planned, places) = goal.after(changed, fades)?;
         let student = Student::new(&planned, &places)?;
-        let features = match (teacher, losses.features.value > 0.0) {
-            (Some(teacher), true) => block_ends(goal, teacher, &student.network),
-            _ => Vec::new(),
+        let (features, taught): (Vec<NodeId>, Vec<NodeId>) = match (teacher, losses.features.value > 0.0) {
+            (Some(teacher), true) => block_ends(goal, teacher, &student.network).into_iter().unzip(),
+            _ => Default::default(),
         };
         let terms = Terms { features, ..Terms::of(losses) };
         let step = Step::new(&student, shard, &terms)?;
         let session = engine.load(&step.network)?;
         let teacher = match teacher {
             Some(teacher) if terms.needs_scores() || !terms.features.is_empty() => {
-                Some(Teacher::new(teacher, &terms, (engine, shard))?)
+                Some(Teacher::new(teacher, &terms, &taught, (engine, shard))?)
             }
             _ => None,
         };
@@ -293,36 +293,45 @@ pub fn mean_loss(found: &[Found]) -> f64 {
     found.iter().map(|found| found.loss).sum::<f64>() / found.len() as f64
 }
 
-/// Of each skip that goes, the value behind its sum, where the network that is trained has it too.
-fn block_ends(goal: &Goal<'_>, teacher: &Network, student: &Network) -> Vec<NodeId> {
+/// What stands behind the sum of each skip, by name, where both have it: in the network that is trained and in its
+/// teacher.
+fn block_ends(goal: &Goal<'_>, teacher: &Network, student: &Network) -> BTreeSet<(NodeId, NodeId)> {
     let end = |join: NodeId| match goal.normal.sole_reader(join.into()) {
         Some(reader) if matches!(goal.normal.op(reader), Op::Relu(_) | Op::Clip(_) | Op::LeakyRelu(_)) => {
             reader
         }
         _ => join,
     };
-    let same = |node: &NodeId| {
-        [teacher, student].iter().all(|network| {
-            network.contains(*node)
-                && network.op(*node) == goal.normal.op(*node)
-                && network.node(*node).names.first() == goal.normal.node(*node).names.first()
-        })
+    let same = |network: &Network, node: NodeId| {
+        let (op, name) = (goal.normal.op(node), goal.normal.node(node).names.first()?);
+        let is_same =
+            |&other: &NodeId| network.op(other) == op && network.node(other).names.first() == Some(name);
+        network.node_ids().find(is_same)
     };
-    let ends: BTreeSet<NodeId> = goal.skips.iter().map(|skip| end(skip.join)).filter(same).collect();
-    ends.into_iter().collect()
+    let frame =
+        |network: &Network, node: NodeId| network.ty(node.into()).shape.0.get(1..).map(<[usize]>::to_vec);
+    goal.skips
+        .iter()
+        .map(|skip| end(skip.join))
+        .filter_map(|end| {
+            let (own, other) = (same(student, end)?, same(teacher, end)?);
+            (frame(student, own) == frame(teacher, other)).then_some((own, other))
+        })
+        .collect()
 }
 
 impl Teacher {
     fn new(
         network: &Network,
         terms: &Terms,
+        taught: &[NodeId],
         (engine, shard): (Engine, usize),
     ) -> Result<Teacher, Diagnostics> {
         let mut network = network.clone();
         let scores = scored(&mut network)?;
         bare(&mut Edit::new(&mut network));
         let shown = terms.needs_scores().then_some(scores);
-        let values = shown.into_iter().chain(terms.features.iter().map(|&node| Value::from(node)));
+        let values = shown.into_iter().chain(taught.iter().map(|&node| Value::from(node)));
         let mut network = showing(&network, values);
         Edit::new(&mut network).set_batch(shard).map_err(|error| {
             Diagnostic::new(

@@ -6,6 +6,7 @@ use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::network::{Network, digest};
 
 use super::{Entry, Misfit, Plan, Rewrite, Site, Wanted, fits_beside, json};
+use crate::nearest::nearest;
 use crate::residual::{Skip, Skips};
 use crate::target::Bits;
 
@@ -322,16 +323,4 @@ fn unknown(text: &str, skips: &Skips, last: usize) -> Diagnostic {
         None => "use --skips keep".into(),
     };
     Diagnostic::new("plan/unknown", format!("there is no skip \"{text}\""), why, remedy)
-}
-
-/// The word of `known` that is most like `text`; the first of several.
-fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let mut best: Option<(f64, &str)> = None;
-    for word in known {
-        let alike = strsim::jaro_winkler(text, word);
-        if best.is_none_or(|(most, _)| alike > most) {
-            best = Some((alike, word));
-        }
-    }
-    best.map(|(_, word)| word)
 }

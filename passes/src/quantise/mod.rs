@@ -31,6 +31,7 @@ use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Network, canonicalise};
 
 use crate::data::Dataset;
+use crate::nearest::nearest;
 use crate::target::Bits;
 use calibrate::{Observed, Source};
 pub use floats::floats;
@@ -283,10 +284,10 @@ fn faults_of(layer: Option<&str>, bits: Bits) -> Diagnostics {
 }
 
 fn unknown_layer(name: &str, known: &[&str]) -> Diagnostic {
-    let near = known.iter().map(|k| (strsim::jaro_winkler(k, name), *k));
-    let nearest = near.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)));
-    let remedy =
-        nearest.map_or("name a layer".to_string(), |(_, k)| format!("name a layer, such as \"{k}\""));
+    let remedy = match nearest(name, known.iter().copied()) {
+        Some(nearest) => format!("name a layer, such as \"{nearest}\""),
+        None => "name a layer".to_string(),
+    };
     Diagnostic::new(
         "quantise/layer",
         format!("bits for layer \"{name}\""),
