@@ -77,24 +77,6 @@ fn shortened(cell: &str, width: usize) -> String {
     std::iter::once('…').chain(cell.chars().skip(skip)).collect()
 }
 
-/// A whole number with its thousands apart.
-pub(crate) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Bits in units of 1,000.
-pub(crate) fn kbit(bits: u64) -> String {
-    format!("{}.{}", grouped(bits / 1000), bits % 1000 / 100)
-}
-
 /// A sentence in lines of at most `most` characters, those behind the first indented by `indent`.
 pub(crate) fn wrapped(sentence: &str, most: usize, indent: usize) -> String {
     let mut text = String::new();

@@ -3,17 +3,18 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use nonresc_ir::id::ActorId;
+use nonresc_passes::bind::actor_label;
 use nonresc_passes::cost::{self, Row};
 use nonresc_passes::design::{NetworkDesign, Options, StreamDesign};
-use nonresc_passes::fifo::{Depth, Evidence, Link};
+use nonresc_passes::fifo::{self, Depth};
+use nonresc_passes::numerals::grouped;
 use nonresc_passes::plan::Rewrite;
 use nonresc_passes::residual::Skip;
 use nonresc_passes::width::late_quantiser;
 
 use super::WIDTH;
 use super::skips::taken;
-use crate::columns::{Columns, grouped, wrapped};
+use crate::columns::{Columns, wrapped};
 
 /// The explanation of `skip` of `analysed`, of which `design` keeps all skips; `rows` are its rewrites.
 pub fn text(
@@ -54,13 +55,9 @@ fn convolutions(n: usize) -> String {
     }
 }
 
-fn name(design: &StreamDesign, actor: ActorId) -> String {
-    design.stream.actor(actor).names.first().map_or_else(|| actor.to_string(), str::to_string)
-}
-
 fn channel(out: &mut String, design: &StreamDesign, depth: &Depth) {
     let c = design.stream.channel(depth.channel);
-    let readers: Vec<String> = c.readers.iter().map(|r| name(design, r.actor)).collect();
+    let readers: Vec<String> = c.readers.iter().map(|r| actor_label(&design.stream, r.actor)).collect();
     let words = grouped(depth.words);
     let held = design.binding.as_ref().and_then(|b| b.channel(depth.channel));
     let held = held.map_or_else(String::new, |b| {
@@ -76,7 +73,7 @@ fn channel(out: &mut String, design: &StreamDesign, depth: &Depth) {
     });
     let text = format!(
         "Its FIFO from {} to {} needs {words} words of {} bits{held}; a whole frame would be {}.{runs}",
-        name(design, c.writer),
+        actor_label(&design.stream, c.writer),
         readers.join(" and "),
         c.word_bits(),
         grouped(c.beats()),
@@ -85,54 +82,23 @@ fn channel(out: &mut String, design: &StreamDesign, depth: &Depth) {
     if let Some(late) = late_quantiser(&design.source, c) {
         out.push_str(&wrapped(&format!("{}. {}.", capital(&late.why), capital(&late.remedy)), WIDTH, 2));
     }
-    let less = grouped(depth.words.saturating_sub(1));
-    let why = match &depth.evidence {
-        Evidence::ReaderHangs => {
-            format!("With {less} it hangs: {} needs {words} words at once.", readers.join(" or "))
-        }
-        Evidence::Single => "One word is the least there is.".to_string(),
-        Evidence::Feasible => "That less would do was not ruled out.".to_string(),
-        Evidence::Chosen => "A whole frame was asked for.".to_string(),
-        Evidence::Cycle(links) => {
-            let mut each: Vec<(String, usize)> = Vec::new();
-            for link in links {
-                let words = in_words(design, link);
-                match each.iter_mut().find(|(known, _)| *known == words) {
-                    Some((_, times)) => *times += 1,
-                    None => each.push((words, 1)),
-                }
-            }
-            let mut why = format!(
-                "With {less} each frame would take longer, since these wait for each other in a circle of {} steps:\n",
-                grouped(links.len() as u64)
-            );
-            for (words, times) in each {
-                let often = if times > 1 { format!(" ({times} times)") } else { String::new() };
-                why += &wrapped(&format!("- {words}{often}"), WIDTH, 4);
-            }
-            out.push_str(&why);
-            return;
-        }
-    };
-    out.push_str(&wrapped(&why, WIDTH, 2));
+    let why = fifo::why(&design.stream, depth);
+    if why.circle.is_empty() {
+        out.push_str(&wrapped(&why.sentence, WIDTH, 2));
+        return;
+    }
+    // As one line: it may be longer than others.
+    let _ = writeln!(out, "{}", why.sentence);
+    for fifo::Step { words, times } in why.circle {
+        let often = if times > 1 { format!(" ({times} times)") } else { String::new() };
+        out.push_str(&wrapped(&format!("- {words}{often}"), WIDTH, 4));
+    }
 }
 
 /// The words as the beginning of a sentence.
 fn capital(words: &str) -> String {
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// One step of a circle of waiting.
-fn in_words(design: &StreamDesign, link: &Link) -> String {
-    let (waiter, holder) = (name(design, link.waiter), name(design, link.holder));
-    let c = design.stream.channel(link.channel);
-    match (c.skip, link.place) {
-        (Some(_), true) => format!("{waiter} waits until {holder} frees a place of the skip"),
-        (Some(_), false) => format!("{waiter} waits for data of {holder} in the skip"),
-        (None, true) => format!("{waiter} waits until {holder} frees a place of the channel between them"),
-        (None, false) => format!("{waiter} waits for data of {holder}"),
-    }
 }
 
 fn rewrites(

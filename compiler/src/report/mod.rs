@@ -16,8 +16,9 @@ use nonresc_passes::cost::SkipReport;
 use nonresc_passes::design::{Options, StreamDesign};
 use nonresc_passes::fifo::{Evidence, Sizing};
 use nonresc_passes::fold::{Decision, Folding};
+use nonresc_passes::numerals::{grouped, kbit};
 
-use crate::columns::{Columns, grouped, kbit, wrapped};
+use crate::columns::{Columns, wrapped};
 
 /// Most characters of a line.
 const WIDTH: usize = 100;
@@ -196,16 +197,9 @@ fn proof(evidence: &Evidence) -> &'static str {
 /// Weights, biases and partial results: by primitive, since there are many.
 fn constants(out: &mut String, binding: &Binding) {
     let mut table = Columns::new(["<memories of actors", "memories", "kbit", "LUT~", "BRAM18", "URAM288"]);
-    let kinds = [
-        ("weights", &(|r: Role| matches!(r, Role::Weights(_))) as &dyn Fn(Role) -> bool),
-        ("biases", &|r| matches!(r, Role::Bias(_))),
-        ("partial results", &|r| matches!(r, Role::Private(_))),
-        ("factors", &|r| matches!(r, Role::Factors(_))),
-        ("programs", &|r| matches!(r, Role::Program(_) | Role::Flow(_) | Role::Start(_))),
-    ];
-    for (kind, is) in kinds {
+    for kind in ["weights", "biases", "partial results", "factors", "programs"] {
         let mut by: Vec<(String, [u64; 5])> = Vec::new();
-        for bound in binding.memories.iter().filter(|b| is(b.memory.role)) {
+        for bound in binding.memories.iter().filter(|b| b.memory.role.content() == kind) {
             let name = format!("{kind} in {}", bound.made_of.primitive);
             let usage = bound.made_of.usage;
             let figures = [1, bound.memory.bits(), usage.luts, usage.bram18, usage.urams];

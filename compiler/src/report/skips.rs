@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use nonresc_passes::cost::{self, Figures, Row, SkipReport, Variant};
 use nonresc_passes::fifo::Mode;
+use nonresc_passes::numerals::{grouped, kbit};
 use nonresc_passes::plan::Rewrite;
 
 use super::WIDTH;
-use crate::columns::{Columns, grouped, kbit, wrapped};
+use crate::columns::{Columns, wrapped};
 
 /// Adds the section to a report.
 pub(super) fn section(out: &mut String, report: &SkipReport) {

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use nonresc_backends::rtl::Known;
 use nonresc_backends::schedule;
 use nonresc_ir::diagnostic::Diagnostic;
+use nonresc_passes::numerals::{grouped, kbit};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::measured::{self, Measured};
 use super::{model, options};
 use crate::args::{Compare, Format, Synthesiser};
-use crate::columns::{Columns, grouped, kbit};
+use crate::columns::Columns;
 use crate::exit::Failure;
 
 /// One design.

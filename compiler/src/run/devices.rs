@@ -3,10 +3,11 @@
 use std::io::{self, Write as _};
 
 use nonresc_passes::device::{Device, Limits};
+use nonresc_passes::numerals::grouped;
 use serde::Serialize;
 
 use crate::args::{Devices, Format};
-use crate::columns::{Columns, grouped};
+use crate::columns::Columns;
 use crate::exit::Failure;
 
 /// Prints the table of devices.

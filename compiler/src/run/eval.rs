@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use nonresc_ir::network::Network;
 use nonresc_passes::accuracy::{self, Accuracy, Count};
 use nonresc_passes::data::{Dataset, Fit, Request, Size, Split};
+use nonresc_passes::numerals::grouped;
 use serde::Serialize;
 
 use super::doing::doing;
 use super::frames::{in_integers, normal_form};
 use super::model;
 use crate::args::{Eval, Extents, Format, Images, Reading};
-use crate::columns::{Columns, grouped};
+use crate::columns::Columns;
 use crate::exit::{self, Failure};
 
 /// Beyond so many classes the table of classes is left to the JSON document.

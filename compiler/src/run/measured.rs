@@ -2,11 +2,12 @@
 
 use nonresc_backends::rtl::Known;
 use nonresc_passes::design::StreamDesign;
+use nonresc_passes::numerals::grouped;
 use nonresc_passes::target::Target;
 use serde::Serialize;
 
 use super::{hardware, synthesis};
-use crate::columns::{Columns, grouped};
+use crate::columns::Columns;
 use crate::exit::Failure;
 
 /// Frames that are simulated: the last two are in steady state.

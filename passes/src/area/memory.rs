@@ -39,6 +39,19 @@ pub enum Role {
 }
 
 impl Role {
+    /// What such memories hold, in the plural.
+    pub fn content(self) -> &'static str {
+        match self {
+            Role::Fifo(_) => "FIFOs",
+            Role::LineBuffer(_) => "line buffers",
+            Role::Weights(_) => "weights",
+            Role::Bias(_) => "biases",
+            Role::Private(_) => "partial results",
+            Role::Factors(_) => "factors",
+            Role::Program(_) | Role::Flow(_) | Role::Start(_) => "programs",
+        }
+    }
+
     /// The channel that it is, if it is one.
     pub fn channel(self) -> Option<ChannelId> {
         match self {

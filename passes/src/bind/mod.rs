@@ -9,7 +9,8 @@ mod report;
 
 pub use candidate::{Candidate, Primitive, Usage, candidates};
 pub(crate) use fit::{Prices, cheapest};
-pub(crate) use report::{actor_label, lacking, over_use};
+pub use report::actor_label;
+pub(crate) use report::{lacking, over_use};
 
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::id::{ActorId, ChannelId};

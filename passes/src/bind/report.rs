@@ -10,8 +10,8 @@ use super::{Binding, Usage};
 use crate::area::Role;
 use crate::device::{Family, Limits};
 
-/// The name of an actor for people.
-pub(crate) fn actor_label(stream: &Stream, actor: ActorId) -> String {
+/// The name of an actor for people: the first of those that users know it by, or its kind and id.
+pub fn actor_label(stream: &Stream, actor: ActorId) -> String {
     let named = stream.actor(actor);
     let kind = match named.kind {
         Kind::Source(_) => "source",

@@ -114,7 +114,12 @@ impl History {
 
     /// A picture of the accuracies over the epochs, skips that went as upright lines.
     pub fn svg(&self) -> String {
-        super::picture::svg(&self.epochs)
+        self.svg_within("history")
+    }
+
+    /// The same for a page that holds several: the ids in it begin with `id`.
+    pub fn svg_within(&self, id: &str) -> String {
+        super::picture::svg(&self.epochs, id)
     }
 }
 

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use super::history::Row;
+use crate::markup::escaped;
 
 // Width and height of the picture, and where the axes cross and end, in its own units.
 const WIDTH: f64 = 720.0;
@@ -64,15 +65,15 @@ fn shown((_, _, of): &Line, row: &Row) -> Option<f64> {
     of(row).filter(|share| (0.0..=1.0).contains(share))
 }
 
-/// The whole file.
-pub(super) fn svg(rows: &[Row]) -> String {
+/// The whole file; `id` begins the ids in it.
+pub(super) fn svg(rows: &[Row], id: &str) -> String {
     let scale = Scale::new(rows);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
-         aria-labelledby=\"history-title history-text\" font-family=\"sans-serif\" font-size=\"12\" \
+         aria-labelledby=\"{id}-title {id}-text\" font-family=\"sans-serif\" font-size=\"12\" \
          fill=\"currentColor\">\n\
-         <title id=\"history-title\">Accuracy over the epochs of training</title>\n\
-         <desc id=\"history-text\">{}</desc>\n\
+         <title id=\"{id}-title\">Accuracy over the epochs of training</title>\n\
+         <desc id=\"{id}-text\">{}</desc>\n\
          <style>svg:root{{color:#222}}@media(prefers-color-scheme:dark){{svg:root{{color:#ddd}}}}</style>\n",
         escaped(&words(rows))
     );
@@ -180,22 +181,6 @@ fn words(rows: &[Row]) -> String {
     text
 }
 
-/// Text as XML may hold it; control characters, which it may not, become spaces.
-fn escaped(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            c if c.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&c) => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Row, Scale, round_step, svg};
@@ -218,19 +203,19 @@ mod tests {
 
     #[test]
     fn lines_go_through_the_accuracies() {
-        let text = svg(&rows());
+        let text = svg(&rows(), "history");
         // From 50 % at y = 336 to 90 % at y = 64; epoch 4 is at x = 704.
         assert!(text.contains("d=\"M56.0 64.0L218.0 336.0L380.0 132.0L704.0 132.0\""), "{text}");
         assert!(text.contains(">training<") && text.contains(">validation<") && !text.contains(">test<"));
         assert!(text.contains(">50 %<") && text.contains(">90 %<") && !text.contains(">100 %<"));
         let mut tested = rows();
         tested[2].test = Some(0.7);
-        assert!(svg(&tested).contains("d=\"M380.0 200.0h0\""));
+        assert!(svg(&tested, "history").contains("d=\"M380.0 200.0h0\""));
     }
 
     #[test]
     fn removals_are_labelled_lines() {
-        let text = svg(&rows());
+        let text = svg(&rows(), "history");
         for (line, label) in [
             ("M56.0 64V336", " rotate(-90)\" font-size=\"11\">skip 1 goes<"),
             ("M380.0 64V336", ">skips &lt;2&gt;, 3 go<"),
@@ -242,7 +227,7 @@ mod tests {
 
     #[test]
     fn it_is_said_in_words_and_has_no_colour_of_its_own() {
-        let text = svg(&rows());
+        let text = svg(&rows(), "history");
         assert!(
             text.contains(
                 "goes from 90.00 % at epoch 0 to 80.00 % at epoch 4; the best is 90.00 % at epoch 0."
@@ -258,7 +243,7 @@ mod tests {
     fn no_epoch_and_numbers_that_are_none_are_drawn() {
         let none = Row { training: f64::NAN, validation: -1.0, ..Row::default() };
         for rows in [vec![], vec![none.clone()], vec![none, Row { epoch: usize::MAX, ..Row::default() }]] {
-            let text = svg(&rows);
+            let text = svg(&rows, "history");
             assert!(text.ends_with("</svg>\n") && !text.contains("NaN") && !text.contains("inf"), "{text}");
         }
     }

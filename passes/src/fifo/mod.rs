@@ -6,7 +6,7 @@
 //! - [`periodic`]: schedules that repeat; whether a depth is enough; [`spread`]: how a change of times spreads, in
 //!   the order of [`queue`].
 //! - [`search`]: the least depths; [`running`]: the least with which the stream runs at all.
-//! - [`evidence`]: who waits for whom.
+//! - [`evidence`]: who waits for whom; [`words`]: the same in words.
 //!
 //! No device facts here: what depths cost is `bind`'s affair.
 
@@ -21,8 +21,10 @@ mod search;
 mod spread;
 mod steady;
 mod timed;
+mod words;
 
 pub use evidence::Link;
+pub use words::{Step, Why, why};
 
 use std::borrow::Cow;
 use std::sync::Arc;
