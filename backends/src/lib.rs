@@ -33,5 +33,6 @@
 pub mod dot;
 pub mod out;
 pub mod out_file;
+pub mod page;
 pub mod rtl;
 pub mod schedule;

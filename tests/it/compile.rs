@@ -168,6 +168,7 @@ fn the_same_bytes_on_every_run_and_for_any_order_of_nodes() {
         "network.nir",
         "network.safetensors",
         "plan.json",
+        "report.html",
         "schedule.json",
     ];
     assert_eq!(written, expected);

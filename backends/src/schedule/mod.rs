@@ -13,6 +13,8 @@ pub use channels::{Channel, Evidence, Memory, Wait};
 pub use ports::Port;
 pub use skips::{Figures, Row, Skip, SkipChannel, SkipReport};
 
+use std::ops::AddAssign;
+
 use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_ir::network::digest;
 use nonresc_passes::bind::Usage;
@@ -120,7 +122,7 @@ pub struct Resources {
 }
 
 /// An amount of each resource.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 #[allow(missing_docs, reason = "the names of the primitives")]
 pub struct Amount {
     pub luts: u64,
@@ -135,6 +137,18 @@ impl From<Usage> for Amount {
     fn from(u: Usage) -> Self {
         let Usage { luts, memory_luts, ffs, dsps, bram18, urams } = u;
         Amount { luts, memory_luts, ffs, dsps, bram18, urams }
+    }
+}
+
+impl AddAssign for Amount {
+    fn add_assign(&mut self, other: Amount) {
+        let Amount { luts, memory_luts, ffs, dsps, bram18, urams } = other;
+        self.luts += luts;
+        self.memory_luts += memory_luts;
+        self.ffs += ffs;
+        self.dsps += dsps;
+        self.bram18 += bram18;
+        self.urams += urams;
     }
 }
 
@@ -166,12 +180,7 @@ pub fn schedule(
 ) -> Result<Schedule, Diagnostic> {
     let (Some(folding), Some(sizing), Some(binding)) = (&design.folding, &design.sizing, &design.binding)
     else {
-        return Err(Diagnostic::new(
-            "schedule/unfinished",
-            "the schedule",
-            "the design has no folding, depths or memories yet",
-            "run all passes",
-        ));
+        return Err(unfinished("the schedule"));
     };
     let timing = &sizing.timing;
     let limits = binding.device.limits;
@@ -225,6 +234,16 @@ pub fn schedule(
         skip_report: skips.map(skips::skip_report),
         notes: remarks.iter().map(Note::from).collect(),
     })
+}
+
+/// That `what` is asked for of a design that is not finished.
+pub(crate) fn unfinished(what: &str) -> Diagnostic {
+    Diagnostic::new(
+        "schedule/unfinished",
+        what,
+        "the design has no folding, depths or memories yet",
+        "run all passes",
+    )
 }
 
 /// The schedule as text, its last line ended.

@@ -31,6 +31,8 @@ pub enum Synthesiser {
 pub enum Emit {
     /// schedule.json: the design as data
     Schedule,
+    /// report.html: the report as one page, with pictures
+    Html,
     /// float.onnx: the network as planned, with the model's own inputs and outputs
     Onnx,
     /// network.nir and network.safetensors: the same as text with its weights, to be read back

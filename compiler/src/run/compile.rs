@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use nonresc_backends::dot;
 use nonresc_backends::out::{self, OutFile};
-use nonresc_backends::{dot, schedule};
+use nonresc_backends::page::{self, Content};
+use nonresc_backends::schedule::{self, Schedule};
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::{onnx, text};
 use nonresc_passes::choose::choose;
@@ -81,8 +83,9 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
         options::run(Design::Network(NetworkDesign::new(network)), table::FPGA, &options)
     });
     let in_codes = in_codes.transpose()?;
-    let designs = (in_codes.as_ref().unwrap_or(&design), design.source());
-    let made = Made::new(args, &options, designs, retrained, report, remarks)?;
+    let networks = Networks { given: &analysed, floats: design.source() };
+    let finished = in_codes.as_ref().unwrap_or(&design);
+    let made = Made::new((args, &options), networks, finished, retrained, (report, remarks))?;
     let printed = match &args.dump_ir {
         Some(_) => dumps.text,
         None => made.printed(path),
@@ -179,36 +182,42 @@ fn print_timings(timings: &[manager::Timing]) -> io::Result<()> {
     Ok(())
 }
 
+/// A network on its way to a design.
+#[derive(Clone, Copy)]
+struct Networks<'a> {
+    /// As it was given, its skips known.
+    given: &'a NetworkDesign,
+    /// Before it was put in codes, and the plan that left it so.
+    floats: &'a NetworkDesign,
+}
+
 /// What a run made.
 struct Made<'a> {
-    /// The network before it was put in codes, and the plan that left it so.
-    floats: &'a NetworkDesign,
+    networks: Networks<'a>,
     retrained: Option<Retrained>,
     args: &'a Compile,
     options: &'a Options,
     design: &'a Design,
     report: Option<SkipReport>,
     remarks: Vec<Diagnostic>,
-    /// `schedule.json`, where it is printed or written.
-    schedule: Option<String>,
+    /// What `schedule.json` says, where it is printed or written, or a page is made of it.
+    schedule: Option<Schedule>,
 }
 
 impl<'a> Made<'a> {
     fn new(
-        args: &'a Compile,
-        options: &'a Options,
-        (design, floats): (&'a Design, &'a NetworkDesign),
+        (args, options): (&'a Compile, &'a Options),
+        networks: Networks<'a>,
+        design: &'a Design,
         retrained: Option<Retrained>,
-        report: Option<SkipReport>,
-        remarks: Vec<Diagnostic>,
+        (report, remarks): (Option<SkipReport>, Vec<Diagnostic>),
     ) -> Result<Self, Failure> {
-        let mut made = Made { args, options, floats, retrained, design, report, remarks, schedule: None };
+        let mut made = Made { args, options, networks, retrained, design, report, remarks, schedule: None };
         let printed = args.format == Format::Json && args.dump_ir.is_none();
         if let Some(design) = made.bound()
-            && (printed || made.wanted(Emit::Schedule))
+            && (printed || made.wanted(Emit::Schedule) || made.wanted(Emit::Html))
         {
-            let schedule = schedule::schedule(design, options, made.report.as_ref(), &made.remarks)?;
-            made.schedule = Some(schedule::text(&schedule));
+            made.schedule = Some(schedule::schedule(design, options, made.report.as_ref(), &made.remarks)?);
         }
         Ok(made)
     }
@@ -226,7 +235,7 @@ impl<'a> Made<'a> {
         match (self.bound(), &self.schedule) {
             // Stopped early: what was reached is what there is to see.
             (None, _) => self.design.to_string(),
-            (Some(_), Some(schedule)) if self.args.format == Format::Json => schedule.clone(),
+            (Some(_), Some(schedule)) if self.args.format == Format::Json => schedule::text(schedule),
             (Some(design), _) => {
                 report::text(path, design, self.options, self.report.as_ref(), &self.remarks)
             }
@@ -238,11 +247,11 @@ impl<'a> Made<'a> {
         let mut files = Vec::new();
         let mut file = |name: &str, bytes| files.push(OutFile { name: name.to_owned(), bytes });
         let source = self.design.source();
-        if let Some(planned) = &self.floats.planned {
+        if let Some(planned) = &self.networks.floats.planned {
             file("plan.json", planned.plan.to_json().into_bytes());
         }
         if self.wanted(Emit::Onnx) {
-            file("float.onnx", onnx::export::export(&self.floats.network)?);
+            file("float.onnx", onnx::export::export(&self.networks.floats.network)?);
             if self.retrained.as_ref().is_some_and(|made| made.quantised.is_some()) {
                 file("quantised.onnx", onnx::export::export(&source.network)?);
             }
@@ -264,10 +273,17 @@ impl<'a> Made<'a> {
             file("design.dot", drawing.into_bytes());
         }
         if let Some(schedule) = self.schedule.as_ref().filter(|_| self.wanted(Emit::Schedule)) {
-            file("schedule.json", schedule.clone().into_bytes());
+            file("schedule.json", schedule::text(schedule).into_bytes());
+        }
+        if let Some(page) = self.page()? {
+            file("report.html", page.into_bytes());
         }
         if self.args.emit.contains(&Emit::Gradients) {
-            files.extend(retrain::step(&self.args.retrain, &self.floats.network, self.retrained.as_ref())?);
+            files.extend(retrain::step(
+                &self.args.retrain,
+                &self.networks.floats.network,
+                self.retrained.as_ref(),
+            )?);
         }
         if let Some(design) = self.bound().filter(|_| self.wanted(Emit::Systemverilog)) {
             let asked = self.args.emit.contains(&Emit::Systemverilog);
@@ -281,5 +297,25 @@ impl<'a> Made<'a> {
             }
         }
         Ok(files)
+    }
+
+    /// The report as a page, where it is wanted and the run has come so far.
+    fn page(&self) -> Result<Option<String>, Failure> {
+        let (Some(design), Some(schedule), true) = (self.bound(), &self.schedule, self.wanted(Emit::Html))
+        else {
+            return Ok(None);
+        };
+        let Networks { given, floats } = self.networks;
+        let model =
+            self.args.model.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        let content = Content {
+            model: &model,
+            schedule,
+            design,
+            given,
+            plan: floats.planned.as_ref().map(|planned| &planned.plan),
+            trainings: self.retrained.as_ref().map_or(&[], |made| &made.histories),
+        };
+        Ok(Some(page::page(&content)?))
     }
 }
