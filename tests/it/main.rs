@@ -48,6 +48,7 @@ mod manager;
 mod normalise;
 mod order;
 mod out;
+mod page;
 mod phases;
 mod plan;
 mod program;

@@ -5,6 +5,7 @@
 pub mod allocation;
 pub mod corpus;
 pub mod disguise;
+pub mod dom;
 pub mod double;
 pub mod gradient;
 pub mod hardware;

@@ -79,6 +79,7 @@ pub fn page(content: &Content<'_>) -> Result<String, Diagnostic> {
         ("memories", tables::memories(content, &more)),
         ("rewrites", tables::rewrites(content, &more)),
         ("skips", tables::skips(content, &more)),
+        ("training-link", training_link(content).to_string()),
         ("training", training(content)),
         ("notes", notes(content)),
         ("digest", escaped(&content.schedule.network)),
@@ -109,6 +110,10 @@ fn without_cycles(schedule: &Schedule) -> Schedule {
     schedule
 }
 
+fn training_link(content: &Content<'_>) -> &'static str {
+    if content.trainings.is_empty() { "" } else { "<li><a href=\"#training\">Retraining</a></li>\n" }
+}
+
 fn training(content: &Content<'_>) -> String {
     if content.trainings.is_empty() {
         return String::new();
@@ -117,7 +122,7 @@ fn training(content: &Content<'_>) -> String {
         "<section id=\"training\" aria-labelledby=\"training-h\">\n<h2 id=\"training-h\">Retraining</h2>\n",
     );
     for (name, history) in content.trainings {
-        let head = if name.ends_with("qat") { "In codes" } else { "As given" };
+        let head = if name.ends_with("qat") { "In codes" } else { "As floats" };
         out.push_str(&format!(
             "<h3>{head}</h3>\n<figure class=\"history\">{}</figure>\n{}",
             history.svg_within(name),
