@@ -22,6 +22,7 @@ use nonresc_tests::seed::Seed;
 use nonresc_tests::target::unlimited;
 
 use crate::rewrites;
+use crate::simulator::agree_over_time;
 
 const SEEDS: u64 = 200;
 const TESTS: u64 = 4;
@@ -261,4 +262,21 @@ fn networks_folded_at_random() {
         });
     }
     println!("{:?}", counts.into_inner());
+}
+
+/// Also where convolutions give to skips, and places are freed before their frame begins.
+#[test]
+fn channels_are_as_full_over_time_as_the_simulator_sees() {
+    for seed in SEEDS..SEEDS + 24 {
+        let rewrite = [Rewrite::Tap, Rewrite::Share, Rewrite::Keep][(seed % 3) as usize];
+        random::for_each(seed..seed + 1, |network| {
+            let Some((mut stream, _)) = rewritten(network, rewrite, 1_000)? else { return Ok(()) };
+            if rewrite == Rewrite::Keep {
+                refold(&mut stream, &mut Seed(seed));
+            }
+            let (stream, sizing) = sized(stream)?;
+            agree_over_time(&stream, sizing.timing.last_output() + 1);
+            Ok(())
+        });
+    }
 }

@@ -3,10 +3,10 @@
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::network::{Pair, Sides};
 use nonresc_ir::stream::{Activation, Kind, Map, Pool, PoolKind, Stream, Sum, Window, verify};
-use nonresc_passes::fifo::{FifoOptions, Timing, measure, size};
+use nonresc_passes::fifo::{FifoOptions, Timing, measure, occupancy_of, size};
 use nonresc_passes::fold::fold;
 use nonresc_passes::target::Rate;
-use nonresc_tests::reference::simulator::{Run, Stop, simulate};
+use nonresc_tests::reference::simulator::{Run, Stop, levels, simulate};
 use nonresc_tests::streams::{Builder, resnet8, square};
 use nonresc_tests::target::unlimited;
 
@@ -136,6 +136,32 @@ fn small_streams() -> Vec<(&'static str, Stream)> {
     let z = b.mean("mean", z);
     all.push(("activation, unread rows, mean", b.finish(z)));
     all
+}
+
+/// Words of each channel over the first clocks, clock by clock and in coarser stretches of them.
+pub(crate) fn agree_over_time(stream: &Stream, clocks: u64) {
+    let seen = levels(stream, clocks);
+    for stretches in [clocks, 7, 1] {
+        let found = occupancy_of(stream, clocks, stretches).unwrap().unwrap();
+        for ((words, level), channel) in found.most.iter().zip(&seen).zip(stream.channels()) {
+            let mut most = vec![0; stretches as usize];
+            for (clock, &level) in (0..).zip(level) {
+                let stretch = (clock * stretches / clocks) as usize;
+                most[stretch] = level.max(most[stretch]);
+            }
+            assert!(*words == most, "{channel} in {stretches} stretches\n{words:?}\n{most:?}\n{stream}");
+        }
+    }
+}
+
+#[test]
+fn channels_are_as_full_over_time_as_the_simulator_sees() {
+    for (_, stream) in small_streams() {
+        for (cycles, clocks) in [(1_200, 4_000), (400, 333)] {
+            agree_over_time(&sized(stream.clone(), cycles), clocks);
+        }
+    }
+    agree_over_time(&sized(resnet8(), 5_500), 12_000);
 }
 
 #[test]

@@ -6,11 +6,14 @@ use nonresc_passes::area::Role;
 use nonresc_passes::bind::{Binding, actor_label};
 use nonresc_passes::cost::Variant;
 use nonresc_passes::design::StreamDesign;
-use nonresc_passes::fifo::{Sizing, why};
+use nonresc_passes::fifo::{Sizing, occupancy, why};
 use nonresc_passes::plan::Rewrite;
 use serde::Serialize;
 
 use super::Content;
+
+/// Stretches of time that occupancy is told in: as fine as a picture shows.
+const STRETCHES: u64 = 90;
 
 /// The second block of data.
 #[derive(Serialize)]
@@ -33,6 +36,17 @@ pub(super) struct More {
     pub(super) whys: Vec<Why>,
     /// Steps of circles of waiting, in words, each once.
     steps: Vec<String>,
+    /// How full channels are until the first frame has left, where that is not too much to find out.
+    occupancy: Option<Held>,
+}
+
+/// How full channels are.
+#[derive(Serialize)]
+struct Held {
+    /// Clocks from reset on, which the stretches divide.
+    clocks: u64,
+    /// For each channel, the most words in each stretch.
+    most: Vec<Vec<u64>>,
 }
 
 /// A skip of the network as given.
@@ -88,6 +102,7 @@ impl More {
             memories: binding.memories.iter().filter_map(|bound| own(bound.memory.role)).collect(),
             whys,
             steps,
+            occupancy: occupancy(design, STRETCHES).map(|o| Held { clocks: o.clocks, most: o.most }),
         }
     }
 }

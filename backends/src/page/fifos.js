@@ -1,5 +1,24 @@
 // The FIFOs: depth against peak of every channel, and the reason for the depth in words.
 
+/** How many words a channel holds until the first frame has left. */
+const heldOverTime = (channel) => {
+  if (!more.occupancy) return element("p", { class: "remark" }, "How full it is over time was not found out: the design has too many events.");
+  const { clocks, most } = more.occupancy;
+  const words = most[channel.id];
+  const [width, height, left, top, bottom] = [270, 118, 4, 16, 98];
+  const high = Math.max(channel.needed_words, 1);
+  const y = (n) => (bottom - ((bottom - top) * n) / high).toFixed(1);
+  const x = (i) => (left + ((width - 2 * left) * i) / words.length).toFixed(1);
+  const outline = words.map((n, i) => `L${x(i)} ${y(n)}H${x(i + 1)}`).join("");
+  const said = `Words held in the first ${grouped(clocks)} cycles: at most ${grouped(Math.max(...words))} of ${grouped(channel.needed_words)}`;
+  return shape("svg", { viewBox: `0 0 ${width} ${height}`, width, role: "img", "aria-label": said, "data-words": words.join(",") },
+    shape("path", { d: `M${left} ${bottom}${outline}V${bottom}Z`, class: "peak" }),
+    shape("path", { d: `M${left} ${y(channel.needed_words)}H${width - left}`, class: "mark" }),
+    text(left, top - 4, `depth ${grouped(channel.needed_words)}`, { class: "quiet" }),
+    text(left, bottom + 14, "0", { class: "quiet" }),
+    text(width - left, bottom + 14, `cycle ${grouped(clocks)}`, { class: "quiet", "text-anchor": "end" }));
+};
+
 const tellChannel = (channel) => {
   const why = more.whys[channel.id];
   const skip = channel.skip === null ? null : skipOf(channel);
@@ -15,6 +34,8 @@ const tellChannel = (channel) => {
     ["whole frame", `${grouped(channel.beats)} words`],
     ["proof", channel.evidence.proven ? "proven the least" : channel.evidence.kind],
   ],
+    element("p", {}, "Words held until the first frame has left:"),
+    heldOverTime(channel),
     element("p", {}, why.sentence),
     steps.length > 0 ? element("ol", {}, ...steps) : "");
 };

@@ -6,6 +6,7 @@
 //! - [`periodic`]: schedules that repeat; whether a depth is enough; [`spread`]: how a change of times spreads, in
 //!   the order of [`queue`].
 //! - [`search`]: the least depths; [`running`]: the least with which the stream runs at all.
+//! - [`occupancy`]: how full channels are over the first frame.
 //! - [`evidence`]: who waits for whom; [`words`]: the same in words.
 //!
 //! No device facts here: what depths cost is `bind`'s affair.
@@ -13,6 +14,7 @@
 mod events;
 mod evidence;
 mod forward;
+mod occupancy;
 mod periodic;
 mod queue;
 mod rules;
@@ -24,6 +26,7 @@ mod timed;
 mod words;
 
 pub use evidence::Link;
+pub use occupancy::{Occupancy, occupancy, occupancy_of};
 pub use words::{Step, Why, why};
 
 use std::borrow::Cow;

@@ -82,6 +82,21 @@ pub fn simulate(stream: &Stream, most_frames: u64) -> Result<Run, Stop> {
     unreachable!("clocks do not run out")
 }
 
+/// How many words each channel holds in each of the first clocks from reset on: those given by then, less those whose
+/// places can be taken again.
+pub fn levels(stream: &Stream, clocks: u64) -> Vec<Vec<u64>> {
+    let mut simulator = Simulator::new(stream);
+    let mut levels = vec![Vec::new(); simulator.channels.len()];
+    for clock in 0..clocks {
+        let freed: Vec<i64> = simulator.channels.iter().map(Channel::freed).collect();
+        simulator.cycle(clock);
+        for ((level, channel), freed) in levels.iter_mut().zip(&simulator.channels).zip(freed) {
+            level.push((channel.given - freed).max(0) as u64);
+        }
+    }
+    levels
+}
+
 struct Actor {
     id: ActorId,
     program: Program,
