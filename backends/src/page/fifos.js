@@ -81,12 +81,13 @@ const drawFifos = () => {
     const key = ["frame: depth", "filled: most words held at once", "pale: what the primitives hold beyond it"];
     byId(place).replaceChildren(element("ul", { class: "legend" }, ...key.map((words) => element("li", {}, words))), svg);
   };
+  const tools = byId("fifos-tools");
   const again = () => draw(Math.floor(byId(place).clientWidth) || 640);
-  choice("fifos-tools", [["in kbit", "kbit"], ["in words", "words"]], (scale) => {
+  choice(tools, "Scale", [["in kbit", "kbit"], ["in words", "words"]], (scale) => {
     state.scale = scale;
     again();
   });
-  choice("fifos-tools", [["from input to output", false], ["largest first", true]], (largest) => {
+  choice(tools, "Order", [["from input to output", false], ["largest first", true]], (largest) => {
     state.largest = largest;
     again();
   });

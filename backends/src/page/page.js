@@ -1,5 +1,7 @@
 // The start: pictures into their places, buttons into the heads of tables.
 
+const inWords = new Intl.Collator("en", { numeric: true });
+
 /** Sorts a table's rows by a column, numbers as numbers; rows without a value come last. */
 const sortTable = (table, column, descending) => {
   const value = (row) => {
@@ -12,7 +14,7 @@ const sortTable = (table, column, descending) => {
   keyed.sort((a, b) => {
     if (a.v === "" || b.v === "") return (a.v === "") - (b.v === "") || a.i - b.i;
     const numbers = typeof a.v === "number" && typeof b.v === "number";
-    return sign * (numbers ? a.v - b.v : String(a.v).localeCompare(String(b.v), "en", { numeric: true })) || a.i - b.i;
+    return sign * (numbers ? a.v - b.v : inWords.compare(String(a.v), String(b.v))) || a.i - b.i;
   });
   table.tBodies[0].append(...keyed.map(({ row }) => row));
 };

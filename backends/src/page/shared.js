@@ -147,14 +147,16 @@ const explorable = (items) => {
 const tool = (place, words, act, spoken) => {
   const button = element("button", { type: "button", "aria-label": spoken }, words);
   button.addEventListener("click", act);
-  byId(place).append(button);
+  place.append(button);
   return button;
 };
 
 /** Buttons of which one is pressed. */
-const choice = (place, options, act) => {
+const choice = (place, spoken, options, act) => {
+  const group = element("span", { role: "group", "aria-label": spoken });
+  place.append(group);
   const buttons = options.map(([words, value], i) =>
-    tool(place, words, () => {
+    tool(group, words, () => {
       buttons.forEach((button, j) => button.setAttribute("aria-pressed", String(i === j)));
       act(value);
     }));

@@ -388,7 +388,7 @@ pub(super) fn epochs(name: &str, history: &History) -> String {
         ("training", "training"),
         ("validation", "validation"),
         ("test", "test"),
-        ("removed", "<skips that went"),
+        ("removed", "<without skips"),
         ("notes", "<notes"),
     ];
     let row = |row: &nonresc_passes::distill::history::Row| {

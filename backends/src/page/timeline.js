@@ -33,11 +33,12 @@ const drawTimeline = () => {
   timeline.end = Math.max(timing.interval_clocks / timing.interval_frames, ...actors.map((a) => a.last_clock + 1));
   timeline.to = timeline.end;
   const order = [...actors].sort((a, b) => a.first_clock - b.first_clock || a.id - b.id);
-  tool("timeline-tools", "+", () => zoom(0.5), "Zoom in");
-  tool("timeline-tools", "\u2212", () => zoom(2), "Zoom out");
-  tool("timeline-tools", "\u2190", () => move(-0.25), "Earlier");
-  tool("timeline-tools", "\u2192", () => move(0.25), "Later");
-  tool("timeline-tools", "Whole frame", () => show(0, timeline.end));
+  const tools = byId("timeline-tools");
+  tool(tools, "+", () => zoom(0.5), "Zoom in");
+  tool(tools, "\u2212", () => zoom(2), "Zoom out");
+  tool(tools, "\u2190", () => move(-0.25), "Earlier");
+  tool(tools, "\u2192", () => move(0.25), "Later");
+  tool(tools, "Whole frame", () => show(0, timeline.end));
   byId("timeline").addEventListener("keydown", (event) => {
     const act = {
       "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2), 0: () => show(0, timeline.end),

@@ -28,7 +28,7 @@ pub struct Row {
     pub test: Option<f64>,
     /// Images that were trained on since the beginning.
     pub images: u64,
-    /// Labels of the skips that went when it was over.
+    /// Labels of the skips that it was trained without.
     pub removed: Vec<String>,
     /// What else is to be said.
     pub notes: Vec<String>,

@@ -137,11 +137,11 @@ fn round_step(step: usize) -> usize {
     }
 }
 
-/// An upright line for each epoch after which skips went, its label along its foot, where curves are seldom.
+/// An upright line for each epoch behind which skips went, its label along its foot, where curves are seldom.
 fn removals(svg: &mut String, rows: &[Row], scale: &Scale) {
-    for row in rows.iter().filter(|row| !row.removed.is_empty()) {
-        let (x, y) = (scale.x(row.epoch), BOTTOM - 4.0);
-        let label = escaped(&gone(&row.removed));
+    for (epoch, labels) in went(rows) {
+        let (x, y) = (scale.x(epoch), BOTTOM - 4.0);
+        let label = escaped(&gone(&labels));
         let _ = writeln!(
             svg,
             "<path d=\"M{x:.1} {TOP}V{BOTTOM}\" stroke=\"currentColor\" stroke-opacity=\"0.6\" \
@@ -150,6 +150,17 @@ fn removals(svg: &mut String, rows: &[Row], scale: &Scale) {
             x + 12.0
         );
     }
+}
+
+/// The skips that went, and how many epochs were over then: those that a row has been trained without, and the row before
+/// it not yet.
+fn went(rows: &[Row]) -> Vec<(usize, Vec<String>)> {
+    let before = std::iter::once(&[][..]).chain(rows.iter().map(|row| &row.removed[..]));
+    let new = |(row, before): (&Row, &[String])| {
+        let labels = row.removed.iter().filter(|label| !before.contains(label)).cloned().collect();
+        (row.epoch.saturating_sub(1), labels)
+    };
+    rows.iter().zip(before).map(new).filter(|(_, labels): &(usize, Vec<String>)| !labels.is_empty()).collect()
 }
 
 /// Which skips went, in few words.
@@ -175,8 +186,8 @@ fn words(rows: &[Row]) -> String {
         percent(best),
         best.epoch
     );
-    for row in rows.iter().filter(|row| !row.removed.is_empty()) {
-        let _ = write!(text, " At epoch {}, {}.", row.epoch, gone(&row.removed));
+    for (epoch, labels) in went(rows) {
+        let _ = write!(text, " At epoch {epoch}, {}.", gone(&labels));
     }
     text
 }
@@ -193,7 +204,8 @@ mod tests {
             removed: removed.iter().map(|s| s.to_string()).collect(),
             ..Row::default()
         };
-        vec![row(0, 0.9, &["1"]), row(1, 0.5, &[]), row(2, 0.8, &["<2>", "3"]), row(4, 0.8, &["4"; 5])]
+        let last = ["1", "<2>", "3", "4", "5", "6", "7", "8"];
+        vec![row(0, 0.9, &[]), row(1, 0.5, &["1"]), row(2, 0.8, &["1", "<2>", "3"]), row(4, 0.8, &last)]
     }
 
     /// Every `attribute="..."` behind `mark`.
@@ -218,8 +230,8 @@ mod tests {
         let text = svg(&rows(), "history");
         for (line, label) in [
             ("M56.0 64V336", " rotate(-90)\" font-size=\"11\">skip 1 goes<"),
-            ("M380.0 64V336", ">skips &lt;2&gt;, 3 go<"),
-            ("M704.0 64V336", ">5 skips go<"),
+            ("M218.0 64V336", ">skips &lt;2&gt;, 3 go<"),
+            ("M542.0 64V336", ">5 skips go<"),
         ] {
             assert!(text.contains(line) && text.contains(label), "{line} {label}\n{text}");
         }
@@ -233,7 +245,11 @@ mod tests {
                 "goes from 90.00 % at epoch 0 to 80.00 % at epoch 4; the best is 90.00 % at epoch 0."
             )
         );
-        assert!(text.contains("At epoch 2, skips &lt;2&gt;, 3 go."));
+        assert!(
+            text.contains(
+                "At epoch 0, skip 1 goes. At epoch 1, skips &lt;2&gt;, 3 go. At epoch 3, 5 skips go."
+            )
+        );
         assert!(attributes(&text, "stroke=\"").iter().all(|&stroke| stroke == "currentColor"));
         assert_eq!(attributes(&text, "aria-labelledby=\""), ["history-title history-text"]);
         assert_eq!(attributes(&text, " id=\""), ["history-title", "history-text"]);
