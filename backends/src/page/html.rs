@@ -45,7 +45,10 @@ impl Cell {
 /// Columns: the field that a column shows, and its heading. A heading that begins with `<` is that of text.
 pub(super) type Columns<'a> = &'a [(&'a str, &'a str)];
 
-/// A table whose first column names its rows; each row has an attribute for its id, such as `("actor", "3")`.
+/// A row: of what it is and its id, such as `("actor", "3")`, and its cells, of which the first names it.
+pub(super) type Row<'a> = ((&'a str, String), Vec<Cell>);
+
+/// A table.
 pub(super) struct Table<'a> {
     /// Its id.
     pub(super) id: &'a str,
@@ -54,7 +57,7 @@ pub(super) struct Table<'a> {
     /// Its columns.
     pub(super) columns: Columns<'a>,
     /// Its rows.
-    pub(super) rows: Vec<(Option<(&'a str, String)>, Vec<Cell>)>,
+    pub(super) rows: Vec<Row<'a>>,
 }
 
 impl Table<'_> {
@@ -75,13 +78,8 @@ impl Table<'_> {
             let _ = write!(out, "<th scope=\"col\"{class} data-field=\"{field}\">{}</th>", escaped(heading));
         }
         out.push_str("</tr></thead>\n<tbody>\n");
-        for (id, cells) in &self.rows {
-            match id {
-                Some((of, id)) => {
-                    let _ = write!(out, "<tr data-{of}=\"{}\">", escaped(id));
-                }
-                None => out.push_str("<tr>"),
-            }
+        for ((of, id), cells) in &self.rows {
+            let _ = write!(out, "<tr data-{of}=\"{}\">", escaped(id));
             for (i, cell) in cells.iter().enumerate() {
                 cell.html(&mut out, i == 0);
             }

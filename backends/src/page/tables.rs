@@ -63,7 +63,7 @@ pub(super) fn resources(content: &Content<'_>, more: &More) -> String {
             _ => Cell::Empty,
         };
         (
-            Some(("resource", field.to_string())),
+            ("resource", field.to_string()),
             vec![Cell::text(name), Cell::number(of(&r.taken)), Cell::maybe(have), share],
         )
     };
@@ -121,7 +121,7 @@ pub(super) fn uses(content: &Content<'_>, more: &More) -> String {
     let cells = |kind: &str, a: &Amount| {
         let mut cells = vec![Cell::text(kind)];
         cells.extend(resources.iter().map(|(_, _, of)| Cell::number(of(a))));
-        (Some(("use", kind.to_string())), cells)
+        (("use", kind.to_string()), cells)
     };
     let rows = by.iter().map(|(kind, a)| cells(kind, a)).collect();
     Table { id: "uses-table", caption: "What takes it", columns: &columns, rows }.html()
@@ -161,7 +161,7 @@ pub(super) fn actors(content: &Content<'_>, more: &More) -> String {
             Cell::number(actor.products),
             Cell::text(actor.names.join(", ")),
         ];
-        (Some(("actor", actor.id.to_string())), cells)
+        (("actor", actor.id.to_string()), cells)
     };
     let rows = content.schedule.actors.iter().zip(&more.labels).map(row).collect();
     Table {
@@ -210,7 +210,7 @@ pub(super) fn channels(content: &Content<'_>, more: &More) -> String {
             Cell::text(c.memory.as_ref().map_or_else(String::new, made_of)),
             Cell::text(why.sentence.trim_end_matches(':')),
         ];
-        (Some(("channel", c.id.to_string())), cells)
+        (("channel", c.id.to_string()), cells)
     };
     let rows = content.schedule.channels.iter().zip(&more.whys).map(row).collect();
     Table {
@@ -257,7 +257,7 @@ pub(super) fn memories(content: &Content<'_>, more: &More) -> String {
             Cell::number(m.taken.bram18),
             Cell::number(m.taken.urams),
         ];
-        (Some(id), cells)
+        (id, cells)
     };
     let s = content.schedule;
     let of_channels = s.channels.iter().filter_map(|c| {
@@ -325,7 +325,7 @@ pub(super) fn rewrites(content: &Content<'_>, more: &More) -> String {
                 cells.push(Cell::text(row.refused.as_deref().unwrap_or("")));
             }
         }
-        (Some(("row", i.to_string())), cells)
+        (("row", i.to_string()), cells)
     });
     let caption =
         "Whole designs at least as fast as this one, by what becomes of the skips and how FIFOs are sized";
@@ -366,13 +366,13 @@ pub(super) fn skips(content: &Content<'_>, more: &More) -> String {
                 Cell::number(c.word_bits),
                 Cell::text(&c.made_of),
             ]);
-            rows.push((Some(("skip", skip.label.clone())), cells));
+            rows.push((("skip", skip.label.clone()), cells));
         }
         if channels.is_empty() {
             let mut cells = head();
             cells.extend((0..5).map(|_| Cell::Empty));
             cells.push(Cell::text("no channel of its own"));
-            rows.push((Some(("skip", skip.label.clone())), cells));
+            rows.push((("skip", skip.label.clone()), cells));
         }
     }
     let caption = "Each skip: what becomes of it, and the words that it needs where it is kept";
@@ -401,7 +401,7 @@ pub(super) fn epochs(name: &str, history: &History) -> String {
             Cell::text(row.removed.join(", ")),
             Cell::text(row.notes.join("; ")),
         ];
-        (Some(("epoch", row.epoch.to_string())), cells)
+        (("epoch", row.epoch.to_string()), cells)
     };
     let rows = history.rows().iter().map(row).collect();
     Table { id: &format!("{name}-table"), caption: "Accuracy by epoch", columns, rows }.html()
