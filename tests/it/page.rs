@@ -155,6 +155,8 @@ fn rewrites(dom: &Dom, schedule: &Value) {
     for (shown, row) in shown.iter().zip(rows) {
         assert_eq!(shown["fifos"], row["fifos"].as_str().unwrap());
         assert!(shown["skips"].ends_with(row["skips"].as_str().unwrap()), "{shown:?}");
+        let accuracy = shown.get("accuracy").and_then(|share| share.parse::<f64>().ok());
+        assert_eq!(accuracy, row["accuracy"].as_f64());
         let Some(figures) = row["figures"].as_object() else {
             assert_eq!(shown["remark"], row["refused"].as_str().unwrap());
             continue;
@@ -377,6 +379,7 @@ fn a_training_is_shown_as_its_history_says() {
         }
         assert_eq!(dom.0[dom.by_id(&format!("{name}-title"))].text, "Accuracy over the epochs of training");
     }
+    assert!(dom.table("rewrites-table").iter().all(|row| !row["accuracy"].is_empty()));
     // What became of the skips is said of the network that was given, not of the one that is left.
     let fates: BTreeSet<String> =
         dom.table("skips-table").into_iter().map(|row| row["plan"].clone()).collect();

@@ -397,6 +397,12 @@ fn digits_end_in_a_design_without_skips() {
         assert!(report.contains(&text), "{text} in {report}");
     }
     assert!(report.contains("top-1 %"), "{report}");
+    // And in the history, of the epoch that was kept.
+    let history: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(build.join("history.json")).unwrap()).unwrap();
+    let tested = history["epochs"].as_array().unwrap().iter().filter_map(|row| row["test"].as_f64());
+    let tested: Vec<String> = tested.map(|share| format!("{share:.4}")).collect();
+    assert_eq!(tested, [format!("{:.4}", measured("removed"))]);
     for file in ["build/float.onnx", "build/quantised.onnx"] {
         let eval = ["eval", file, "--data", "digits_test.npz", "--format", "json"];
         let found: serde_json::Value = serde_json::from_str(&nonresc_in(home.path(), &eval).done()).unwrap();

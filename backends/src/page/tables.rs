@@ -279,7 +279,7 @@ pub(super) fn memories(content: &Content<'_>, more: &More) -> String {
 /// What the skips cost: whole designs.
 pub(super) fn rewrites(content: &Content<'_>, more: &More) -> String {
     let Some(report) = &content.schedule.skip_report else { return String::new() };
-    let columns: Columns<'_> = &[
+    let columns = [
         ("skips", "<skips"),
         ("fifos", "<FIFOs"),
         ("fifo_bits", "FIFO kbit"),
@@ -293,8 +293,12 @@ pub(super) fn rewrites(content: &Content<'_>, more: &More) -> String {
         ("dsps", "DSP"),
         ("interval_clocks", "cycles"),
         ("latency_clocks", "latency"),
+        ("accuracy", "top-1 %"),
         ("remark", "<remark"),
     ];
+    // Known behind a retraining alone.
+    let known = report.rows.iter().any(|row| row.accuracy.is_some());
+    let columns: Vec<_> = columns.into_iter().filter(|(field, _)| known || *field != "accuracy").collect();
     let rows = report.rows.iter().enumerate().map(|(i, row)| {
         let one = row.only.and_then(|number| report.skips.iter().find(|skip| skip.number == number));
         let skips = match one {
@@ -318,18 +322,24 @@ pub(super) fn rewrites(content: &Content<'_>, more: &More) -> String {
                 Cell::number(f.taken.dsps),
                 Cell::Figure(f.interval_clocks.to_string(), grouped(f.interval_clocks.round() as u64)),
                 Cell::number(f.latency_clocks),
-                Cell::text(f.over.as_ref().map_or_else(String::new, |over| format!("does not fit: {over}"))),
             ]),
-            None => {
-                cells.extend((0..11).map(|_| Cell::Empty));
-                cells.push(Cell::text(row.refused.as_deref().unwrap_or("")));
-            }
+            None => cells.extend((0..11).map(|_| Cell::Empty)),
         }
+        if known {
+            cells.push(row.accuracy.map_or(Cell::Empty, |share| {
+                Cell::Figure(share.to_string(), format!("{:.2}", 100.0 * share))
+            }));
+        }
+        let over = row.figures.as_ref().and_then(|f| f.over.as_ref());
+        cells.push(Cell::text(match (over, &row.refused) {
+            (Some(over), _) => format!("does not fit: {over}"),
+            (None, refused) => refused.clone().unwrap_or_default(),
+        }));
         (("row", i.to_string()), cells)
     });
     let caption =
         "Whole designs at least as fast as this one, by what becomes of the skips and how FIFOs are sized";
-    Table { id: "rewrites-table", caption, columns, rows: rows.collect() }.html()
+    Table { id: "rewrites-table", caption, columns: &columns, rows: rows.collect() }.html()
 }
 
 /// Each skip: what it is, what becomes of it, and its words where it is kept.

@@ -104,7 +104,7 @@ pub(super) fn retrain(
         Policy::Cost => rank(&goal, &images.batches, &costs(design, &plan, options)?)?,
         _ => Vec::new(),
     };
-    let trained = trained(args, "float", goal, teacher.as_ref(), &images.batches, &recipe, order)?;
+    let mut trained = trained(args, "float", goal, teacher.as_ref(), &images.batches, &recipe, order)?;
     for entry in plan.skips.iter_mut().filter(|entry| trained.restored.contains(&entry.skip)) {
         entry.rewrite = Rewrite::Keep;
     }
@@ -118,7 +118,9 @@ pub(super) fn retrain(
     let after = measured(&planned, images.test.as_ref())?;
     let is_float = !is_quantised(&planned);
     let (what, name) = if is_float { ("as floats", "history") } else { ("in codes", "history-qat") };
-    let share = |accuracy: &Accuracy| accuracy.all.top1 as f64 / accuracy.all.images.max(1) as f64;
+    if let Some(after) = &after {
+        trained.history.tested(trained.epoch, share(after));
+    }
     let mut made = Retrained {
         plan,
         quantised: None,
@@ -155,9 +157,12 @@ fn in_codes(
         let left: Skips = skips(&network);
         let plan = plan::Request::KEEP.resolve(&network, &left)?;
         let goal = Goal { normal: &network, skips: &left, plan: &plan };
-        let trained = trained(args, "codes", goal, teacher, &images.batches, &recipe, Vec::new())?;
+        let mut trained = trained(args, "codes", goal, teacher, &images.batches, &recipe, Vec::new())?;
         trained.state.apply(&mut network)?;
         let after = measured(&network, images.test.as_ref())?;
+        if let Some(after) = &after {
+            trained.history.tested(trained.epoch, share(after));
+        }
         let what =
             format!("in {} codes, {} by calibration alone", args.design.bits, percent(calibrated.as_ref()));
         made.remarks.push(remark(&what, &trained, given, after.as_ref()));
@@ -287,9 +292,14 @@ fn near_chance(given: Option<&Accuracy>) -> Diagnostic {
     )
 }
 
+/// The share of images that are right.
+fn share(accuracy: &Accuracy) -> f64 {
+    accuracy.all.top1 as f64 / accuracy.all.images.max(1) as f64
+}
+
 fn percent(accuracy: Option<&Accuracy>) -> String {
     match accuracy {
-        Some(a) => format!("{:.2} %", 100.0 * a.all.top1 as f64 / a.all.images.max(1) as f64),
+        Some(a) => format!("{:.2} %", 100.0 * share(a)),
         None => "not measured".into(),
     }
 }

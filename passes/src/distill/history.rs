@@ -24,7 +24,7 @@ pub struct Row {
     pub training: f64,
     /// Share of the validation images that are right after it.
     pub validation: f64,
-    /// Share of the test images, where they were looked at.
+    /// Share of the test images that are right, of the epoch that was kept.
     pub test: Option<f64>,
     /// Images that were trained on since the beginning.
     pub images: u64,
@@ -52,6 +52,13 @@ impl History {
     /// What is trained by.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
+    }
+
+    /// Says what share of the test images the network of an epoch is right about; rounded to 6 decimals.
+    pub fn tested(&mut self, epoch: usize, share: f64) {
+        for row in self.epochs.iter_mut().filter(|row| row.epoch == epoch) {
+            row.test = Some((share * 1e6).round() / 1e6);
+        }
     }
 
     /// The epochs in order.
