@@ -23,7 +23,8 @@ pub struct Row {
     pub only: Option<usize>,
     /// How many skips are not kept.
     pub rewritten: usize,
-    /// The share of test images that the network of this row is right about, as floats; after retraining.
+    /// The share of test images that the network of this row is right about, as floats, to 6
+    /// decimals; after retraining.
     pub accuracy: Option<f64>,
     /// `exact`, `whole-frame` or `all-whole-frame`.
     pub fifos: &'static str,
@@ -108,7 +109,7 @@ pub(super) fn skip_report(report: &cost::SkipReport) -> SkipReport {
             cost::Variant::All(_) | cost::Variant::Planned => None,
         },
         rewritten: row.rewritten,
-        accuracy: row.accuracy,
+        accuracy: row.accuracy.map(|share| (share * 1e6).round() / 1e6),
         fifos: row.mode.name(),
         figures: row.figures.as_ref().ok().map(figures),
         refused: row.figures.as_ref().err().map(cost::reason),
