@@ -2,10 +2,10 @@
 //
 // All numbers are little-endian 32 bit words.
 // In:  seed, cycle at which the design is reset for one cycle (or all ones), cycles without any phase or handshake after
-//      which the run is given up; for each input pin: beats, beats a frame, words a beat, the beats; for each output pin:
-//      beats awaited; length of the pattern, the pattern: bit 0 the feeders are willing, bit 1 the takers are; after its
+//      which the run is given up; for each input pin: beats, beats a frame, the beat whose TLAST is turned over the first
+//      time it is taken (or all ones), words a beat, the beats; for each output pin: beats awaited; length of the pattern, the pattern: bit 0 the feeders are willing, bit 1 the takers are; after its
 //      end all are. A reset drops what came out, and the inputs begin anew.
-// Out: cycles behind reset, `frame_error`; for each actor: count, start cycles; for each output pin: beats, words a beat,
+// Out: cycles behind reset; count of changes of `frame_error`, which is low at first, and their cycles; for each actor: count, start cycles; for each output pin: beats, words a beat,
 //      the beats, each with its cycle and TLAST ahead.
 #include <cstdint>
 #include <cstdio>
@@ -33,7 +33,7 @@ template <std::size_t N> static void get(const VlWide<N>& from, std::vector<uint
 }
 
 struct Feed {
-    uint32_t beats, frame, words, fed = 0;
+    uint32_t beats, frame, turned, words, fed = 0;
     const uint32_t* data;
     bool offered = false;
 };
@@ -64,6 +64,7 @@ int main(int argc, char** argv) {
     for (auto& feed : feeds) {
         feed.beats = next();
         feed.frame = next();
+        feed.turned = next();
         feed.words = next();
         feed.data = in.data() + at;
         at += std::size_t(feed.beats) * feed.words;
@@ -74,6 +75,8 @@ int main(int argc, char** argv) {
     const uint32_t* pattern = in.data() + at;
 
     std::vector<std::vector<uint32_t>> starts(ACTORS);
+    std::vector<uint32_t> errors;
+    bool error = false;
     auto clock = [&]() {
         top.aclk = 1;
         top.eval();
@@ -100,12 +103,14 @@ int main(int argc, char** argv) {
             for (auto& feed : feeds) feed.fed = 0, feed.offered = false;
             for (auto& pin : taken) pin.beats = 0, pin.data.clear();
             for (auto& list : starts) list.clear();
+            errors.clear(), error = false;
         }
         const uint32_t now = cycle < length ? pattern[cycle] : 3;
         for (auto& feed : feeds)
             if (feed.fed < feed.beats && (now & 1) && cycle != reset_at) feed.offered = true;
         offer(top, feeds, (now >> 1) & 1);
         top.eval();
+        if (bool(top.frame_error) != error) errors.push_back(cycle), error = !error;
         quiet++;
         if (observe(top, starts, feeds, taken, cycle)) quiet = 0;
         clock();
@@ -115,7 +120,8 @@ int main(int argc, char** argv) {
     if (!file) return 2;
     auto write = [&](uint32_t value) { fwrite(&value, 4, 1, file); };
     write(cycle);
-    write(top.frame_error);
+    write(uint32_t(errors.size()));
+    fwrite(errors.data(), 4, errors.size(), file);
     for (auto& list : starts) {
         write(uint32_t(list.size()));
         fwrite(list.data(), 4, list.size(), file);

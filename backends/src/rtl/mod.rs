@@ -37,7 +37,7 @@ use nonresc_passes::integers::Integers;
 pub use simulate::{Run, Seen, Simulator};
 pub use synthesis::{Cells, Known, Synthesised, channel_name, synthesise};
 pub use top::{Pin, TOP, names};
-pub use verify::{Bench, Observed, Trial, Verified};
+pub use verify::{Bench, Misplaced, Observed, Trial, Verified};
 
 /// The modules that every design is made of: file and text.
 const MODULES: &[(&str, &str)] = &[

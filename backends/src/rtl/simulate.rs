@@ -31,6 +31,8 @@ pub struct Run {
     pub awaited: usize,
     /// In each cycle whether the feeders, and whether the takers are willing; behind its end all are.
     pub pattern: Vec<(bool, bool)>,
+    /// Input pin and beat whose TLAST is turned over, the first time that it is taken.
+    pub turned: Option<(usize, usize)>,
     /// A cycle in which the design is reset; what came before is dropped.
     pub reset_at: Option<u32>,
     /// Cycles without anything after which the run is given up.
@@ -42,8 +44,8 @@ pub struct Run {
 pub struct Seen {
     /// Cycles from reset on.
     pub cycles: u64,
-    /// Whether a TLAST was misplaced.
-    pub frame_error: bool,
+    /// The cycles in which `frame_error` changed; it is low at first.
+    pub frame_error: Vec<u64>,
     /// For each actor, in the order of ids, the cycles in which its phases started.
     pub starts: Vec<Vec<u64>>,
     /// For each output pin, the numbers that came out.
@@ -172,9 +174,11 @@ impl Simulator {
     fn words(&self, run: &Run) -> Vec<u32> {
         let mut words = vec![run.seed as u32, run.reset_at.unwrap_or(u32::MAX), run.patience];
         let inputs = self.pins.iter().filter(|pin| pin.input);
-        for (pin, frames) in inputs.zip(&run.frames) {
+        for (i, (pin, frames)) in inputs.zip(&run.frames).enumerate() {
             let width = pin.width().div_ceil(32);
-            words.extend([(frames.len() * pin.beats()) as u32, pin.beats() as u32, width as u32]);
+            let turned = run.turned.filter(|&(of, _)| of == i).map_or(u32::MAX, |(_, beat)| beat as u32);
+            let beats_in = (frames.len() * pin.beats()) as u32;
+            words.extend([beats_in, pin.beats() as u32, turned, width as u32]);
             for beat in frames.iter().flat_map(|frame| beats(pin, frame)) {
                 words.extend(packed(pin, &beat, width));
             }
@@ -188,12 +192,13 @@ impl Simulator {
     }
 
     fn seen(&self, words: &mut dyn Iterator<Item = u32>) -> Option<Seen> {
-        let mut seen =
-            Seen { cycles: words.next()?.into(), frame_error: words.next()? != 0, ..Seen::default() };
-        for _ in 0..self.actors {
+        let mut seen = Seen { cycles: words.next()?.into(), ..Seen::default() };
+        let mut cycles = || {
             let count = words.next()?;
-            seen.starts.push((0..count).map(|_| words.next().map(u64::from)).collect::<Option<_>>()?);
-        }
+            (0..count).map(|_| words.next().map(u64::from)).collect::<Option<_>>()
+        };
+        seen.frame_error = cycles()?;
+        seen.starts = (0..self.actors).map(|_| cycles()).collect::<Option<_>>()?;
         for pin in self.pins.iter().filter(|pin| !pin.input) {
             let (count, width) = (words.next()? as usize, words.next()? as usize);
             let (mut numbers, mut beats) = (Vec::new(), Vec::new());
@@ -254,11 +259,12 @@ fn pins(stream: &Stream, rtl: &Rtl) -> String {
             offer,
             "    top.{p}_tvalid = feeds[{i}].offered;\n\
              \x20   if (feeds[{i}].offered) put(top.{p}_tdata, feeds[{i}].data + std::size_t(feeds[{i}].fed) * feeds[{i}].words, feeds[{i}].words);\n\
-             \x20   top.{p}_tlast = (feeds[{i}].fed + 1) % feeds[{i}].frame == 0;\n"
+             \x20   top.{p}_tlast = ((feeds[{i}].fed + 1) % feeds[{i}].frame == 0) != (feeds[{i}].fed == feeds[{i}].turned);\n"
         );
         let _ = write!(
             observe,
             "    if (feeds[{i}].offered && top.{p}_tready) {{\n\
+             \x20       if (feeds[{i}].fed == feeds[{i}].turned) feeds[{i}].turned = 0xffffffff;\n\
              \x20       feeds[{i}].fed++;\n        feeds[{i}].offered = false;\n        seen = true;\n    }}\n"
         );
     }

@@ -49,6 +49,17 @@ pub struct Verified {
     pub peaks: Vec<(ChannelId, u64)>,
 }
 
+/// What a TLAST on a wrong beat, or none on a frame's last one, did.
+#[derive(Clone, Debug)]
+pub struct Misplaced {
+    /// What was compared; `frame_error` is no part of it.
+    pub found: Verified,
+    /// The cycle in which the source's phase gave that beat.
+    pub given: Option<u64>,
+    /// The cycles in which `frame_error` changed; it is low at first.
+    pub frame_error: Vec<u64>,
+}
+
 /// A trial as the simulator takes it, and what is to be seen.
 struct Prepared {
     run: Run,
@@ -124,12 +135,37 @@ impl<'a> Bench<'a> {
         let Prepared { run, wanted, timing } = self.prepared(trial)?;
         let seen = self.simulator.run(&run)?;
         let mut found = Verified { frames: trial.frames, ..Verified::default() };
+        if !seen.frame_error.is_empty() {
+            found.wrong.push("a TLAST was taken to be misplaced".into());
+        }
         self.compare_numbers(&seen, &wanted, &mut found);
         if !trial.stalled && !trial.reset && found.wrong.is_empty() {
             self.compare_times(&seen, &timing, trial.frames, &mut found);
         }
         self.measure(&seen, trial.frames, &mut found);
         Ok(found)
+    }
+
+    /// Simulates frames in which the TLAST of one beat of an input pin is turned over.
+    ///
+    /// # Errors
+    /// A simulation that stops; a schedule that hangs.
+    pub fn misplaced(&self, trial: Trial, pin: usize, beat: usize) -> Result<Misplaced, Diagnostics> {
+        let Prepared { mut run, wanted, timing } = self.prepared(trial)?;
+        run.turned = Some((pin, beat));
+        let seen = self.simulator.run(&run)?;
+        let mut found = Verified { frames: trial.frames, ..Verified::default() };
+        self.compare_numbers(&seen, &wanted, &mut found);
+        if !trial.stalled && !trial.reset && found.wrong.is_empty() {
+            self.compare_times(&seen, &timing, trial.frames, &mut found);
+        }
+        let mut sources = self.stream.actors().filter(|&id| self.is_source(id));
+        let given = sources.nth(pin).and_then(|id| seen.starts[id.index()].get(beat).copied());
+        Ok(Misplaced { found, given, frame_error: seen.frame_error })
+    }
+
+    fn is_source(&self, id: ActorId) -> bool {
+        matches!(self.stream.actor(id).kind, Kind::Source(_))
     }
 
     fn prepared(&self, trial: Trial) -> Result<Prepared, Diagnostics> {
@@ -145,6 +181,7 @@ impl<'a> Bench<'a> {
             pattern,
             reset_at: trial.reset.then_some((longest / trial.frames as u64) as u32 * 2 / 3 + 40),
             patience: 4 * longest as u32 + 2_000,
+            ..Run::default()
         };
         let wanted = frames.outputs.iter().map(|pin| pin.concat()).collect();
         Ok(Prepared { run, wanted, timing })
@@ -176,9 +213,6 @@ impl<'a> Bench<'a> {
     }
 
     fn compare_numbers(&self, seen: &Seen, wanted: &[Vec<i64>], found: &mut Verified) {
-        if seen.frame_error {
-            found.wrong.push("a TLAST was taken to be misplaced".into());
-        }
         for (pin, (got, want)) in seen.outputs.iter().zip(wanted).enumerate() {
             found.numbers += got.len().min(want.len());
             if got.len() != want.len() {
@@ -218,12 +252,12 @@ impl<'a> Bench<'a> {
         frames: usize,
         found: &mut Verified,
     ) {
-        let is_source = |id: &ActorId| matches!(self.stream.actor(*id).kind, Kind::Source(_));
         let first = |list: &fifo::Starts, id: ActorId| {
             let &(phase, clock) = list.first()?;
             Some(*seen.starts[id.index()].get(phase as usize)? as i64 - clock as i64)
         };
-        let offset = timing.iter().filter(|(id, _)| is_source(id)).find_map(|(id, list)| first(list, *id));
+        let offset =
+            timing.iter().filter(|(id, _)| self.is_source(*id)).find_map(|(id, list)| first(list, *id));
         let Some(offset) = offset else { return };
         for (id, wanted) in timing {
             let len = phases(self.stream, *id).len();
@@ -247,7 +281,7 @@ impl<'a> Bench<'a> {
         let begin = self
             .stream
             .actors()
-            .filter(|&id| matches!(self.stream.actor(id).kind, Kind::Source(_)))
+            .filter(|&id| self.is_source(id))
             .filter_map(|id| seen.starts[id.index()].first().copied())
             .min()
             .unwrap_or(0);
