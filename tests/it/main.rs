@@ -35,6 +35,7 @@ mod gradients;
 #[cfg(feature = "engine")]
 mod gradients_tract;
 mod hardware;
+mod hardware_modules;
 mod hardware_pins;
 mod hardware_pools;
 mod import;

@@ -1,4 +1,5 @@
-"""Makes requantise.json: codes of sums by arithmetic on whole numbers of any size, for every way to round.
+"""Makes requantise.json, codes of sums by arithmetic on whole numbers of any size, for every way to round; and
+channels.json, ways with factors and offsets by channel, sums with a skip, and operands at the ends of their widths.
 
 Run it without arguments in this folder. It shares nothing with the program that the vectors test.
 """
@@ -80,13 +81,87 @@ def vector(draw):
     }
 
 
-def main():
-    draw = random.Random(20261128)
-    vectors = [vector(draw) for _ in range(400)]
-    with open("requantise.json", "w") as file:
+def channels(draw):
+    """One way to codes as a layer has it: several channels, often with a skip; some with no limits."""
+    whole = draw.random() < 0.1
+    mode = "floor" if whole else draw.choice(MODES)
+    shift = 0 if whole else draw.choice([0, 1, 3, 8, 16, 24, 31, 40])
+    own = draw.choice([2, 9, 13, 20, 24, 32])
+    skip = draw.choice([None, 2, 5, 9, 17])
+    bits = draw.choice([1, 2, 4, 7, 8, 16])
+    # Mostly so large that operands of their width fill the codes.
+    factor_bits = draw.choice([1, 31, shift, shift + 1, shift + bits - own, shift + bits - own])
+    factor_bits = min(max(factor_bits, 1), 31)
+    powers = [draw.random() < 0.3, draw.random() < 0.3]
+
+    def factor(power):
+        return 1 << draw.randint(0, factor_bits - 1) if power else draw.randint(1, (1 << factor_bits) - 1)
+
+    parts = []
+    for _ in range(3):
+        offset = draw.choice([0, 1 << max(shift - 1, 0), draw.randint(-(3 << shift), 3 << shift)])
+        parts.append((factor(powers[0]), None if skip is None else factor(powers[1]), offset))
+    cases = []
+    for channel, (m, n, offset) in enumerate(parts):
+        ends = [-(1 << (own - 1)), (1 << (own - 1)) - 1]
+        skips = [0] if skip is None else [-(1 << (skip - 1)), (1 << (skip - 1)) - 1]
+        all_ends = [(x, s) for x in ends for s in skips]
+        # Near 0 too, and among the codes, on ties where the factor lets them be.
+        for _ in range(8):
+            s = draw.choice([draw.randint(skips[0], skips[-1]), max(skips[0], -1), min(skips[-1], 1)])
+            x = draw.randint(max(ends[0], -40), min(ends[1], 40))
+            half = (1 << shift) // 2
+            if draw.random() < 0.7:
+                rest = half * (2 * draw.randint(-(1 << bits), 1 << bits) + 1) - offset - s * (n or 0)
+                x = min(max(rest // m, ends[0]), ends[1])
+            all_ends.append((x, s))
+        cases += [(channel, x, s, Fraction(x * m + s * (n or 0) + offset, 1 << shift)) for x, s in all_ends]
+    if whole:
+        bits = max(int(abs(exact)).bit_length() for *_, exact in cases) + 1
+        signed, zero, low, high = True, 0, None, None
+    else:
+        signed = bits > 1 and draw.random() < 0.5
+        low = -(1 << (bits - 1)) if signed else 0
+        high = low + (1 << bits) - 1
+        zero = draw.choice([0, low, high, draw.randint(low, high)])
+        if draw.random() < 0.4:
+            # A relu in front of the quantiser.
+            low = max(low, zero)
+    codes = [nearest(exact, mode) + zero for *_, exact in cases]
+    if not whole:
+        codes = [min(max(code, low), high) for code in codes]
+    return {
+        "rounding": mode,
+        "shift": shift,
+        "bits": bits,
+        "signed": signed,
+        "zero": zero,
+        "min": low,
+        "max": high,
+        "sum_bits": own,
+        "skip_bits": skip,
+        "factors": [m for m, _, _ in parts],
+        "skip_factors": None if skip is None else [n for _, n, _ in parts],
+        "offsets": [offset for *_, offset in parts],
+        "channels": [channel for channel, *_ in cases],
+        "sums": [x for _, x, _, _ in cases],
+        "skips": [s for _, _, s, _ in cases],
+        "codes": codes,
+    }
+
+
+def write(name, vectors):
+    with open(name, "w") as file:
         file.write("[\n")
         file.write(",\n".join(json.dumps(v) for v in vectors))
         file.write("\n]\n")
+
+
+def main():
+    draw = random.Random(20261128)
+    write("requantise.json", [vector(draw) for _ in range(400)])
+    draw = random.Random(20261129)
+    write("channels.json", [channels(draw) for _ in range(200)])
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ const VERILATOR: [&str; 10] = [
 /// Every warning is a fault but two: parameters leave some signals without a use, instances some ports open.
 const LINTS: [&str; 3] = ["-Wall", "-Wno-UNUSEDSIGNAL", "-Wno-PINCONNECTEMPTY"];
 
+/// Those of the product's modules, whose forms leave parameters without a use too.
+const PRODUCT_LINTS: [&str; 4] = ["-Wall", "-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM", "-Wno-PINCONNECTEMPTY"];
+
 /// Modules with a planted mistake may look wrong.
 const NO_LINTS: [&str; 3] = ["-Wno-lint", "-Wno-style", "-Wno-fatal"];
 
@@ -36,6 +39,7 @@ pub struct Patch(pub &'static str, pub &'static str, pub &'static str);
 pub struct Tool {
     kept: PathBuf,
     include: PathBuf,
+    lints: &'static [&'static str],
     version: String,
     sources: BTreeMap<String, String>,
 }
@@ -71,11 +75,22 @@ fn make(place: &Path, maker: impl FnOnce(&Path, &Path)) {
 impl Tool {
     /// Looks for Verilator and reads the modules; what is built is kept below `folder`.
     pub fn new(folder: &str) -> Self {
+        Tool::of(folder, &["rtl"], &LINTS)
+    }
+
+    /// The same for the modules that the product writes, and the cases that hold each alone.
+    pub fn product(folder: &str) -> Self {
+        Tool::of(folder, &["../backends/rtl", "rtl/vectors"], &PRODUCT_LINTS)
+    }
+
+    fn of(folder: &str, modules: &[&str], lints: &'static [&'static str]) -> Self {
         let version = run(Command::new("verilator").arg("--version"));
         let root = run(Command::new("verilator").args(["--getenv", "VERILATOR_ROOT"]));
-        let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("rtl");
+        let home = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut sources = BTreeMap::new();
-        for entry in std::fs::read_dir(modules).expect("the modules' folder") {
+        let entries =
+            modules.iter().flat_map(|m| std::fs::read_dir(home.join(m)).expect("the modules' folder"));
+        for entry in entries {
             let path = entry.expect("an entry").path();
             let name = path.file_name().expect("a file").to_string_lossy().into_owned();
             if name.ends_with(".sv") || name.ends_with(".cpp") {
@@ -83,7 +98,7 @@ impl Tool {
             }
         }
         let include = PathBuf::from(root.trim()).join("include");
-        Tool { kept: Path::new(folder).join("rtl"), include, version, sources }
+        Tool { kept: Path::new(folder).join("rtl"), include, lints, version, sources }
     }
 
     fn compiler(&self) -> Command {
@@ -111,7 +126,7 @@ impl Tool {
             *text = text.replace(from, to);
         }
         sources.insert("top.sv".to_owned(), top.to_owned());
-        let lints = if patch.is_none() { LINTS } else { NO_LINTS };
+        let lints = if patch.is_none() { self.lints } else { &NO_LINTS };
         let name = hash((&self.version, VERILATOR, lints, COMPILER, &sources));
         if patch.is_none() {
             // For readers, and for `tests/rtl/check`.
@@ -120,7 +135,7 @@ impl Tool {
             });
         }
         let program = self.kept.join(name);
-        make(&program, |folder, made| self.make_program(folder, made, &sources, &lints));
+        make(&program, |folder, made| self.make_program(folder, made, &sources, lints));
         program
     }
 

@@ -7,12 +7,13 @@ use crate::seed::Seed;
 
 /// A word that is filled from its low bits.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Word(Vec<bool>);
+pub struct Word(Vec<bool>);
 
 impl Word {
     /// Appends the low `width` bits of a number, negative ones in two's complement.
-    pub(super) fn push(&mut self, value: i64, width: usize) {
-        self.0.extend((0..width).map(|bit| (value >> bit.min(63)) & 1 == 1));
+    pub fn push(&mut self, value: impl Into<i128>, width: usize) {
+        let value = value.into();
+        self.0.extend((0..width).map(|bit| (value >> bit.min(127)) & 1 == 1));
     }
 
     /// A word of zeros.
@@ -38,7 +39,7 @@ impl Word {
 }
 
 /// An image of several words.
-pub(super) fn image(words: impl IntoIterator<Item = Word>) -> String {
+pub fn image(words: impl IntoIterator<Item = Word>) -> String {
     words.into_iter().map(|word| word.hex() + "\n").collect()
 }
 

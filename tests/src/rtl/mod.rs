@@ -8,10 +8,12 @@ pub mod cases;
 pub mod design;
 mod held;
 mod image;
+pub mod modules;
 mod run;
 mod top;
 
 pub use bench::{Bench, least};
 pub use build::{Patch, Tool};
 pub use held::Mistake;
+pub use image::{Word, image};
 pub use run::{Falsified, Findings, Run, Seen};
