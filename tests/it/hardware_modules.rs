@@ -52,9 +52,12 @@ fn way(v: &Json) -> Case {
         bits: v["bits"].as_u64().unwrap() as u8,
         signed: v["signed"].as_bool().unwrap(),
     };
-    let acc = v["sum_bits"].as_u64().unwrap() as usize;
-    let way = Rounded::new(&rescale, acc, skip_bits);
     let (sums, codes) = (numbers(&v["sums"]), numbers(&v["codes"]));
+    // Some small sums of the vectors are wider than they say.
+    let needed =
+        sums.iter().map(|&s| 65 - if s < 0 { !s } else { s }.leading_zeros() as usize).max().unwrap();
+    let acc = needed.max(v["sum_bits"].as_u64().unwrap() as usize);
+    let way = Rounded::new(&rescale, acc, skip_bits);
     let skips = v["skips"].as_array().map_or(vec![0; sums.len()], |_| numbers(&v["skips"]));
     let channels = v["channels"].as_array().map_or(vec![0; sums.len()], |_| numbers(&v["channels"]));
     let words =
