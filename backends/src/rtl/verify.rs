@@ -132,18 +132,24 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// A simulation that stops; a schedule that hangs.
     pub fn run(&self, trial: Trial) -> Result<Verified, Diagnostics> {
-        let Prepared { run, wanted, timing } = self.prepared(trial)?;
-        let seen = self.simulator.run(&run)?;
-        let mut found = Verified { frames: trial.frames, ..Verified::default() };
+        let prepared = self.prepared(trial)?;
+        let seen = self.simulator.run(&prepared.run)?;
+        let mut found = self.judged(&seen, &prepared, trial);
         if !seen.frame_error.is_empty() {
             found.wrong.push("a TLAST was taken to be misplaced".into());
         }
-        self.compare_numbers(&seen, &wanted, &mut found);
-        if !trial.stalled && !trial.reset && found.wrong.is_empty() {
-            self.compare_times(&seen, &timing, trial.frames, &mut found);
-        }
-        self.measure(&seen, trial.frames, &mut found);
         Ok(found)
+    }
+
+    /// What was seen beside what is to be seen.
+    fn judged(&self, seen: &Seen, prepared: &Prepared, trial: Trial) -> Verified {
+        let mut found = Verified { frames: trial.frames, ..Verified::default() };
+        self.compare_numbers(seen, &prepared.wanted, &mut found);
+        if !trial.stalled && !trial.reset && found.wrong.is_empty() {
+            self.compare_times(seen, &prepared.timing, trial.frames, &mut found);
+        }
+        self.measure(seen, trial.frames, &mut found);
+        found
     }
 
     /// Simulates frames in which the TLAST of one beat of an input pin is turned over.
@@ -151,14 +157,10 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// A simulation that stops; a schedule that hangs.
     pub fn misplaced(&self, trial: Trial, pin: usize, beat: usize) -> Result<Misplaced, Diagnostics> {
-        let Prepared { mut run, wanted, timing } = self.prepared(trial)?;
-        run.turned = Some((pin, beat));
-        let seen = self.simulator.run(&run)?;
-        let mut found = Verified { frames: trial.frames, ..Verified::default() };
-        self.compare_numbers(&seen, &wanted, &mut found);
-        if !trial.stalled && !trial.reset && found.wrong.is_empty() {
-            self.compare_times(&seen, &timing, trial.frames, &mut found);
-        }
+        let mut prepared = self.prepared(trial)?;
+        prepared.run.turned = Some((pin, beat));
+        let seen = self.simulator.run(&prepared.run)?;
+        let found = self.judged(&seen, &prepared, trial);
         let mut sources = self.stream.actors().filter(|&id| self.is_source(id));
         let given = sources.nth(pin).and_then(|id| seen.starts[id.index()].get(beat).copied());
         Ok(Misplaced { found, given, frame_error: seen.frame_error })
