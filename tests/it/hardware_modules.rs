@@ -247,7 +247,7 @@ fn sums(d: Depth, seed: &mut Seed) -> Case {
             let mut weight = |k: usize| match o % 4 {
                 0 => -128,
                 1 => 127,
-                2 if k % 2 == 0 => -128,
+                2 if k.is_multiple_of(2) => -128,
                 2 => 127,
                 _ => seed.within(-128, 127),
             };
@@ -257,9 +257,9 @@ fn sums(d: Depth, seed: &mut Seed) -> Case {
     let bias: Vec<i64> = (0..outputs).map(|_| seed.within(-5_000, 5_000)).collect();
     let end = |w: i64, most: bool| if (w > 0) == most { d.codes.1 } else { d.codes.0 };
     let mut rounds: Vec<Vec<Vec<i64>>> = Vec::new();
-    for o in 0..outputs {
+    for filter in &weights {
         for most in [true, false] {
-            rounds.push(vec![weights[o].iter().map(|&w| end(w, most)).collect(); sets]);
+            rounds.push(vec![filter.iter().map(|&w| end(w, most)).collect(); sets]);
         }
     }
     for k in 0..4 {

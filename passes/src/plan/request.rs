@@ -211,7 +211,7 @@ fn wish(item: &str, in_list: bool) -> Result<Wish, String> {
 /// What `word` asks for, or what is wrong with it.
 pub(super) fn wanted(word: &str) -> Result<Wanted, String> {
     Wanted::parse(word).ok_or_else(|| {
-        let nearest = nearest(word, Wanted::WORDS.into_iter()).unwrap_or("keep");
+        let nearest = nearest(word, Wanted::WORDS).unwrap_or("keep");
         format!("there is no rewrite \"{word}\"; did you mean \"{nearest}\"?")
     })
 }
