@@ -62,6 +62,8 @@ fn the_nearest_command_is_named() {
     let home = home();
     let refused = nonresc_in(home.path(), &["evl", "resnet8.onnx"]).refused(2);
     assert!(refused.contains("'eval'"), "{refused}");
+    let refused = nonresc_in(home.path(), &["eval", "resnet8.onnx", "images"]).refused(2);
+    assert!(!refused.contains("Did you mean"), "{refused}");
     // A model of that name is a model.
     std::fs::write(home.path().join("evl"), "").unwrap();
     let refused = nonresc_in(home.path(), &["evl", "resnet8.onnx"]).refused(2);

@@ -48,7 +48,9 @@ pub fn entry() -> ExitCode {
 fn refuse(fault: &clap::Error) -> ! {
     let command = Cli::command();
     let commands = command.get_subcommands().filter(|c| !c.is_hide_set()).map(clap::Command::get_name);
-    let is_word = |word: &String| !word.starts_with('-') && !Path::new(word).exists();
+    let is_word = |word: &String| {
+        !word.starts_with('-') && command.find_subcommand(word).is_none() && !Path::new(word).exists()
+    };
     let word = std::env::args().nth(1).filter(|word| fault.use_stderr() && is_word(word));
     if let Some(meant) = word.and_then(|word| likely(&word, commands)) {
         // Where standard error is closed there is nobody left to tell.
