@@ -52,6 +52,18 @@ impl Variant {
     pub const REMOVED: Variant = Variant::All(Rewrite::Remove);
 }
 
+/// What became of the skips in a row, in words: of the skip `one` alone, or `name` of so many of `all`. A plan of several
+/// rewrites has no count.
+pub fn fate(name: &str, one: Option<&str>, rewritten: usize, all: usize) -> String {
+    match one {
+        Some(label) => format!("{label} {name}"),
+        None if rewritten > 0 && rewritten < all && name != Variant::Planned.name() => {
+            format!("{rewritten} of {all} {name}")
+        }
+        None => name.to_string(),
+    }
+}
+
 /// How much a report holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Extent {

@@ -14,9 +14,10 @@ pub fn likely<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Optio
 }
 
 fn scored<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<(f64, &'a str)> {
+    let word = word.to_lowercase();
     let mut best: Option<(f64, &str)> = None;
     for other in known {
-        let alike = strsim::jaro_winkler(&word.to_lowercase(), &other.to_lowercase());
+        let alike = strsim::jaro_winkler(&word, &other.to_lowercase());
         if best.is_none_or(|(most, _)| alike > most) {
             best = Some((alike, other));
         }

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::program::{example, nonresc_in, program};
+use crate::program::{digits_home, nonresc_in, program};
 
 const FLAGS: [&str; 19] = [
     "digits.onnx",
@@ -29,14 +29,6 @@ const FLAGS: [&str; 19] = [
     "onnx",
 ];
 
-fn home() -> tempfile::TempDir {
-    let home = tempfile::tempdir().unwrap();
-    for file in ["digits.onnx", "digits_train.npz"] {
-        fs::copy(example(file), home.path().join(file)).unwrap();
-    }
-    home
-}
-
 fn made(home: &Path) -> Vec<Vec<u8>> {
     ["float.onnx", "history.json"].map(|file| fs::read(home.join("build").join(file)).unwrap()).into()
 }
@@ -44,7 +36,7 @@ fn made(home: &Path) -> Vec<Vec<u8>> {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_training_goes_on_to_the_same_bytes() {
-    let (whole, cut) = (home(), home());
+    let (whole, cut) = (digits_home(), digits_home());
     nonresc_in(whole.path(), &FLAGS).done();
     let flags = [&FLAGS[..], &["--checkpoint", "state"]].concat();
     let mut command = program(cut.path(), &flags);

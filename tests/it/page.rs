@@ -12,7 +12,7 @@ use nonresc_tests::dom::{Dom, Element};
 use prost::Message as _;
 use serde_json::Value;
 
-use crate::program::{example, home, nonresc_in};
+use crate::program::{digits_home, example, home, nonresc_in};
 
 /// Makes the design of a model in `folder`, and returns its schedule.
 fn designed(folder: &Path, arguments: &[&str]) -> Value {
@@ -354,10 +354,7 @@ fn keys_and_clicks_do_what_they_say() {
 
 #[test]
 fn a_training_is_shown_as_its_history_says() {
-    let home = home();
-    for file in ["digits.onnx", "digits_train.npz", "digits_test.npz"] {
-        fs::copy(example(file), home.path().join(file)).unwrap();
-    }
+    let home = digits_home();
     let data =
         ["digits.onnx", "--retrain", "--data", "digits_train.npz", "--test", "digits_test.npz", "--no-flip"];
     let recipe = ["--skips", "remove", "--shift", "1", "--epochs", "2", "--batch", "64", "--warmup", "8"];

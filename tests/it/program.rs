@@ -56,6 +56,15 @@ pub(crate) fn home() -> tempfile::TempDir {
     home
 }
 
+/// A folder with the digits network and its images in it.
+pub(crate) fn digits_home() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    for file in ["digits.onnx", "digits_train.npz", "digits_test.npz"] {
+        std::fs::copy(example(file), home.path().join(file)).unwrap();
+    }
+    home
+}
+
 /// Names in a folder, sorted.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name());

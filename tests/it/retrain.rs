@@ -28,7 +28,7 @@ use nonresc_passes::quantise::{QuantiseOptions, quantise};
 use nonresc_passes::residual::{Skips, skips};
 use nonresc_passes::target::Bits;
 
-use crate::program::{Ended, example, names, nonresc_in};
+use crate::program::{Ended, digits_home, example, names, nonresc_in};
 
 /// The digits network in normal form, and images to train it on.
 struct Digits {
@@ -346,14 +346,6 @@ fn shortened_skips_are_trained_too() {
     }
 }
 
-fn home() -> tempfile::TempDir {
-    let home = tempfile::tempdir().unwrap();
-    for file in ["digits.onnx", "digits_train.npz", "digits_test.npz"] {
-        fs::copy(example(file), home.path().join(file)).unwrap();
-    }
-    home
-}
-
 const DIGITS: [&str; 7] =
     ["digits.onnx", "--retrain", "--data", "digits_train.npz", "--no-flip", "--shift", "1"];
 
@@ -363,7 +355,7 @@ fn retrained(home: &Path, more: &[&str]) -> Ended {
 
 #[test]
 fn digits_end_in_a_design_without_skips() {
-    let home = home();
+    let home = digits_home();
     let flags =
         ["--skips", "remove", "--test", "digits_test.npz", "--epochs", "8", "--batch", "64", "--warmup", "8"];
     let ended = retrained(home.path(), &[&flags[..], &["--qat-epochs", "2", "--out", "build"]].concat());
@@ -413,7 +405,7 @@ fn digits_end_in_a_design_without_skips() {
 
 #[test]
 fn what_cannot_be_trained_is_refused() {
-    let home = home();
+    let home = digits_home();
     // Pixels turned to their negatives: the network knows nothing of them.
     let refused = retrained(home.path(), &["--scale=-1", "--test", "digits_test.npz"]).refused(1);
     assert!(refused.contains("--scale, --mean and --std"), "{refused}");

@@ -1,10 +1,10 @@
 //! What streams of tests are made for, where no device matters.
 
 use nonresc_passes::device::Device;
-use nonresc_passes::target::{Bits, Rate, Target};
+use nonresc_passes::target::{Rate, Target};
 
 /// No device's limits, w8a8, 100 MHz.
 pub fn unlimited(rate: Rate) -> Target {
     let device = Device::find("none").unwrap();
-    Target { device, clock_mhz: 100.0, rate, bits: Bits { weights: 8, activations: 8 }, seed: 0 }
+    Target { clock_mhz: 100.0, rate, ..Target::of(device) }
 }

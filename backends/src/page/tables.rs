@@ -1,5 +1,6 @@
 //! The page's tables: every figure of the schedule that a view shows, for those who see no pictures.
 
+use nonresc_passes::cost;
 use nonresc_passes::distill::history::History;
 use nonresc_passes::numerals::{grouped, kbit};
 
@@ -301,13 +302,8 @@ pub(super) fn rewrites(content: &Content<'_>, more: &More) -> String {
     let columns: Vec<_> = columns.into_iter().filter(|(field, _)| known || *field != "accuracy").collect();
     let rows = report.rows.iter().enumerate().map(|(i, row)| {
         let one = row.only.and_then(|number| report.skips.iter().find(|skip| skip.number == number));
-        let skips = match one {
-            Some(skip) => format!("{} {}", skip.label, row.skips),
-            None if row.rewritten > 0 && row.skips != "planned" && row.rewritten < report.skips.len() => {
-                format!("{} of {} {}", row.rewritten, report.skips.len(), row.skips)
-            }
-            None => row.skips.to_string(),
-        };
+        let label = one.map(|skip| skip.label.as_str());
+        let skips = cost::fate(row.skips, label, row.rewritten, report.skips.len());
         let mut cells = vec![Cell::text(skips), Cell::text(row.fifos)];
         match &row.figures {
             Some(f) => cells.extend([

@@ -63,18 +63,12 @@ fn designs(out: &mut String, report: &SkipReport) {
 
 /// What becomes of the skips in a row, and of how many of them.
 fn word(report: &SkipReport, row: &Row) -> String {
-    let name = row.variant.name();
-    match row.variant {
-        Variant::One(number, _) => {
-            let skip = report.skips.iter().find(|skip| skip.number == number);
-            format!("{} {name}", skip.map_or("", |skip| skip.label.as_str()))
-        }
-        Variant::All(Rewrite::Keep) | Variant::Planned => name.to_string(),
-        Variant::All(_) if row.rewritten < report.skips.len() => {
-            format!("{} of {} {name}", row.rewritten, report.skips.len())
-        }
-        Variant::All(_) => name.to_string(),
-    }
+    let one = match row.variant {
+        Variant::One(number, _) => report.skips.iter().find(|skip| skip.number == number),
+        Variant::All(_) | Variant::Planned => None,
+    };
+    let label = one.map(|skip| skip.label.as_str());
+    cost::fate(row.variant.name(), label, row.rewritten, report.skips.len())
 }
 
 fn figures(skips: &str, fifos: &str, accuracy: Option<f64>, f: &Figures) -> [String; 13] {

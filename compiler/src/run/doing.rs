@@ -8,15 +8,12 @@ use std::time::Duration;
 use crate::exit;
 
 /// A line on standard error that says what is done; it is gone when this is dropped.
-pub(super) struct Doing {
-    done: Option<Sender<()>>,
-    teller: Option<JoinHandle<()>>,
-}
+pub(super) struct Doing(Option<(Sender<()>, JoinHandle<()>)>);
 
 /// Says what is done from its first second on, and how many there were; nothing where standard error is no terminal.
 pub(super) fn doing(what: &'static str) -> Doing {
     if exit::is_quiet() || !io::stderr().is_terminal() {
-        return Doing { done: None, teller: None };
+        return Doing(None);
     }
     let (done, waiting) = mpsc::channel();
     let tell = move || {
@@ -30,13 +27,13 @@ pub(super) fn doing(what: &'static str) -> Doing {
             let _ = write!(io::stderr().lock(), "\r\x1b[K");
         }
     };
-    Doing { done: Some(done), teller: Some(thread::spawn(tell)) }
+    Doing(Some((done, thread::spawn(tell))))
 }
 
 impl Drop for Doing {
     fn drop(&mut self) {
-        drop(self.done.take());
-        if let Some(teller) = self.teller.take() {
+        if let Some((done, teller)) = self.0.take() {
+            drop(done);
             let _ = teller.join();
         }
     }

@@ -308,14 +308,13 @@ fn block_ends(goal: &Goal<'_>, teacher: &Network, student: &Network) -> BTreeSet
             |&other: &NodeId| network.op(other) == op && network.node(other).names.first() == Some(name);
         network.node_ids().find(is_same)
     };
-    let frame =
-        |network: &Network, node: NodeId| network.ty(node.into()).shape.0.get(1..).map(<[usize]>::to_vec);
     goal.skips
         .iter()
         .map(|skip| end(skip.join))
         .filter_map(|end| {
             let (own, other) = (same(student, end)?, same(teacher, end)?);
-            (frame(student, own) == frame(teacher, other)).then_some((own, other))
+            let [a, b] = [student.ty(own.into()), teacher.ty(other.into())].map(|ty| ty.shape.0.get(1..));
+            (a == b).then_some((own, other))
         })
         .collect()
 }
