@@ -83,6 +83,8 @@ module direct #(
     parameter SLACK = 8,
     parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
+    parameter KINDS = 1,
+    parameter LOOPS = 0,
     parameter FLOW = "flow.hex",
     parameter START = "start.hex",
     parameter WEIGHT_STYLE = "auto",
@@ -110,16 +112,16 @@ module direct #(
     localparam MICRO = 10 + ADDRESS + TAP_ROWS + TAP_COLUMNS;
     localparam OUT_BEATS = (OUTPUTS + OUT_LANES - 1) / OUT_LANES;
 
-    logic fire;
+    logic fire, step;
     logic [1-1:0] give;
-    logic [MICRO-1:0] micro;
+    logic [MICRO-1:0] micro, next_micro;
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(1 + ADD), .OUTPUTS(1),
         .LINKS(LINKS), .SECOND(SECOND), .SLACK(SLACK), .MICRO(MICRO), .FLAGS({{MICRO - 2{1'b0}}, 2'b11}),
-        .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .KINDS(KINDS), .LOOPS(LOOPS), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(fire), .give(give),
-        .micro(micro)
+        .micro(micro), .step(step), .next_micro(next_micro)
     );
 
     logic compute, take;
@@ -135,8 +137,8 @@ module direct #(
         .PORT_ROWS(TAP_ROWS), .PORT_COLUMNS(TAP_COLUMNS), .FIRST_ROW(FIRST_ROW), .FIRST_COLUMN(FIRST_COLUMN),
         .FIRST_PLACE(FIRST_PLACE)
     ) fetching (
-        .clk(clk), .reset(reset), .move(compute), .down(down), .right(right), .along(along), .read_address(read_address),
-        .read_data(read_data), .words(words)
+        .clk(clk), .reset(reset), .step(step), .next_along(next_micro[10+:ADDRESS]), .move(compute), .down(down),
+        .right(right), .along(along), .read_address(read_address), .read_data(read_data), .words(words)
     );
     always_ff @(posedge clk) begin
         row_mask_1 <= row_mask;
@@ -146,11 +148,11 @@ module direct #(
     logic computed_1, first_1, ended_1, given_1;
     logic [PART-1:0] part_1;
     logic [FOLD-1:0] fold_1;
-    logic [WORD-1:0] word_1;
+    logic [WORD-1:0] word;
     logic [BEAT-1:0] beat_1;
     folds #(.PARTS(PARTS), .PART(PART), .FOLDS(FOLDS), .FOLD(FOLD), .WORD(WORD), .OUTSIDE(0)) numbering (
         .clk(clk), .reset(reset), .compute(compute), .computed(computed_1), .first(first_1), .ended(ended_1),
-        .part(part_1), .fold(fold_1), .word(word_1)
+        .part(part_1), .fold(fold_1), .word(), .next_word(word)
     );
     tally #(.COUNT(OUT_BEATS), .BITS(BEAT)) beats (
         .clk(clk), .reset(reset), .happens(give[0]), .happened(given_1), .number(beat_1)
@@ -180,11 +182,9 @@ module direct #(
                             localparam LANE = ((OUT / MEMBERS) * INSIDE + c) % LANES;
                             assign choices[f*BITS+:BITS] = beat[LANE*BITS+:BITS];
                         end
-                        if (FOLDS == 1) begin : only
-                            assign number = choices;
-                        end else begin : several
-                            assign number = choices[fold_1*BITS+:BITS];
-                        end
+                        choose #(.N(FOLDS), .WIDTH(BITS), .SELECT(FOLD)) of_fold (
+                            .words(choices), .select(fold_1), .word(number)
+                        );
                     end
                     always_ff @(posedge clk)
                         operand <= real_tap ? {SIGNED != 0 && number[BITS-1], number}
@@ -222,7 +222,7 @@ module direct #(
         .WEIGHTS(WEIGHTS), .BIAS(BIAS), .SCALES(SCALES),
         .SCALE_STYLE(SCALE_STYLE), .INNER_STYLE(INNER_STYLE), .INNER_SCALES(INNER_SCALES)
     ) multiplying (
-        .clk(clk), .compute(computed_1), .first(first_1), .ended(ended_1), .fold(fold_1), .word(word_1), .give(given_1),
+        .clk(clk), .compute(computed_1), .first(first_1), .ended(ended_1), .fold(fold_1), .word(word), .give(given_1),
         .beat(beat_1), .x(x), .skip(skip), .write(write), .write_data(write_data)
     );
 endmodule

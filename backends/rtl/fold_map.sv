@@ -43,6 +43,8 @@ module fold_map #(
     parameter SLACK = 8,
     parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
+    parameter KINDS = 1,
+    parameter LOOPS = 0,
     parameter FLOW = "flow.hex",
     parameter START = "start.hex"
 ) (
@@ -62,14 +64,15 @@ module fold_map #(
     logic give, read, first;
     logic [3:0] down, right;
     logic [ADDRESS-1:0] along;
-    logic [MICRO-1:0] micro;
+    logic step;
+    logic [MICRO-1:0] micro, next_micro;
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(1), .LINKS(LINKS), .SECOND(LINKS),
         .SLACK(SLACK), .MICRO(MICRO), .FLAGS({{MICRO - 1{1'b0}}, 1'b1}),
-        .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .KINDS(KINDS), .LOOPS(LOOPS), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(), .give(give),
-        .micro(micro)
+        .micro(micro), .step(step), .next_micro(next_micro)
     );
     assign {along, right, down, first, read} = micro;
 
@@ -78,8 +81,8 @@ module fold_map #(
         .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW_WORDS(ROW_WORDS), .BEATS(IN_BEATS), .ADDRESS(ADDRESS), .SPAN(SPAN),
         .FIRST_ROW(FIRST_ROW), .FIRST_COLUMN(FIRST_COLUMN), .FIRST_PLACE(FIRST_PLACE)
     ) fetching (
-        .clk(clk), .reset(reset), .move(read), .down(down), .right(right), .along(along), .read_address(read_address),
-        .read_data(read_data), .words(word)
+        .clk(clk), .reset(reset), .step(step), .next_along(next_micro[10+:ADDRESS]), .move(read), .down(down),
+        .right(right), .along(along), .read_address(read_address), .read_data(read_data), .words(word)
     );
 
     logic read_1, first_1, given_1;
@@ -129,7 +132,11 @@ module fold_map #(
             end else begin : part
                 logic [LEFT-1:0] which;
                 assign which = beat_2[LEFT-1:0];
-                always_ff @(posedge clk) chosen <= given[which*OUT_LANES*ACC+:OUT_LANES*ACC];
+                logic [OUT_LANES*ACC-1:0] share;
+                choose #(.N(SHARE), .WIDTH(OUT_LANES * ACC), .SELECT(LEFT)) of_beat (
+                    .words(given), .select(which), .word(share)
+                );
+                always_ff @(posedge clk) chosen <= share;
             end
         end else begin : registers
             for (b = 0; b < BEATS; b = b + 1) begin : beat
@@ -153,11 +160,11 @@ module fold_map #(
                     assign all[c*ACC+:ACC] = {ACC{1'b0}};
                 end
             end
-            if (OUT_BEATS == 1) begin : whole
-                always_ff @(posedge clk) chosen <= all;
-            end else begin : part
-                always_ff @(posedge clk) chosen <= all[beat_2*OUT_LANES*ACC+:OUT_LANES*ACC];
-            end
+            logic [OUT_LANES*ACC-1:0] share;
+            choose #(.N(OUT_BEATS), .WIDTH(OUT_LANES * ACC), .SELECT(BEAT)) of_beats (
+                .words(all), .select(beat_2), .word(share)
+            );
+            always_ff @(posedge clk) chosen <= share;
         end
     endgenerate
 

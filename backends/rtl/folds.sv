@@ -16,13 +16,13 @@ module folds #(
     output logic            ended,   // its last one
     output logic [PART-1:0] part,
     output logic [FOLD-1:0] fold,
-    output logic [WORD-1:0] word
+    output logic [WORD-1:0] word,
+    output logic [WORD-1:0] next_word  // of the phase of this cycle
 );
     localparam [31:0] LAST_PART = PARTS - 1;
     localparam [31:0] LAST_FOLD = FOLDS - 1;
     logic [PART-1:0] next_part;
     logic [FOLD-1:0] next_fold;
-    logic [WORD-1:0] next_word;
     logic part_ends, fold_ends;
     assign part_ends = next_part == LAST_PART[PART-1:0];
     assign fold_ends = next_fold == LAST_FOLD[FOLD-1:0];

@@ -1,6 +1,10 @@
 // A reader at random: the words of PORT_ROWS x PORT_COLUMNS neighbouring pixels, side by side. The place of the first
 // is kept and moved by each `move`: so many banks down and to the right, and so many words in the bank.
 // The place of cycle t gives its words in cycle t + 1.
+//
+// A pixel further down or to the right may lie one row or column of words further on: those places are kept as well,
+// and each move is made ready, for each way that it may end, in the cycle in which its word comes to the control.
+// So a place is one adder behind a register, and an address none.
 module gather #(
     parameter BITS = 8,
     parameter ROWS = 1,
@@ -17,6 +21,8 @@ module gather #(
 ) (
     input  logic                                        clk,
     input  logic                                        reset,
+    input  logic                                        step,        // the word of the next phase comes
+    input  logic [ADDRESS-1:0]                          next_along,  // `along` of it
     input  logic                                        move,
     input  logic [3:0]                                  down,
     input  logic [3:0]                                  right,
@@ -25,76 +31,115 @@ module gather #(
     input  logic [ROWS*COLUMNS*BITS-1:0]                read_data,
     output logic [PORT_ROWS*PORT_COLUMNS*BITS-1:0]      words
 );
-    localparam [31:0] ALL_ROWS = ROWS;
-    localparam [31:0] ALL_COLUMNS = COLUMNS;
-    localparam [31:0] ROW_STEP = ROW_WORDS % SPAN;
-    localparam [31:0] COLUMN_STEP = BEATS % SPAN;
+    localparam ROW_STEP = ROW_WORDS % SPAN;
+    localparam COLUMN_STEP = BEATS % SPAN;
     localparam [31:0] SPAN_WORDS = SPAN;
 
     function automatic [ADDRESS-1:0] ahead(input [ADDRESS-1:0] from, input [ADDRESS-1:0] by);
-        reg [ADDRESS:0] sum;
+        reg [ADDRESS:0] sum, over;
         begin
             sum = {1'b0, from} + {1'b0, by};
-            ahead = (sum >= SPAN_WORDS[ADDRESS:0]) ? sum[ADDRESS-1:0] - SPAN_WORDS[ADDRESS-1:0] : sum[ADDRESS-1:0];
+            over = {1'b0, from} + {1'b0, by} - SPAN_WORDS[ADDRESS:0];
+            ahead = (SPAN_WORDS[ADDRESS] || over[ADDRESS]) ? sum[ADDRESS-1:0] : over[ADDRESS-1:0];
         end
     endfunction
 
-    logic [ADDRESS-1:0] place, row_carry, column_carry, moved, across, there;
-    logic [3:0] row, column, row_read, column_read;
-    logic [4:0] row_sum, column_sum;
+    // Where the first pixel lies, and how its bank's row and column move.
+    logic [3:0] row, column, row_moved, column_moved;
     logic row_wraps, column_wraps;
-    assign row_sum = {1'b0, row} + {1'b0, down};
-    assign column_sum = {1'b0, column} + {1'b0, right};
-    assign row_wraps = row_sum >= ALL_ROWS[4:0];
-    assign column_wraps = column_sum >= ALL_COLUMNS[4:0];
-    assign moved = ahead(place, along);
-    assign across = (ROWS > 1) ? ahead(moved, row_carry) : moved;
-    assign there = (COLUMNS > 1) ? ahead(across, column_carry) : across;
-    assign row_carry = row_wraps ? ROW_STEP[ADDRESS-1:0] : {ADDRESS{1'b0}};
-    assign column_carry = column_wraps ? COLUMN_STEP[ADDRESS-1:0] : {ADDRESS{1'b0}};
-
+    integer at, by, there;
+    always_comb begin
+        there = 0;
+        row_moved = 4'd0;
+        row_wraps = 1'b0;
+        for (at = 0; at < ROWS; at = at + 1)
+            for (by = 0; by <= ROWS; by = by + 1)
+                if (row == at[3:0] && down == by[3:0]) begin
+                    row_wraps = at + by >= ROWS;
+                    there = row_wraps ? at + by - ROWS : at + by;
+                    row_moved = there[3:0];
+                end
+        column_moved = 4'd0;
+        column_wraps = 1'b0;
+        for (at = 0; at < COLUMNS; at = at + 1)
+            for (by = 0; by <= COLUMNS; by = by + 1)
+                if (column == at[3:0] && right == by[3:0]) begin
+                    column_wraps = at + by >= COLUMNS;
+                    there = column_wraps ? at + by - COLUMNS : at + by;
+                    column_moved = there[3:0];
+                end
+    end
     always_ff @(posedge clk) begin
         if (reset) begin
             row <= FIRST_ROW;
             column <= FIRST_COLUMN;
-            place <= FIRST_PLACE;
         end else if (move) begin
-            row <= row_wraps ? row_sum[3:0] - ALL_ROWS[3:0] : row_sum[3:0];
-            column <= column_wraps ? column_sum[3:0] - ALL_COLUMNS[3:0] : column_sum[3:0];
-            place <= there;
+            row <= row_moved;
+            column <= column_moved;
         end
-        row_read <= row;
-        column_read <= column;
     end
 
-    genvar b, p;
+    // Way w: a row further on where w is odd, a column further on where it is 2 or 3.
+    logic [4*ADDRESS-1:0] moves, places;
+    logic [ADDRESS-1:0] by_row, by_column, moved;
+    assign by_row = (ROWS > 1 && row_wraps) ? moves[ADDRESS+:ADDRESS] : moves[0+:ADDRESS];
+    assign by_column = (ROWS > 1 && row_wraps) ? moves[3*ADDRESS+:ADDRESS] : moves[2*ADDRESS+:ADDRESS];
+    assign moved = (COLUMNS > 1 && column_wraps) ? by_column : by_row;
+    assign moves[0+:ADDRESS] = along;
+    genvar w, b, p;
     generate
+        for (w = 0; w < 4; w = w + 1) begin : way
+            localparam [31:0] STEP = ((w % 2) * ROW_STEP + (w / 2) * COLUMN_STEP) % SPAN;
+            localparam [31:0] BEGIN = ({{32 - ADDRESS{1'b0}}, FIRST_PLACE} + STEP) % SPAN_WORDS;
+            if (w > 0 && (w % 2 == 0 || ROWS > 1) && (w < 2 || COLUMNS > 1)) begin : carried
+                logic [ADDRESS-1:0] further;
+                always_ff @(posedge clk) if (step) further <= ahead(next_along, STEP[ADDRESS-1:0]);
+                assign moves[w*ADDRESS+:ADDRESS] = further;
+            end else if (w > 0) begin : never
+                assign moves[w*ADDRESS+:ADDRESS] = {ADDRESS{1'b0}};
+            end
+            if ((w % 2 == 0 || PORT_ROWS > 1) && (w < 2 || PORT_COLUMNS > 1)) begin : kept
+                logic [ADDRESS-1:0] place;
+                always_ff @(posedge clk)
+                    if (reset) place <= BEGIN[ADDRESS-1:0];
+                    else if (move) place <= ahead(place, moved);
+                assign places[w*ADDRESS+:ADDRESS] = place;
+            end else begin : none
+                assign places[w*ADDRESS+:ADDRESS] = {ADDRESS{1'b0}};
+            end
+        end
         for (b = 0; b < ROWS * COLUMNS; b = b + 1) begin : bank
             localparam [31:0] ROW = b / COLUMNS;
             localparam [31:0] COLUMN = b % COLUMNS;
-            logic [ADDRESS-1:0] below, behind, lower;
-            assign below = (PORT_ROWS > 1 && ROW[3:0] < row) ? ROW_STEP[ADDRESS-1:0] : {ADDRESS{1'b0}};
-            assign behind = (PORT_COLUMNS > 1 && COLUMN[3:0] < column) ? COLUMN_STEP[ADDRESS-1:0] : {ADDRESS{1'b0}};
-            assign lower = (PORT_ROWS > 1) ? ahead(place, below) : place;
-            assign read_address[b*ADDRESS+:ADDRESS] = (PORT_COLUMNS > 1) ? ahead(lower, behind) : lower;
+            logic [1:0] which, which_moved, which_first;
+            assign which_moved = {PORT_COLUMNS > 1 && COLUMN[3:0] < column_moved, PORT_ROWS > 1 && ROW[3:0] < row_moved};
+            assign which_first = {PORT_COLUMNS > 1 && COLUMN[3:0] < FIRST_COLUMN, PORT_ROWS > 1 && ROW[3:0] < FIRST_ROW};
+            always_ff @(posedge clk)
+                if (reset) which <= which_first;
+                else if (move) which <= which_moved;
+            choose #(.N(4), .WIDTH(ADDRESS), .SELECT(2)) of_ways (
+                .words(places), .select(which), .word(read_address[b*ADDRESS+:ADDRESS])
+            );
         end
         for (p = 0; p < PORT_ROWS * PORT_COLUMNS; p = p + 1) begin : port
-            localparam [31:0] DOWN = p / PORT_COLUMNS;
-            localparam [31:0] RIGHT = p % PORT_COLUMNS;
-            logic [4:0] at_row, at_column;
-            logic [7:0] chosen;
+            localparam DOWN = p / PORT_COLUMNS;
+            localparam RIGHT = p % PORT_COLUMNS;
+            logic [7:0] chosen, from;
+            integer y, x, bank_from;
             always_comb begin
-                at_row = {1'b0, row_read} + DOWN[4:0];
-                if (at_row >= ALL_ROWS[4:0]) at_row = at_row - ALL_ROWS[4:0];
-                at_column = {1'b0, column_read} + RIGHT[4:0];
-                if (at_column >= ALL_COLUMNS[4:0]) at_column = at_column - ALL_COLUMNS[4:0];
-                chosen = {3'd0, at_row} * ALL_COLUMNS[7:0] + {3'd0, at_column};
+                from = 8'd0;
+                bank_from = 0;
+                for (y = 0; y < ROWS; y = y + 1)
+                    for (x = 0; x < COLUMNS; x = x + 1)
+                        if (row == y[3:0] && column == x[3:0]) begin
+                            bank_from = ((y + DOWN) % ROWS) * COLUMNS + (x + RIGHT) % COLUMNS;
+                            from = bank_from[7:0];
+                        end
             end
-            if (ROWS * COLUMNS == 1) begin : plain
-                assign words[p*BITS+:BITS] = read_data;
-            end else begin : banked
-                assign words[p*BITS+:BITS] = read_data[chosen*BITS+:BITS];
-            end
+            always_ff @(posedge clk) chosen <= from;
+            choose #(.N(ROWS * COLUMNS), .WIDTH(BITS), .SELECT(8)) of_banks (
+                .words(read_data), .select(chosen), .word(words[p*BITS+:BITS])
+            );
         end
     endgenerate
 endmodule

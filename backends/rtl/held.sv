@@ -126,6 +126,8 @@ module held #(
     parameter SLACK = 8,
     parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
+    parameter KINDS = 1,
+    parameter LOOPS = 0,
     parameter FLOW = "flow.hex",
     parameter START = "start.hex",
     parameter WEIGHT_STYLE = "auto",
@@ -156,16 +158,16 @@ module held #(
     localparam OUT_BEATS = (OUTPUTS + OUT_LANES - 1) / OUT_LANES;
     localparam OWN = (GROUPS == 1) ? 1 : PE;
 
-    logic fire;
+    logic fire, step;
     logic [OUTPUT_PORTS-1:0] give;
-    logic [MICRO-1:0] micro;
+    logic [MICRO-1:0] micro, next_micro;
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(1 + ADD), .OUTPUTS(OUTPUT_PORTS),
         .LINKS(LINKS), .SECOND(SECOND), .SLACK(SLACK), .MICRO(MICRO),
-        .FLAGS({1'b1, {MICRO - 7{1'b0}}, 6'b111011}), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .FLAGS({1'b1, {MICRO - 7{1'b0}}, 6'b111011}), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .KINDS(KINDS), .LOOPS(LOOPS), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(fire), .give(give),
-        .micro(micro)
+        .micro(micro), .step(step), .next_micro(next_micro)
     );
 
     // The micro word.
@@ -186,8 +188,8 @@ module held #(
         .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW_WORDS(ROW_WORDS), .BEATS(IN_BEATS), .ADDRESS(ADDRESS), .SPAN(SPAN),
         .PORT_ROWS(PORTS), .PORT_COLUMNS(1), .FIRST_ROW(FIRST_ROW), .FIRST_COLUMN(FIRST_COLUMN), .FIRST_PLACE(FIRST_PLACE)
     ) fetching (
-        .clk(clk), .reset(reset), .move(move), .down(down), .right(right), .along(along), .read_address(read_address),
-        .read_data(read_data), .words(words)
+        .clk(clk), .reset(reset), .step(step), .next_along(next_micro[26+:ADDRESS]), .move(move), .down(down),
+        .right(right), .along(along), .read_address(read_address), .read_data(read_data), .words(words)
     );
     // Pixels are fetched whole, beat after beat.
     logic [11:0] fetched_beat;
@@ -219,7 +221,7 @@ module held #(
     logic [BEAT-1:0] beat_1;
     folds #(.PARTS(PARTS), .PART(PART), .FOLDS(FOLDS), .FOLD(FOLD), .WORD(WORD), .OUTSIDE(0)) numbering (
         .clk(clk), .reset(reset), .compute(compute), .computed(computed_1), .first(first_1), .ended(ended_1),
-        .part(part_1), .fold(fold_1), .word(word_1)
+        .part(part_1), .fold(fold_1), .word(word_1), .next_word()
     );
     tally #(.COUNT(OUT_BEATS), .BITS(BEAT)) beats (
         .clk(clk), .reset(reset), .happens(give[0]), .happened(given_1), .number(beat_1)
@@ -283,7 +285,7 @@ module held #(
         .WEIGHTS(WEIGHTS), .BIAS(BIAS), .SCALES(SCALES),
         .SCALE_STYLE(SCALE_STYLE), .INNER_STYLE(INNER_STYLE), .INNER_SCALES(INNER_SCALES)
     ) multiplying (
-        .clk(clk), .compute(computed_2), .first(first_2), .ended(ended_2), .fold(fold_2), .word(word_2), .give(given_2),
+        .clk(clk), .compute(computed_2), .first(first_2), .ended(ended_2), .fold(fold_2), .word(word_1), .give(given_2),
         .beat(beat_2), .x(x), .skip(skip), .write(write), .write_data(write_data)
     );
 
@@ -299,14 +301,14 @@ module held #(
             logic computed_b, first_b, ended_b, given_b;
             logic [BESIDE_PART-1:0] part_b, part_c;
             logic [BESIDE_FOLD-1:0] fold_b, fold_c;
-            logic [BESIDE_WORD-1:0] word_b, word_c;
+            logic [BESIDE_WORD-1:0] word_b;
             logic [BESIDE_BEAT-1:0] beat_b, beat_c;
             logic [3:0] flags_c;
             folds #(
                 .PARTS(BESIDE_PARTS), .PART(BESIDE_PART), .FOLDS(BESIDE_FOLDS), .FOLD(BESIDE_FOLD), .WORD(BESIDE_WORD)
             ) numbering (
                 .clk(clk), .reset(reset), .compute(beside), .computed(computed_b), .first(first_b), .ended(ended_b),
-                .part(part_b), .fold(fold_b), .word(word_b)
+                .part(part_b), .fold(fold_b), .word(word_b), .next_word()
             );
             tally #(.COUNT(BEATS_BESIDE), .BITS(BESIDE_BEAT)) beats (
                 .clk(clk), .reset(reset), .happens(give[OUTPUT_PORTS-1]), .happened(given_b), .number(beat_b)
@@ -315,7 +317,6 @@ module held #(
                 flags_c <= {given_b, ended_b, first_b, computed_b};
                 part_c <= part_b;
                 fold_c <= fold_b;
-                word_c <= word_b;
                 beat_c <= beat_b;
             end
             logic [BESIDE_SIMD*(BITS+1)-1:0] x_beside;
@@ -336,7 +337,7 @@ module held #(
                 .BIAS_STYLE(BESIDE_BIAS_STYLE), .WEIGHTS(BESIDE_WEIGHTS),
                 .BIAS(BESIDE_BIAS), .SCALE_STYLE(BESIDE_SCALE_STYLE), .SCALES(BESIDE_SCALES)
             ) multiplying (
-                .clk(clk), .compute(flags_c[0]), .first(flags_c[1]), .ended(flags_c[2]), .fold(fold_c), .word(word_c),
+                .clk(clk), .compute(flags_c[0]), .first(flags_c[1]), .ended(flags_c[2]), .fold(fold_c), .word(word_b),
                 .give(flags_c[3]), .beat(beat_c), .x(x_beside), .skip({BESIDE_LANES * 8{1'b0}}), .write(second_write),
                 .write_data(second_data)
             );

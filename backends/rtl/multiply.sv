@@ -1,6 +1,6 @@
 // From operands to beats: products, their tree, accumulators, the beat, rounding.
 //
-// A phase's flags come in cycle c, its weights are read then, and its operands come in c + 1. Products c + 2, tree
+// A phase's flags come in cycle c, the number of its weights in c - 1, and its operands in c + 1. Products c + 2, tree
 // (T = clog2(SIMD) levels, and PAIR more where two products share a multiplier), accumulator c + 3 + T + PAIR, beat, where
 // INNER the result's own scale and rounding, scale, sum (ADD), rounding: a beat is written STAGES after c. The skip's
 // beat comes in cycle c - WAIT + 1.
@@ -66,7 +66,7 @@ module multiply #(
     input  logic                       first,     // the fold's first phase
     input  logic                       ended,     // its last one
     input  logic [FOLD-1:0]            fold,
-    input  logic [WORD-1:0]            word,
+    input  logic [WORD-1:0]            word,      // of the weights, a cycle before the flags
     input  logic                       give,
     input  logic [BEAT-1:0]            beat,
     input  logic [OWN*SIMD*X-1:0]      x,
@@ -81,7 +81,9 @@ module multiply #(
     localparam STAGES = SCALED + 2 + ADD;
 
     logic [PE*SIMD*W-1:0] w;
-    rom #(.WIDTH(PE * SIMD * W), .WORDS(WORDS), .ADDRESS(WORD), .STYLE(WEIGHT_STYLE), .IMAGE(WEIGHTS)) weights (
+    rom #(
+        .WIDTH(PE * SIMD * W), .WORDS(WORDS), .ADDRESS(WORD), .STAGES(2), .STYLE(WEIGHT_STYLE), .IMAGE(WEIGHTS)
+    ) weights (
         .clk(clk), .address(word), .word(w)
     );
 
@@ -169,7 +171,9 @@ module multiply #(
             assign pick = {CHOICE{1'b0}};
         end else begin : ways
             localparam [BEATS*CHOICE-1:0] TABLE = PICK;
-            delay #(.WIDTH(CHOICE), .STAGES(SELECT)) to_pick (.clk(clk), .in(TABLE[beat*CHOICE+:CHOICE]), .out(pick));
+            logic [CHOICE-1:0] way;
+            choose #(.N(BEATS), .WIDTH(CHOICE), .SELECT(BEAT)) of_beat (.words(TABLE), .select(beat), .word(way));
+            delay #(.WIDTH(CHOICE), .STAGES(SELECT)) to_pick (.clk(clk), .in(way), .out(pick));
         end
         for (c = 0; c < LANES; c = c + 1) begin : chosen
             localparam [CHOICES*LANES*16-1:0] TABLE = FROM;
@@ -182,11 +186,9 @@ module multiply #(
                     assign choices[n*ACC+:ACC] = sources[AT*ACC+:ACC];
                 end
             end
-            if (CHOICES == 1) begin : only
-                always_ff @(posedge clk) selected[c*ACC+:ACC] <= choices;
-            end else begin : several
-                always_ff @(posedge clk) selected[c*ACC+:ACC] <= choices[pick*ACC+:ACC];
-            end
+            logic [ACC-1:0] picked;
+            choose #(.N(CHOICES), .WIDTH(ACC), .SELECT(CHOICE)) of_way (.words(choices), .select(pick), .word(picked));
+            always_ff @(posedge clk) selected[c*ACC+:ACC] <= picked;
         end
     endgenerate
 

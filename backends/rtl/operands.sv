@@ -47,11 +47,7 @@ module operands #(
                         assign choices[f*BITS+:BITS] = {BITS{1'b0}};
                     end
                 end
-                if (FOLDS == 1) begin : only
-                    assign choice = choices;
-                end else begin : several
-                    assign choice = choices[fold*BITS+:BITS];
-                end
+                choose #(.N(FOLDS), .WIDTH(BITS), .SELECT(FOLD)) of_fold (.words(choices), .select(fold), .word(choice));
                 always_ff @(posedge clk) operand <= {SIGNED != 0 && choice[BITS-1], choice};
                 assign chosen[(q*SIMD+i)*(BITS+1)+:BITS+1] = operand;
             end

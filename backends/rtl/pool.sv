@@ -65,6 +65,8 @@ module pool #(
     parameter SLACK = 8,
     parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
+    parameter KINDS = 1,
+    parameter LOOPS = 0,
     parameter FLOW = "flow.hex",
     parameter START = "start.hex"
 ) (
@@ -91,14 +93,15 @@ module pool #(
     logic [ADDRESS-1:0] along;
     logic [SLOTS-1:0] covers, begins, ends;
     logic [OPEN-1:0] row_covers, row_begins;
-    logic [MICRO-1:0] micro;
+    logic step;
+    logic [MICRO-1:0] micro, next_micro;
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(1), .LINKS(LINKS), .SECOND(LINKS),
         .SLACK(SLACK), .MICRO(MICRO),
-        .FLAGS({{3 * SLOTS + 2 * OPEN{1'b1}}, {8 + ADDRESS{1'b0}}, 1'b1}), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .FLAGS({{3 * SLOTS + 2 * OPEN{1'b1}}, {8 + ADDRESS{1'b0}}, 1'b1}), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .KINDS(KINDS), .LOOPS(LOOPS), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(), .give(give),
-        .micro(micro)
+        .micro(micro), .step(step), .next_micro(next_micro)
     );
     assign {row_begins, row_covers, ends, begins, covers, along, right, down, read} = micro;
 
@@ -107,7 +110,7 @@ module pool #(
         .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW_WORDS(ROW_WORDS), .BEATS(IN_BEATS), .ADDRESS(ADDRESS), .SPAN(SPAN),
         .FIRST_ROW(FIRST_ROW), .FIRST_COLUMN(FIRST_COLUMN), .FIRST_PLACE(FIRST_PLACE)
     ) fetching (
-        .clk(clk), .reset(reset), .move(read), .down(down), .right(right), .along(along), .read_address(read_address),
+        .clk(clk), .reset(reset), .step(step), .next_along(next_micro[9+:ADDRESS]), .move(read), .down(down), .right(right), .along(along), .read_address(read_address),
         .read_data(read_data), .words(word)
     );
 
@@ -235,16 +238,24 @@ module pool #(
     endgenerate
 
     // The beat: of what was folded in its phase, or of what lies in memory.
-    logic [PARTS*WORD-1:0] fresh, pixel;
-    always_ff @(posedge clk) fresh <= folded[bank*PARTS*WORD+:PARTS*WORD];
+    logic [PARTS*WORD-1:0] newest, fresh, pixel;
+    choose #(.N(OPEN * SLOTS), .WIDTH(PARTS * WORD), .SELECT(16)) of_banks (
+        .words(folded), .select(bank), .word(newest)
+    );
+    always_ff @(posedge clk) fresh <= newest;
     generate
         if (LATER == 0) begin : at_once
             assign pixel = fresh;
         end else begin : looked_up
             logic [PARTS*WORD-1:0] stored;
-            logic [PARTS-1:0] hit;
-            assign stored = later[bank_3*PARTS*WORD+:PARTS*WORD];
-            always_ff @(posedge clk) hit <= hits[bank*PARTS+:PARTS];
+            logic [PARTS-1:0] hits_now, hit;
+            choose #(.N(OPEN * SLOTS), .WIDTH(PARTS * WORD), .SELECT(16)) of_stored (
+                .words(later), .select(bank_3), .word(stored)
+            );
+            choose #(.N(OPEN * SLOTS), .WIDTH(PARTS), .SELECT(16)) of_hits (
+                .words(hits), .select(bank), .word(hits_now)
+            );
+            always_ff @(posedge clk) hit <= hits_now;
             for (n = 0; n < PARTS; n = n + 1) begin : part
                 assign pixel[n*WORD+:WORD] = hit[n] ? fresh[n*WORD+:WORD] : stored[n*WORD+:WORD];
             end
@@ -263,11 +274,11 @@ module pool #(
                     assign all[c*KEPT+:KEPT] = {KEPT{1'b0}};
                 end
             end
-            if (OUT_BEATS == 1) begin : whole
-                always_ff @(posedge clk) chosen <= all;
-            end else begin : some
-                always_ff @(posedge clk) chosen <= all[beat_3*OUT_LANES*KEPT+:OUT_LANES*KEPT];
-            end
+            logic [OUT_LANES*KEPT-1:0] share;
+            choose #(.N(OUT_BEATS), .WIDTH(OUT_LANES * KEPT), .SELECT(BEAT)) of_beats (
+                .words(all), .select(beat_3), .word(share)
+            );
+            always_ff @(posedge clk) chosen <= share;
         end
     endgenerate
 

@@ -46,6 +46,8 @@ module regroup #(
     parameter SLACK = 8,
     parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
+    parameter KINDS = 1,
+    parameter LOOPS = 0,
     parameter FLOW = "flow.hex",
     parameter START = "start.hex"
 ) (
@@ -65,14 +67,15 @@ module regroup #(
     logic give, read;
     logic [3:0] down, right;
     logic [ADDRESS-1:0] along;
-    logic [MICRO-1:0] micro;
+    logic step;
+    logic [MICRO-1:0] micro, next_micro;
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(1), .LINKS(LINKS), .SECOND(LINKS),
         .SLACK(SLACK), .MICRO(MICRO), .FLAGS({{MICRO - 1{1'b0}}, 1'b1}),
-        .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .KINDS(KINDS), .LOOPS(LOOPS), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(), .give(give),
-        .micro(micro)
+        .micro(micro), .step(step), .next_micro(next_micro)
     );
     assign {along, right, down, read} = micro;
 
@@ -81,8 +84,8 @@ module regroup #(
         .BITS(LANES * BITS), .ROWS(ROWS), .COLUMNS(COLUMNS), .ROW_WORDS(ROW_WORDS), .BEATS(IN_BEATS), .ADDRESS(ADDRESS), .SPAN(SPAN),
         .FIRST_ROW(FIRST_ROW), .FIRST_COLUMN(FIRST_COLUMN), .FIRST_PLACE(FIRST_PLACE)
     ) fetching (
-        .clk(clk), .reset(reset), .move(read), .down(down), .right(right), .along(along), .read_address(read_address),
-        .read_data(read_data), .words(word)
+        .clk(clk), .reset(reset), .step(step), .next_along(next_micro[9+:ADDRESS]), .move(read), .down(down),
+        .right(right), .along(along), .read_address(read_address), .read_data(read_data), .words(word)
     );
 
     logic read_1, given_1, given_2;
@@ -116,12 +119,12 @@ module regroup #(
                 assign all[c*BITS+:BITS] = ZERO;
             end
         end
-        if (OUT_BEATS == 1) begin : whole
-            always_ff @(posedge clk) chosen <= all;
-        end else begin : part
-            always_ff @(posedge clk) chosen <= all[beat_1*OUT_LANES*BITS+:OUT_LANES*BITS];
-        end
     endgenerate
+    logic [OUT_LANES*BITS-1:0] share;
+    choose #(.N(OUT_BEATS), .WIDTH(OUT_LANES * BITS), .SELECT(BEAT)) of_beats (
+        .words(all), .select(beat_1), .word(share)
+    );
+    always_ff @(posedge clk) chosen <= share;
     always_ff @(posedge clk) given_2 <= given_1;
 
     generate

@@ -43,52 +43,65 @@ module requantise #(
         end
     endgenerate
 
-    localparam [TOTAL-1:0] ONE = 1;
-    localparam [TOTAL-1:0] BELOW = (ONE << SHIFT) - ONE;
-    localparam [TOTAL-1:0] UNIT = (SHIFT == 0) ? {TOTAL{1'b0}} : ONE;
-    logic signed [TOTAL-1:0] moved, floor, rounded;
-    logic negative, none, tie;
+    // The floor, what rounding adds to it, and on which side of the limits the sum is: side by side.
+    localparam FLOOR = (TOTAL > SHIFT) ? TOTAL - SHIFT : 1;
+    logic signed [FLOOR-1:0] floor;
+    logic negative, tie, lower, upper;
+    assign floor = total[TOTAL-1-:FLOOR];
     assign negative = total[TOTAL-1];
-    assign none = total == {TOTAL{1'b0}};
-    assign tie = (total & BELOW) == {TOTAL{1'b0}};
     generate
-        if (MODE == 2) begin : ties_away
-            // The half is in the offset: what was below zero without it is one unit lower.
-            logic signed [TOTAL-1:0] bare;
-            assign bare = total - $signed((ONE << SHIFT) >> 1);
-            assign moved = bare[TOTAL-1] ? total - $signed(UNIT) : total;
-        end else if (MODE == 3) begin : away
-            assign moved = (negative || none) ? total : total + $signed(BELOW);
-        end else if (MODE == 4) begin : to_zero
-            assign moved = negative ? total + $signed(BELOW) : total;
-        end else begin : down
-            assign moved = total;
+        if (SHIFT == 0) begin : no_rest
+            assign tie = 1'b1;
+        end else begin : rest
+            localparam REST = (SHIFT < TOTAL) ? SHIFT : TOTAL;
+            assign tie = total[REST-1:0] == {REST{1'b0}};
         end
-        if (MODE == 1 && SHIFT != 0) begin : even
-            assign rounded = (tie && floor[0]) ? floor - $signed(ONE) : floor;
-        end else begin : plain
-            assign rounded = floor;
+        // Ties away from zero: the half is in the offset, so that a tie's floor is one too high where it is 0 or less.
+        assign lower = SHIFT != 0 && tie && ((MODE == 1) ? floor[0]
+            : (MODE == 2) && (negative || floor == {FLOOR{1'b0}}));
+        assign upper = SHIFT != 0 && !tie && ((MODE == 3) ? !negative : (MODE == 4) && negative);
+    endgenerate
+
+    // One adder: the place below the last one carries.
+    localparam signed [31:0] AT = (CLAMP != 0) ? ZERO : 0;
+    localparam signed [31:0] DOWN = (MODE == 1 || MODE == 2) ? AT - 1 : AT;
+    localparam KEPT = (FLOOR > BITS) ? FLOOR : BITS;
+    logic signed [KEPT-1:0] wide;
+    logic signed [BITS+31:0] moved_by;
+    logic [BITS:0] moved;
+    logic carry;
+    generate
+        if (KEPT > FLOOR) begin : wider
+            assign wide = {{KEPT - FLOOR{floor[FLOOR-1]}}, floor};
+        end else begin : as_wide
+            assign wide = floor;
         end
     endgenerate
-    assign floor = moved >>> SHIFT;
-
-    localparam signed [31:0] LOWEST = LOW + ZERO;
-    localparam signed [31:0] HIGHEST = HIGH + ZERO;
+    assign moved_by = {{BITS{DOWN[31]}}, DOWN};
+    assign carry = (MODE == 1 || MODE == 2) ? !lower : upper;
+    assign moved = {wide[BITS-1:0], 1'b1} + {moved_by[BITS-1:0], carry};
     generate
         if (CLAMP != 0) begin : limited
-            logic signed [TOTAL+31:0] wide;
-            assign wide = {{32{rounded[TOTAL-1]}}, rounded};
-            always_ff @(posedge clk) begin
-                if (wide < $signed({{TOTAL{LOW[31]}}, LOW})) code <= LOWEST[BITS-1:0];
-                else if (wide > $signed({{TOTAL{HIGH[31]}}, HIGH})) code <= HIGHEST[BITS-1:0];
-                else code <= wide[BITS-1:0] + ZERO[BITS-1:0];
-            end
+            // As wide as the floor where that holds the limits and one beyond.
+            localparam REACH = (FLOOR < 31) ? 1 << (FLOOR - 1) : 32'h3fffffff;
+            localparam LIMIT = (LOW > -REACH && HIGH < REACH - 1) ? FLOOR : (FLOOR > 34) ? FLOOR : 34;
+            localparam signed [31:0] LOWEST = LOW + ZERO;
+            localparam signed [31:0] HIGHEST = HIGH + ZERO;
+            localparam signed [LIMIT-1:0] UNIT = 1;
+            logic signed [LIMIT+31:0] low_wide, high_wide, whole_wide;
+            logic signed [LIMIT-1:0] whole, least, most;
+            logic below, above;
+            assign low_wide = {{LIMIT{LOW[31]}}, LOW};
+            assign high_wide = {{LIMIT{HIGH[31]}}, HIGH};
+            assign whole_wide = {{LIMIT + 32 - FLOOR{floor[FLOOR-1]}}, floor};
+            assign least = low_wide[LIMIT-1:0];
+            assign most = high_wide[LIMIT-1:0];
+            assign whole = whole_wide[LIMIT-1:0];
+            assign below = (whole < least && !(upper && whole == least - UNIT)) || (lower && whole == least);
+            assign above = (whole > most && !(lower && whole == most + UNIT)) || (upper && whole == most);
+            always_ff @(posedge clk) code <= below ? LOWEST[BITS-1:0] : above ? HIGHEST[BITS-1:0] : moved[BITS:1];
         end else begin : whole
-            if (BITS > TOTAL) begin : wider
-                always_ff @(posedge clk) code <= {{BITS - TOTAL{rounded[TOTAL-1]}}, rounded};
-            end else begin : narrower
-                always_ff @(posedge clk) code <= rounded[BITS-1:0];
-            end
+            always_ff @(posedge clk) code <= moved[BITS:1];
         end
     endgenerate
 endmodule

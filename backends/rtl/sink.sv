@@ -18,6 +18,8 @@ module sink #(
     parameter PLACES_STYLE = "auto",
     parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
+    parameter KINDS = 1,
+    parameter LOOPS = 0,
     parameter FLOW = "flow.hex",
     parameter START = "start.hex"
 ) (
@@ -66,9 +68,9 @@ module sink #(
     );
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .SLACK(SLACK), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE),
-        .FLOW(FLOW), .START(START)
+        .KINDS(KINDS), .LOOPS(LOOPS), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed({23'd0, gone}), .released(released), .fire(fire),
-        .give(give), .micro(ends)
+        .give(give), .micro(ends), .step(), .next_micro()
     );
 endmodule

@@ -11,6 +11,8 @@ module source #(
     parameter SLACK = 8,
     parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
+    parameter KINDS = 1,
+    parameter LOOPS = 0,
     parameter FLOW = "flow.hex",
     parameter START = "start.hex"
 ) (
@@ -57,9 +59,9 @@ module source #(
 
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .LINKS(LINKS), .SECOND(LINKS),
-        .SLACK(SLACK), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .SLACK(SLACK), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .KINDS(KINDS), .LOOPS(LOOPS), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(taken), .freed(freed), .released(released), .fire(fire), .give(write),
-        .micro(ends)
+        .micro(ends), .step(), .next_micro()
     );
 endmodule

@@ -74,6 +74,8 @@ module stationary #(
     parameter SLACK = 8,
     parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
+    parameter KINDS = 1,
+    parameter LOOPS = 0,
     parameter FLOW = "flow.hex",
     parameter START = "start.hex",
     parameter PARTIAL_STYLE = "auto",
@@ -106,10 +108,10 @@ module stationary #(
     logic [MICRO-1:0] micro;
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(1 + ADD), .OUTPUTS(1),
-        .LINKS(LINKS), .SECOND(SECOND), .SLACK(SLACK), .MICRO(MICRO), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .LINKS(LINKS), .SECOND(SECOND), .SLACK(SLACK), .MICRO(MICRO), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .KINDS(KINDS), .LOOPS(LOOPS), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(fire), .give(give),
-        .micro(micro)
+        .micro(micro), .step(), .next_micro()
     );
 
     logic read, compute, take;
@@ -139,11 +141,11 @@ module stationary #(
     logic computed_1, first_1, ended_1, given_1;
     logic [PART-1:0] part_1;
     logic [FOLD-1:0] fold_1;
-    logic [WORD-1:0] word_1;
+    logic [WORD-1:0] word;
     logic [BEAT-1:0] beat_1;
     folds #(.PARTS(PARTS), .PART(PART), .FOLDS(FOLDS), .FOLD(FOLD), .WORD(WORD), .OUTSIDE(1)) numbering (
         .clk(clk), .reset(reset), .compute(compute), .computed(computed_1), .first(first_1), .ended(ended_1),
-        .part(part_1), .fold(fold_1), .word(word_1)
+        .part(part_1), .fold(fold_1), .word(), .next_word(word)
     );
     tally #(.COUNT(OUT_BEATS), .BITS(BEAT)) beats (
         .clk(clk), .reset(reset), .happens(give[0]), .happened(given_1), .number(beat_1)
@@ -176,7 +178,7 @@ module stationary #(
         .WEIGHTS(WEIGHTS), .BIAS(BIAS), .SCALES(SCALES),
         .SCALE_STYLE(SCALE_STYLE), .INNER_STYLE(INNER_STYLE), .INNER_SCALES(INNER_SCALES)
     ) multiplying (
-        .clk(clk), .compute(computed_1), .first(first_1), .ended(ended_1), .fold(fold_1), .word(word_1), .give(given_1),
+        .clk(clk), .compute(computed_1), .first(first_1), .ended(ended_1), .fold(fold_1), .word(word), .give(given_1),
         .beat(beat_1), .x(x), .skip(skip), .write(write), .write_data(write_data)
     );
 endmodule

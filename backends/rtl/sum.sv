@@ -46,6 +46,8 @@ module sum #(
     parameter SLACK = 8,
     parameter PROGRAM_STYLE = "auto",
     parameter IMAGE = "program.hex",
+    parameter KINDS = 1,
+    parameter LOOPS = 0,
     parameter FLOW = "flow.hex",
     parameter START = "start.hex"
 ) (
@@ -68,10 +70,10 @@ module sum #(
     logic [MICRO-1:0] micro;
     control #(
         .WORDS(PROGRAM), .LEVELS(LEVELS), .REPEAT(REPEAT), .RUN(RUN), .TAKE(TAKE), .INPUTS(2), .LINKS(LINKS), .SECOND(LINKS),
-        .SLACK(SLACK), .MICRO(MICRO), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .FLOW(FLOW), .START(START)
+        .SLACK(SLACK), .MICRO(MICRO), .STYLE(PROGRAM_STYLE), .IMAGE(IMAGE), .KINDS(KINDS), .LOOPS(LOOPS), .FLOW(FLOW), .START(START)
     ) phases (
         .clk(clk), .reset(reset), .arrived(arrived), .freed(freed), .released(released), .fire(), .give(give),
-        .micro(micro)
+        .micro(micro), .step(), .next_micro()
     );
     assign {take, read} = micro;
 

@@ -29,11 +29,7 @@ module taking #(
     localparam [31:0] STRIDE = COLUMNS;
     assign read_address = {ROWS * COLUMNS{place}};
     always_ff @(posedge clk) bank_read <= row * STRIDE[7:0] + {4'd0, column};
-    generate
-        if (ROWS * COLUMNS == 1) begin : plain
-            assign beat = read_data;
-        end else begin : banked
-            assign beat = read_data[bank_read*BITS+:BITS];
-        end
-    endgenerate
+    choose #(.N(ROWS * COLUMNS), .WIDTH(BITS), .SELECT(8)) of_bank (
+        .words(read_data), .select(bank_read), .word(beat)
+    );
 endmodule

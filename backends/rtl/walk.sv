@@ -32,16 +32,17 @@ module walk #(
             localparam [31:0] LAST_PIXEL = WIDTH - 1;
             localparam [31:0] LAST_BEAT = BEATS - 1;
             localparam [31:0] ROW_STEP = ROW_WORDS % SPAN;
-            localparam [31:0] SPAN_WORDS = SPAN;
-            logic [ADDRESS-1:0] row_base, pixel_base, row_next;  // first words of the row and pixel in the bank
-            logic [ADDRESS:0] row_sum;
+            localparam [31:0] OVER = ROW_STEP - SPAN;
+            // First words of the row and pixel in the bank, and of the row behind.
+            logic [ADDRESS-1:0] row_base, pixel_base, row_next;
+            logic [ADDRESS:0] row_sum, row_over;
             logic [15:0] pixel, beat;
-            assign row_sum = {1'b0, row_base} + ROW_STEP[ADDRESS:0];
-            assign row_next = (row_sum >= SPAN_WORDS[ADDRESS:0]) ? row_sum[ADDRESS-1:0] - SPAN_WORDS[ADDRESS-1:0]
-                : row_sum[ADDRESS-1:0];
+            assign row_sum = {1'b0, row_next} + ROW_STEP[ADDRESS:0];
+            assign row_over = {1'b0, row_next} + OVER[ADDRESS:0];
             always_ff @(posedge clk) begin
                 if (reset) begin
                     row_base <= {ADDRESS{1'b0}};
+                    row_next <= ROW_STEP[ADDRESS-1:0];
                     pixel_base <= {ADDRESS{1'b0}};
                     place <= {ADDRESS{1'b0}};
                     pixel <= 16'd0;
@@ -60,6 +61,8 @@ module walk #(
                             row <= (row == LAST_ROW[3:0]) ? 4'd0 : row + 4'd1;
                             if (row == LAST_ROW[3:0]) begin
                                 row_base <= row_next;
+                                row_next <= (SPAN == 1 << ADDRESS || row_over[ADDRESS]) ? row_sum[ADDRESS-1:0]
+                                    : row_over[ADDRESS-1:0];
                                 pixel_base <= row_next;
                                 place <= row_next;
                             end else begin

@@ -55,7 +55,9 @@ module window #(
                     end
                 end
             end
-            assign staged = staging[load_slot*COLUMNS*PIXEL+:COLUMNS*PIXEL];
+            choose #(.N(SLOTS), .WIDTH(COLUMNS * PIXEL), .SELECT(2)) of_slot (
+                .words(staging), .select(load_slot), .word(staged)
+            );
             for (x = 0; x < KW; x = x + 1) begin : place
                 logic [PIXEL-1:0] pixel;
                 if (x < KW - COLUMNS) begin : shifted

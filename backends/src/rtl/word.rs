@@ -8,6 +8,11 @@ fn hex(word: &Word) -> String {
     word.bits().chunks(4).rev().filter_map(|bits| char::from_digit(digit(bits), 16)).collect()
 }
 
+/// A word as a sized number of Verilog.
+pub(super) fn literal(word: &Word) -> String {
+    format!("{}'h{}", word.bits().len(), hex(word))
+}
+
 /// An image of several words.
 pub(super) fn image(words: impl IntoIterator<Item = Word>) -> String {
     words.into_iter().map(|word| hex(&word) + "\n").collect()

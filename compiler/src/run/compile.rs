@@ -287,7 +287,7 @@ impl<'a> Made<'a> {
         }
         if let Some(design) = self.bound().filter(|_| self.wanted(Emit::Systemverilog)) {
             let asked = self.args.emit.contains(&Emit::Systemverilog);
-            match hardware::files(design, self.options.target.seed) {
+            match hardware::files(design, &self.options.target) {
                 Ok(hardware) => files.extend(hardware),
                 Err(Failure::Refused(faults)) if !asked => {
                     let whys: Vec<String> = faults.iter().map(|d| format!("{}: {}", d.what, d.why)).collect();

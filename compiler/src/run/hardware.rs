@@ -7,6 +7,7 @@ use nonresc_backends::rtl::{Bench, Trial, Verified, project};
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_passes::design::StreamDesign;
 use nonresc_passes::integers::{Rule, integers};
+use nonresc_passes::target::Target;
 
 use super::doing::doing;
 use crate::columns::Columns;
@@ -16,9 +17,9 @@ use crate::exit::Failure;
 ///
 /// # Errors
 /// Networks of floats; actors without hardware.
-pub(super) fn files(design: &StreamDesign, seed: u64) -> Result<Vec<OutFile>, Failure> {
+pub(super) fn files(design: &StreamDesign, target: &Target) -> Result<Vec<OutFile>, Failure> {
     let integers = integers(&design.source.network, Rule::AsGiven)?;
-    let rtl = project(&design.stream, &integers, design.binding.as_ref(), seed)?;
+    let rtl = project(&design.stream, &integers, design.binding.as_ref(), target)?;
     let file =
         |(name, text): (String, String)| OutFile { name: format!("rtl/{name}"), bytes: text.into_bytes() };
     Ok(rtl.files.into_iter().map(file).collect())

@@ -52,9 +52,21 @@ impl Program {
         2 * self.inputs * self.take + self.outputs + self.micro + self.run
     }
 
-    /// Bits of a word's flow: for each level whether a pass ends, and how many follow the first.
+    /// What follows words, each kind once, in the order of the words: for each level, where a pass ends, how many follow
+    /// the first.
+    pub fn kinds(&self) -> Vec<[Option<u64>; LEVELS]> {
+        let mut kinds = Vec::new();
+        for word in &self.words {
+            if !kinds.contains(&word.ends) {
+                kinds.push(word.ends);
+            }
+        }
+        kinds
+    }
+
+    /// Bits of a word's flow: which kind it is.
     pub fn flow_bits(&self) -> usize {
-        LEVELS * (self.repeat + 1)
+        unsigned(self.kinds().len().saturating_sub(1) as u64)
     }
 
     /// Bits of all that counters begin with.

@@ -10,5 +10,5 @@ mod program;
 mod word;
 
 pub use numbers::{bias, chooses_lanes, factors, weights, weights_beside};
-pub use program::control;
+pub use program::{control, loops};
 pub use word::{Word, varying};

@@ -5,7 +5,7 @@ use crate::control::Program;
 
 /// The images of words, flow and start.
 pub fn control(program: &Program) -> [Vec<Word>; 3] {
-    let Program { inputs, outputs, micro, repeat, run, take, slack, .. } = *program;
+    let Program { inputs, outputs, micro, run, take, slack, .. } = *program;
     let words = program.words.iter().map(|entry| {
         let mut word = Word::default();
         let step = &entry.phase;
@@ -16,12 +16,11 @@ pub fn control(program: &Program) -> [Vec<Word>; 3] {
         word.push(entry.run.into(), run);
         word
     });
+    let (kinds, bits) = (program.kinds(), program.flow_bits());
     let flows = program.words.iter().map(|entry| {
+        let kind = kinds.iter().position(|kind| *kind == entry.ends).unwrap_or(0);
         let mut word = Word::default();
-        for end in entry.ends {
-            word.push(end.is_some().into(), 1);
-            word.push(end.unwrap_or(0).into(), repeat);
-        }
+        word.push(kind as i128, bits);
         word
     });
     let starts = program.starts.iter().map(|&value| {
@@ -30,4 +29,15 @@ pub fn control(program: &Program) -> [Vec<Word>; 3] {
         word
     });
     [words.collect(), flows.collect(), starts.collect()]
+}
+
+/// The kinds of a program's flows, one behind the other: for each level whether a pass ends, and how many follow the
+/// first.
+pub fn loops(program: &Program) -> Word {
+    let mut word = Word::default();
+    for end in program.kinds().into_iter().flatten() {
+        word.push(end.is_some().into(), 1);
+        word.push(end.unwrap_or(0).into(), program.repeat);
+    }
+    word
 }

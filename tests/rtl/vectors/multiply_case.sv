@@ -32,13 +32,14 @@ module multiply_case #(
     initial $readmemh(WANTED, wanted);
 
     logic runs;
-    logic [31:0] part, fold, round, word, written;
+    logic [31:0] now, part, fold, round, word, written;  // the number of the weights comes a cycle before what they are for
     logic [OWN*SIMD*X-1:0] x;
-    assign runs = at < COUNT * PARTS * FOLDS;
-    assign round = at / (PARTS * FOLDS);
-    assign part = (ACCUMULATORS == 1) ? at % PARTS : at / FOLDS % PARTS;
-    assign fold = (ACCUMULATORS == 1) ? at / PARTS % FOLDS : at % FOLDS;
-    assign word = fold * PARTS + part;
+    assign now = at - 1;
+    assign runs = now < COUNT * PARTS * FOLDS;
+    assign round = now / (PARTS * FOLDS);
+    assign part = (ACCUMULATORS == 1) ? now % PARTS : now / FOLDS % PARTS;
+    assign fold = (ACCUMULATORS == 1) ? now / PARTS % FOLDS : now % FOLDS;
+    assign word = (ACCUMULATORS == 1) ? at % (PARTS * FOLDS) : at % FOLDS * PARTS + at / FOLDS % PARTS;
     always_ff @(posedge clk) x <= operands[runs ? round * PARTS + part : 0];
 
     logic write;
@@ -54,7 +55,7 @@ module multiply_case #(
     );
     initial written = 0;
     // What a pipeline holds at first is written while it fills.
-    localparam STAGES = 6 + $clog2(SIMD) + PAIR;
+    localparam STAGES = 7 + $clog2(SIMD) + PAIR;
     always_ff @(posedge clk)
         if (write && at >= STAGES && written < COUNT * FOLDS) begin
             written <= written + 1;
