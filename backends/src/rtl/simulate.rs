@@ -11,6 +11,7 @@ use nonresc_ir::stream::Stream;
 
 use super::Rtl;
 use super::top::{Pin, TOP, names};
+use crate::transient;
 
 const MAIN: &str = include_str!("../../rtl/simulate.cpp");
 
@@ -79,9 +80,9 @@ fn write<'a>(folder: &Path, files: impl IntoIterator<Item = (&'a str, &'a str)>)
     Ok(())
 }
 
-/// Runs a tool to its end.
-fn succeed(command: &mut Command, tool: &str, packages: &str) -> Result<(), Diagnostic> {
-    let output = command.output().map_err(|e| {
+/// Runs a tool to its end; its temporary files go to the folder.
+fn succeed(command: &mut Command, folder: &Path, tool: &str, packages: &str) -> Result<(), Diagnostic> {
+    let output = transient::output(command, folder).map_err(|e| {
         let remedy = format!("install {packages} of your system");
         Diagnostic::new("tool/absent", tool, e.to_string(), remedy)
     })?;
@@ -116,7 +117,7 @@ impl Simulator {
         command.args(["--cc", "--exe", "--top-module", TOP, "-O3", "--output-split", "20000"]).args(LINTS);
         command.args(["--x-initial", "unique", "--x-assign", "unique", "-CFLAGS", "-O1 -w"]);
         command.args(["--Mdir", "build", "-o", "simulate", "-y", ".", &format!("{TOP}.sv"), "simulate.cpp"]);
-        succeed(command.current_dir(folder), "verilator", "verilator (version 5)")?;
+        succeed(command.current_dir(folder), folder, "verilator", "verilator (version 5)")?;
         let build = folder.join("build");
         let kept = |from: &Path, to: &Path| {
             for part in LIBRARY {
@@ -129,7 +130,7 @@ impl Simulator {
         }
         let mut command = Command::new("make");
         command.args(["-s", "-j", "2", "-f", &format!("V{TOP}.mk"), "simulate"]).current_dir(&build);
-        succeed(&mut command, "make", "make and g++")?;
+        succeed(&mut command, folder, "make", "make and g++")?;
         if let Some(library) = library.filter(|library| !library.join(LIBRARY[0]).exists()) {
             kept(&build, library);
         }
@@ -158,8 +159,9 @@ impl Simulator {
         let (input, output) = (self.folder.join("in.bin"), self.folder.join("out.bin"));
         fs::write(&input, bytes).map_err(|e| unwritable(&input, &e))?;
         let mut command = Command::new(&self.program);
-        let ended = command.args(["in.bin", "out.bin"]).current_dir(&self.folder).output();
-        let ended = ended.map_err(|e| unwritable(&self.program, &e))?;
+        command.args(["in.bin", "out.bin"]).current_dir(&self.folder);
+        let ended =
+            transient::output(&mut command, &self.folder).map_err(|e| unwritable(&self.program, &e))?;
         if !ended.status.success() {
             let text = String::from_utf8_lossy(&ended.stderr).into_owned();
             return Err(failed("the simulation stopped", text, "report this as a fault of nonresc"));
