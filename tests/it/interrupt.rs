@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use crate::program::{digits_home, example, names, nonresc_in, program};
+use crate::program::{digits_home, example, names, nonresc_in, path_with_tools, program, tool};
 
 const FLAGS: [&str; 19] = [
     "digits.onnx",
@@ -71,15 +71,12 @@ fn awaited<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
 
 /// A tool that starts another one, says so in the file `started`, and comes to no end.
 fn endless_tool(home: &Path, name: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
     let started = home.join("started");
-    let text = format!(
-        "#!/bin/sh\nsleep 1000 &\necho half > \"$TMPDIR/half\"\necho $! > {0}.half\nmv {0}.half {0}\nwait\n",
+    let script = format!(
+        "sleep 1000 &\necho half > \"$TMPDIR/half\"\necho $! > {0}.half\nmv {0}.half {0}\nwait\n",
         started.display()
     );
-    let tool = home.join("tools").join(name);
-    fs::write(&tool, text).unwrap();
-    fs::set_permissions(tool, fs::Permissions::from_mode(0o755)).unwrap();
+    tool(home, name, &script);
 }
 
 /// The process that the tool started, once it has.
@@ -89,8 +86,7 @@ fn started(home: &Path) -> Pid {
 }
 
 fn with_tools(mut command: Command, home: &Path) -> Child {
-    let path = std::env::var("PATH").unwrap();
-    command.env("PATH", format!("{}:{path}", home.join("tools").display()));
+    command.env("PATH", path_with_tools(home));
     command.env("TMPDIR", home.join("temporary")).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().unwrap()
 }
@@ -99,9 +95,7 @@ fn with_tools(mut command: Command, home: &Path) -> Child {
 fn a_signal_ends_the_tools_of_a_run_and_leaves_nothing() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    for folder in ["tools", "temporary"] {
-        fs::create_dir(home.join(folder)).unwrap();
-    }
+    fs::create_dir(home.join("temporary")).unwrap();
     for tool in ["verilator", "yosys"] {
         endless_tool(home, tool);
     }
@@ -127,9 +121,7 @@ fn a_signal_ends_the_tools_of_a_run_and_leaves_nothing() {
 fn a_signal_that_was_ignored_stays_so() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    for folder in ["tools", "temporary"] {
-        fs::create_dir(home.join(folder)).unwrap();
-    }
+    fs::create_dir(home.join("temporary")).unwrap();
     endless_tool(home, "verilator");
     let block = example("block.onnx");
     nonresc_in(home, &["quantise", block.to_str().unwrap(), "--out", "q", "-q"]).done();

@@ -18,6 +18,9 @@ const MAIN: &str = include_str!("../../rtl/simulate.cpp");
 /// What of Verilator's own is the same in every simulator.
 const LIBRARY: [&str; 2] = ["verilated.o", "verilated_threads.o"];
 
+/// What tools say of a full disk.
+const FULL: &str = "No space left on device";
+
 /// Warnings that parameters cause: signals without a use, ports left open.
 const LINTS: [&str; 4] = ["-Wall", "-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM", "-Wno-PINCONNECTEMPTY"];
 
@@ -91,6 +94,9 @@ fn succeed(command: &mut Command, folder: &Path, tool: &str, packages: &str) -> 
     }
     let text =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    if let Some(line) = text.lines().find(|line| line.contains(FULL)) {
+        return Err(failed(&format!("{tool} in {}", folder.display()), line, "make room, or set TMPDIR"));
+    }
     Err(failed(
         &format!("{tool} refuses the design"),
         text.lines().take(20).collect::<Vec<_>>().join("\n"),
