@@ -36,3 +36,4 @@ pub mod out_file;
 pub mod page;
 pub mod rtl;
 pub mod schedule;
+pub mod transient;

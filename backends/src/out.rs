@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use nonresc_ir::diagnostic::Diagnostic;
 
+use crate::transient::{Folder, before_any_end};
+
 /// The file that says a folder is ours to replace.
 pub const MARKER: &str = ".nonresc";
 
@@ -24,10 +26,43 @@ pub struct OutFile {
 }
 
 /// Whether `dir` could be written by [`write()`]: asked before the work begins, so that nobody waits for a refusal.
+/// `inputs` are files that the run reads, and that must not be lost with an old folder.
 ///
 /// # Errors
-/// Where the path has no last name, is a file, or is a folder with content that this program did not write.
-pub fn check(dir: &Path) -> Result<(), Diagnostic> {
+/// Where the path has no last name, is a file, is a folder with content that this program did not write or with an
+/// input, or is in a folder that cannot be written.
+pub fn check(dir: &Path, inputs: &[&Path]) -> Result<(), Diagnostic> {
+    let dir = &place(dir);
+    replaceable(dir)?;
+    if let Ok(folder) = dir.canonicalize() {
+        let lost = |input: &&&Path| input.canonicalize().is_ok_and(|input| input.starts_with(&folder));
+        if let Some(input) = inputs.iter().find(lost) {
+            return Err(Diagnostic::new(
+                "out/input",
+                format!("output folder {}", dir.display()),
+                format!("{} is in it, and would be lost: the folder is replaced as a whole", input.display()),
+                "choose another folder, or move the file",
+            ));
+        }
+    }
+    let there = dir.ancestors().skip(1).find(|folder| folder.as_os_str().is_empty() || folder.exists());
+    let there = there.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let tried = Folder::within(there, &unfinished_prefix(dir));
+    tried.map(drop).map_err(|e| failed(there, "make a folder in", &e))
+}
+
+/// The folder that is meant: the one behind a link, and no link itself, since it is replaced by renaming.
+fn place(dir: &Path) -> PathBuf {
+    // With a slash behind it, a link would be taken for the folder.
+    let dir: PathBuf = dir.components().collect();
+    match fs::symlink_metadata(&dir) {
+        Ok(meta) if meta.is_symlink() && dir.is_dir() => dir.canonicalize().unwrap_or(dir),
+        _ => dir,
+    }
+}
+
+/// Whether nothing is there, or a folder that may be replaced.
+fn replaceable(dir: &Path) -> Result<(), Diagnostic> {
     let what = || format!("output folder {}", dir.display());
     if dir.file_name().is_none() {
         return Err(Diagnostic::new(
@@ -43,7 +78,7 @@ pub fn check(dir: &Path) -> Result<(), Diagnostic> {
         Ok(meta) if !meta.is_dir() => Err(Diagnostic::new(
             "out/not-a-folder",
             what(),
-            "there is a file or link of this name, and only folders are replaced",
+            "there is a file of this name, or a link to none, and only folders are replaced",
             "choose another name, or remove it",
         )),
         Ok(_) if dir.join(MARKER).is_file() => Ok(()),
@@ -67,7 +102,8 @@ pub fn check(dir: &Path) -> Result<(), Diagnostic> {
 /// # Errors
 /// As [`check`]; and where the file system refuses.
 pub fn write(dir: &Path, files: &[OutFile]) -> Result<(), Diagnostic> {
-    check(dir)?;
+    let dir = &place(dir);
+    replaceable(dir)?;
     let parent = match dir.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
@@ -75,14 +111,11 @@ pub fn write(dir: &Path, files: &[OutFile]) -> Result<(), Diagnostic> {
     fs::create_dir_all(&parent).map_err(|e| failed(&parent, "make", &e))?;
     let prefix = unfinished_prefix(dir);
     remove_dead(&parent, &prefix);
-    let fresh = tempfile::Builder::new()
-        .prefix(&prefix)
-        .tempdir_in(&parent)
-        .map_err(|e| failed(&parent, "make a folder in", &e))?;
+    let fresh = Folder::within(&parent, &prefix).map_err(|e| failed(&parent, "make a folder in", &e))?;
     // Held until the folder is in place, so that another run can tell the living from the dead.
     let _lock = fill(fresh.path(), files).map_err(|e| failed(fresh.path(), "write into", &e))?;
     // Where an old folder stood, `fresh` holds it now and removes it when dropped.
-    put_in_place(fresh.path(), dir).map_err(|e| failed(dir, "replace", &e))
+    before_any_end(|| put_in_place(fresh.path(), dir)).map_err(|e| failed(dir, "replace", &e))
 }
 
 /// Beginning of the names of unfinished folders for `dir`.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use nonresc_ir::diagnostic::Diagnostic;
 
+use crate::transient::File;
+
 /// Whether `path` could be written by [`write()`]: asked before the work begins, so that nobody waits for a
 /// refusal.
 ///
@@ -25,11 +27,10 @@ pub fn check(path: &Path) -> Result<(), Diagnostic> {
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
     let (folder, target) = place(path)?;
     let written = || -> io::Result<()> {
-        let mut fresh = builder().prefix(".nonresc-").suffix(".unfinished").tempfile_in(&folder)?;
-        fresh.write_all(bytes)?;
-        fresh.as_file().sync_all()?;
-        fresh.persist(&target)?;
-        Ok(())
+        let mut fresh = File::within(&folder, builder().prefix(".nonresc-").suffix(".unfinished"))?;
+        fresh.file().write_all(bytes)?;
+        fresh.file().sync_all()?;
+        fresh.put(&target)
     };
     written().map_err(|e| {
         fault(path, e.to_string(), "choose a folder that can be written, with room for the file")

@@ -22,6 +22,8 @@ pub enum Failure {
     MissingTool(Diagnostics),
     /// The hardware is not what it should be: exit code 4.
     Unverified(Diagnostics),
+    /// It was asked to stop by a signal, and kept its state: the exit code that shells have for that.
+    Interrupted(Diagnostics, u8),
     /// Standard output cannot be written; where its reader has left, that is no fault.
     Output(io::Error),
 }
@@ -39,6 +41,7 @@ impl Failure {
             Failure::Usage(_) => 2,
             Failure::MissingTool(_) => 3,
             Failure::Unverified(_) => 4,
+            Failure::Interrupted(_, code) => *code,
             Failure::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => 0,
             Failure::Output(_) => 1,
         }
@@ -47,12 +50,14 @@ impl Failure {
     /// Writes the faults to `out`, all of them.
     pub fn print(&self, format: Format, out: &mut impl Write, colour: bool) -> io::Result<()> {
         match self {
-            Failure::Refused(d) | Failure::Usage(d) | Failure::MissingTool(d) | Failure::Unverified(d) => {
-                match format {
-                    Format::Json => json(d, out),
-                    Format::Text => text(d, out, colour),
-                }
-            }
+            Failure::Refused(d)
+            | Failure::Usage(d)
+            | Failure::MissingTool(d)
+            | Failure::Unverified(d)
+            | Failure::Interrupted(d, _) => match format {
+                Format::Json => json(d, out),
+                Format::Text => text(d, out, colour),
+            },
             Failure::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Failure::Output(e) => writeln!(out, "error[output]: cannot write standard output: {e}"),
         }
@@ -106,6 +111,19 @@ pub fn set_quiet(quiet: bool) {
 /// Whether standard error holds faults alone.
 pub fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
+}
+
+/// Whether standard error also holds what each step did.
+static VERBOSE: AtomicBool = AtomicBool::new(false);
+
+/// From now on standard error also holds what each step did, or does not.
+pub fn set_verbose(verbose: bool) {
+    VERBOSE.store(verbose, Ordering::Relaxed);
+}
+
+/// Whether standard error also holds what each step did.
+pub fn is_verbose() -> bool {
+    VERBOSE.load(Ordering::Relaxed)
 }
 
 /// Says on standard error how the model was read.

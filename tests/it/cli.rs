@@ -84,6 +84,25 @@ fn quiet_leaves_faults_alone_on_standard_error() {
 }
 
 #[test]
+fn verbose_tells_what_each_pass_did() {
+    let home = home();
+    let compile =
+        |more: &[&str]| nonresc_in(home.path(), &[&["resnet8.onnx", "--fps", "9000"], more].concat());
+    let (plain, verbose) = (compile(&[]), compile(&["-v", "--out", "build"]));
+    assert_eq!((plain.stderr.as_str(), &plain.stdout), ("", &verbose.stdout));
+    let steps: Vec<&str> = verbose.stderr.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let passes = nonresc_passes::table::FPGA.iter().map(|pass| pass.name);
+    let wanted: Vec<&str> = ["read"].into_iter().chain(passes).chain(["skips", "write"]).collect();
+    // Steps of the command stand between passes.
+    let seen: Vec<&str> = steps.iter().copied().filter(|step| wanted.contains(step)).collect();
+    assert_eq!(seen, wanted, "{}", verbose.stderr);
+    assert!(verbose.stderr.contains("3 skips: 1 identity, 2 projection"), "{}", verbose.stderr);
+    let explained = nonresc_in(home.path(), &["explain", "resnet8.onnx", "1", "--fps", "9000", "--verbose"]);
+    assert!(explained.stderr.contains("normalise"), "{}", explained.stderr);
+    assert!(refused(&["nonresc", "m.onnx", "-v", "-q"]).contains("cannot be used with"));
+}
+
+#[test]
 fn emitting_needs_a_folder() {
     assert!(refused(&["nonresc", "m.onnx", "--emit", "schedule"]).contains("--out"));
 }

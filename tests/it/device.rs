@@ -49,6 +49,12 @@ fn names_are_found_in_any_case_and_near_ones_suggested() {
     assert_eq!(Device::find("None").unwrap().limits, None);
     let message = Device::find("xck27").unwrap_err().to_string();
     assert!(message.contains("did you mean xck26?"), "{message}");
+    for (board, part) in
+        [("kv260", "xck26 "), ("ZCU-104", "xczu7ev "), ("pynq", "xc7z020 "), ("Ultra96", "xczu3eg ")]
+    {
+        let message = Device::find(board).unwrap_err().to_string();
+        assert!(message.contains(&format!("{part}is the part of")), "{message}");
+    }
     let message = Device::find("stratix").unwrap_err().to_string();
     assert!(!message.contains("did you mean") && message.contains("LFE5U-85F"), "{message}");
 }

@@ -13,7 +13,7 @@ use nonresc_passes::pass::Property;
 use nonresc_passes::{normalise, table};
 use serde_json::Value;
 
-use crate::program::{example, nonresc_in};
+use crate::program::{digits_home, example, nonresc_in};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in a folder of the repository")
@@ -278,6 +278,43 @@ fn the_first_design_is_what_the_program_prints() {
             "{name} is not current: run this test with UPDATE_DOCS=1, and read the difference"
         );
     }
+}
+
+/// The page of versions says of each file what stands in it.
+#[test]
+fn the_versions_of_files_are_those_that_are_written() {
+    let home = digits_home();
+    let flags =
+        ["digits.onnx", "--skips", "remove", "--retrain", "--data", "digits_train.npz", "--epochs", "1"];
+    let more = ["--qat-epochs", "0", "--batch", "64", "--checkpoint", "state", "--out", "build", "-q"];
+    nonresc_in(home.path(), &[&flags[..], &more].concat()).done();
+    let bytes = |file: &str| fs::read(home.path().join(file)).unwrap();
+    let json = |file: &str| serde_json::from_slice::<Value>(&bytes(file)).unwrap();
+    let version = |value: Value| match &value["version"] {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let nir = String::from_utf8(bytes("build/network.nir")).unwrap();
+    // A safetensors file: the length of its header in 8 bytes, then that as JSON.
+    let state = bytes("state");
+    let length = u64::from_le_bytes(state[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&state[8..8 + length]).unwrap();
+    let entry = header["__metadata__"]["nonresc-checkpoint"].as_str().unwrap();
+    let printed = |flags: &[&str]| serde_json::from_str(&nonresc_in(home.path(), flags).done()).unwrap();
+    let eval = ["eval", "digits.onnx", "--data", "digits_test.npz", "--format", "json"];
+    let (eval, devices) = (version(printed(&eval)), version(printed(&["devices", "--format", "json"])));
+    assert_eq!(eval, devices);
+    let found = [
+        ("`.nir`", nir.lines().next().unwrap().replace("nir ", "")),
+        ("`plan.json`", version(json("build/plan.json"))),
+        ("`schedule.json`", version(json("build/schedule.json"))),
+        ("state of `--checkpoint`", version(serde_json::from_str(entry).unwrap())),
+        ("`history.json`", version(json("build/history.json"))),
+        ("JSON of `eval`, `devices`", eval),
+    ];
+    let page = page("docs/versions.md");
+    let faults = found.iter().filter(|(file, version)| !page.contains(&format!("| {file} | {version} |")));
+    none(faults.map(|(file, version)| format!("docs/versions.md does not say {file}, {version}")).collect());
 }
 
 /// The commands of the guide run as they stand, in a folder that holds the examples, and a part as the page of devices

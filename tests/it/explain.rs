@@ -49,9 +49,26 @@ fn designs_are_compared() {
 fn files_that_are_no_schedules_are_refused() {
     let home = home();
     fs::create_dir(home.path().join("empty")).unwrap();
-    fs::write(home.path().join("old.json"), "{\"version\": \"0.1\"}").unwrap();
-    fs::write(home.path().join("odd.json"), "{\"version\": \"1.0\"}").unwrap();
-    for (file, said) in [("empty", "compare/file"), ("old.json", "version"), ("odd.json", "no number at")] {
+    let schedule =
+        |version: &str| format!("{{\"format\": \"nonresc schedule\", \"version\": \"{version}\"}}");
+    for (file, text) in [
+        ("old.json", schedule("0.1")),
+        ("next.json", schedule("2.0")),
+        ("odd.json", schedule("1.0")),
+        // Fields that are new break no reader.
+        ("newer.json", schedule("1.7")),
+        ("plan.json", "{\"version\": 1}".into()),
+    ] {
+        fs::write(home.path().join(file), text).unwrap();
+    }
+    for (file, said) in [
+        ("empty", "compare/file"),
+        ("old.json", "version"),
+        ("next.json", "version"),
+        ("odd.json", "no number at"),
+        ("newer.json", "no number at"),
+        ("plan.json", "its format"),
+    ] {
         let text = nonresc_in(home.path(), &["compare", file]).refused(1);
         assert!(text.contains(said), "{file}: {text}");
     }

@@ -17,6 +17,8 @@ use nonresc_tests::random;
 use nonresc_tests::target::unlimited;
 
 use crate::program::example;
+#[cfg(unix)]
+use crate::program::{nonresc_in, path_with_tools, program, tool};
 
 /// Random networks that are simulated here; `cargo bench --bench hardware` does more.
 const NETWORKS: usize = 6;
@@ -161,4 +163,21 @@ fn the_testbench_says_what_is_right_and_what_is_wrong() {
     let digit = if text.as_bytes()[last] == b'0' { "1" } else { "0" };
     std::fs::write(&expected, text[..last].to_owned() + digit + "\n").unwrap();
     assert!(says().contains("FAIL: 1 faults"), "{}", says());
+}
+
+/// The design is not at fault where a tool finds the disk full.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_said_to_be_one() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let said = "cc1plus: fatal error: error writing to x.s: No space left on device";
+    tool(home, "verilator", &format!("echo '{said}' >&2\nexit 1\n"));
+    let block = example("block.onnx");
+    nonresc_in(home, &["quantise", block.to_str().unwrap(), "--out", "q", "-q"]).done();
+    let mut run = program(home, &["q/quantised.onnx", "--fps", "2000", "--verify"]);
+    let ended = run.env("PATH", path_with_tools(home)).output().unwrap();
+    let text = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{text}");
+    assert!(text.contains(said) && text.contains("TMPDIR") && !text.contains("report this"), "{text}");
 }

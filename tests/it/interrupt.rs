@@ -1,11 +1,16 @@
-//! Ctrl-C in a training: the state is kept between two steps, and what is resumed ends in the bytes of an unbroken run.
+//! Signals: a training keeps its state between two steps, and what is resumed ends in the bytes of an unbroken run;
+//! everything else ends at once, with its tools, and leaves nothing behind.
+#![cfg(unix)]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::program::{digits_home, nonresc_in, program};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use crate::program::{digits_home, example, names, nonresc_in, path_with_tools, program, tool};
 
 const FLAGS: [&str; 19] = [
     "digits.onnx",
@@ -33,7 +38,6 @@ fn made(home: &Path) -> Vec<Vec<u8>> {
     ["float.onnx", "history.json"].map(|file| fs::read(home.join("build").join(file)).unwrap()).into()
 }
 
-#[cfg(unix)]
 #[test]
 fn an_interrupted_training_goes_on_to_the_same_bytes() {
     let (whole, cut) = (digits_home(), digits_home());
@@ -44,12 +48,93 @@ fn an_interrupted_training_goes_on_to_the_same_bytes() {
     let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
     // In its second epoch or later, at no certain step.
     assert!(told.by_ref().map(Result::unwrap).any(|line| line.contains("epoch 1/4")));
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let rest: Vec<String> = told.map(Result::unwrap).collect();
-    assert_eq!(child.wait().unwrap().code(), Some(1), "{rest:?}");
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
     assert!(rest.iter().any(|line| line.contains("--resume")), "{rest:?}");
     assert!(!cut.path().join("build").exists());
     nonresc_in(cut.path(), &[&flags[..], &["--resume"]].concat()).done();
     assert!(made(whole.path()) == made(cut.path()));
+}
+
+/// Waits until `done` gives something.
+fn awaited<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(found) = done() {
+            return found;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A tool that starts another one, says so in the file `started`, and comes to no end.
+fn endless_tool(home: &Path, name: &str) {
+    let started = home.join("started");
+    let script = format!(
+        "sleep 1000 &\necho half > \"$TMPDIR/half\"\necho $! > {0}.half\nmv {0}.half {0}\nwait\n",
+        started.display()
+    );
+    tool(home, name, &script);
+}
+
+/// The process that the tool started, once it has.
+fn started(home: &Path) -> Pid {
+    let read = || fs::read_to_string(home.join("started")).ok()?.trim().parse().ok();
+    Pid::from_raw(awaited("the tool starts", read)).unwrap()
+}
+
+fn with_tools(mut command: Command, home: &Path) -> Child {
+    command.env("PATH", path_with_tools(home));
+    command.env("TMPDIR", home.join("temporary")).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().unwrap()
+}
+
+#[test]
+fn a_signal_ends_the_tools_of_a_run_and_leaves_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::create_dir(home.join("temporary")).unwrap();
+    for tool in ["verilator", "yosys"] {
+        endless_tool(home, tool);
+    }
+    let block = example("block.onnx");
+    nonresc_in(home, &["quantise", block.to_str().unwrap(), "--out", "q", "-q"]).done();
+    let model = ["q/quantised.onnx", "--fps", "2000", "-q"];
+    for (flags, signal, code) in
+        [(&["--verify"][..], Signal::TERM, 143), (&["--synth", "yosys"][..], Signal::INT, 130)]
+    {
+        let mut child = with_tools(program(home, &[&model[..], flags].concat()), home);
+        let of_tool = started(home);
+        assert_eq!(names(&home.join("temporary")).len(), 1);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{flags:?}");
+        assert_eq!(names(&home.join("temporary")), [""; 0], "{flags:?}");
+        awaited("what the tool started ends", || test_kill_process(of_tool).is_err().then_some(()));
+        fs::remove_file(home.join("started")).unwrap();
+    }
+}
+
+/// As under `nohup`, where the terminal goes and the run stays.
+#[test]
+fn a_signal_that_was_ignored_stays_so() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::create_dir(home.join("temporary")).unwrap();
+    endless_tool(home, "verilator");
+    let block = example("block.onnx");
+    nonresc_in(home, &["quantise", block.to_str().unwrap(), "--out", "q", "-q"]).done();
+    let run = program(home, &["q/quantised.onnx", "--fps", "2000", "--verify"]);
+    let mut ignoring = Command::new("sh");
+    ignoring.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(run.get_program()).args(run.get_args());
+    ignoring.current_dir(home);
+    let mut child = with_tools(ignoring, home);
+    started(home);
+    let pid = Pid::from_child(&child);
+    kill_process(pid, Signal::HUP).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(child.try_wait().unwrap().is_none());
+    kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
 }

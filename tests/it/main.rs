@@ -69,6 +69,7 @@ mod stream;
 mod synthesis;
 mod text;
 mod tidy;
+mod timing_pictures;
 #[cfg(feature = "engine")]
 mod tract;
 mod training_kernels;

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use nonresc_backends::out::{MARKER, OutFile, write};
+use nonresc_backends::out::{MARKER, OutFile, check, write};
+use nonresc_passes::distill::checkpoint::Checkpoint;
 
-use crate::program::names;
+use crate::program::{example, names, nonresc_in};
 
 fn file(text: &str) -> [OutFile; 1] {
     [OutFile { name: "schedule.json".into(), bytes: text.into() }]
@@ -68,4 +69,70 @@ fn what_killed_runs_left_is_removed() {
     lock.lock().unwrap();
     write(&home.path().join("build"), &file("one")).unwrap();
     assert!(!dead.exists() && alive.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn behind_a_link_its_folder_is_replaced() {
+    use std::os::unix::fs::symlink;
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name);
+    fs::create_dir(at("real")).unwrap();
+    symlink("real", at("link")).unwrap();
+    for (name, text) in [("link", "one"), ("link/", "two")] {
+        write(&at(name), &file(text)).unwrap();
+        assert_eq!(fs::read_to_string(at("real/schedule.json")).unwrap(), text);
+        assert!(fs::symlink_metadata(at("link")).unwrap().is_symlink());
+    }
+    symlink("nowhere", at("dangling")).unwrap();
+    for name in ["dangling", "dangling/"] {
+        assert_eq!(write(&at(name), &file("one")).unwrap_err().code, "out/not-a-folder");
+    }
+    assert_eq!(names(home.path()), ["dangling", "link", "real"]);
+}
+
+/// The folder of an earlier run is replaced, but not with the model of this one in it.
+#[test]
+fn what_a_run_reads_is_not_replaced_by_what_it_writes() {
+    let home = tempfile::tempdir().unwrap();
+    let block = example("block.onnx");
+    let block = block.to_str().unwrap();
+    nonresc_in(home.path(), &["quantise", block, "--out", "q"]).done();
+    let before = names(&home.path().join("q"));
+    let again = ["q/quantised.onnx", "--fps", "2000", "--out", "q"];
+    for flags in [&again[..], &["quantise", "q/quantised.onnx", "--requantise", "--out", "./q/"]] {
+        let text = nonresc_in(home.path(), flags).refused(1);
+        assert!(text.contains("error[out/input]") && text.contains("q/quantised.onnx"), "{text}");
+        assert_eq!(names(&home.path().join("q")), before);
+    }
+    assert!(check(&home.path().join("q"), &[Path::new(block)]).is_ok());
+}
+
+/// What cannot be written is refused before the work begins.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_that_cannot_be_written_is_refused_at_once() {
+    // In a folder of the kernel's not even root can make one.
+    let refused = check(Path::new("/proc/self/a/build"), &[]).unwrap_err();
+    assert_eq!(refused.code, "out/io");
+    let home = tempfile::tempdir().unwrap();
+    check(&home.path().join("a/b/build"), &[]).unwrap();
+    assert!(names(home.path()).is_empty());
+}
+
+/// The state of a training: what cannot be written is refused before the first epoch, and leaves nothing.
+#[test]
+fn a_checkpoint_that_cannot_be_written_is_refused_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let taken = home.path().join("taken");
+    fs::create_dir(&taken).unwrap();
+    for path in [&taken, &home.path().join("nowhere/state")] {
+        let (asked, written) = (Checkpoint::check(path), Checkpoint::default().write(path));
+        assert_eq!(
+            (asked.unwrap_err().code, written.unwrap_err().code),
+            ("distill/checkpoint", "distill/checkpoint")
+        );
+    }
+    Checkpoint::check(&home.path().join("state")).unwrap();
+    assert_eq!(names(home.path()), ["taken"]);
 }

@@ -72,3 +72,19 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+/// A tool of this name in the folder `tools`, a script of the shell.
+#[cfg(unix)]
+pub(crate) fn tool(home: &Path, name: &str, script: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let tools = home.join("tools");
+    std::fs::create_dir_all(&tools).unwrap();
+    std::fs::write(tools.join(name), format!("#!/bin/sh\n{script}")).unwrap();
+    std::fs::set_permissions(tools.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Where tools are found: those of [`tool`] first.
+#[cfg(unix)]
+pub(crate) fn path_with_tools(home: &Path) -> String {
+    format!("{}:{}", home.join("tools").display(), std::env::var("PATH").unwrap())
+}

@@ -11,11 +11,15 @@ use nonresc_ir::stream::Stream;
 
 use super::Rtl;
 use super::top::{Pin, TOP, names};
+use crate::transient;
 
 const MAIN: &str = include_str!("../../rtl/simulate.cpp");
 
 /// What of Verilator's own is the same in every simulator.
 const LIBRARY: [&str; 2] = ["verilated.o", "verilated_threads.o"];
+
+/// What tools say of a full disk.
+const FULL: &str = "No space left on device";
 
 /// Warnings that parameters cause: signals without a use, ports left open.
 const LINTS: [&str; 4] = ["-Wall", "-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM", "-Wno-PINCONNECTEMPTY"];
@@ -79,9 +83,9 @@ fn write<'a>(folder: &Path, files: impl IntoIterator<Item = (&'a str, &'a str)>)
     Ok(())
 }
 
-/// Runs a tool to its end.
-fn succeed(command: &mut Command, tool: &str, packages: &str) -> Result<(), Diagnostic> {
-    let output = command.output().map_err(|e| {
+/// Runs a tool to its end; its temporary files go to the folder.
+fn succeed(command: &mut Command, folder: &Path, tool: &str, packages: &str) -> Result<(), Diagnostic> {
+    let output = transient::output(command, folder).map_err(|e| {
         let remedy = format!("install {packages} of your system");
         Diagnostic::new("tool/absent", tool, e.to_string(), remedy)
     })?;
@@ -90,6 +94,9 @@ fn succeed(command: &mut Command, tool: &str, packages: &str) -> Result<(), Diag
     }
     let text =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    if let Some(line) = text.lines().find(|line| line.contains(FULL)) {
+        return Err(failed(&format!("{tool} in {}", folder.display()), line, "make room, or set TMPDIR"));
+    }
     Err(failed(
         &format!("{tool} refuses the design"),
         text.lines().take(20).collect::<Vec<_>>().join("\n"),
@@ -116,7 +123,7 @@ impl Simulator {
         command.args(["--cc", "--exe", "--top-module", TOP, "-O3", "--output-split", "20000"]).args(LINTS);
         command.args(["--x-initial", "unique", "--x-assign", "unique", "-CFLAGS", "-O1 -w"]);
         command.args(["--Mdir", "build", "-o", "simulate", "-y", ".", &format!("{TOP}.sv"), "simulate.cpp"]);
-        succeed(command.current_dir(folder), "verilator", "verilator (version 5)")?;
+        succeed(command.current_dir(folder), folder, "verilator", "verilator (version 5)")?;
         let build = folder.join("build");
         let kept = |from: &Path, to: &Path| {
             for part in LIBRARY {
@@ -129,7 +136,7 @@ impl Simulator {
         }
         let mut command = Command::new("make");
         command.args(["-s", "-j", "2", "-f", &format!("V{TOP}.mk"), "simulate"]).current_dir(&build);
-        succeed(&mut command, "make", "make and g++")?;
+        succeed(&mut command, folder, "make", "make and g++")?;
         if let Some(library) = library.filter(|library| !library.join(LIBRARY[0]).exists()) {
             kept(&build, library);
         }
@@ -158,8 +165,9 @@ impl Simulator {
         let (input, output) = (self.folder.join("in.bin"), self.folder.join("out.bin"));
         fs::write(&input, bytes).map_err(|e| unwritable(&input, &e))?;
         let mut command = Command::new(&self.program);
-        let ended = command.args(["in.bin", "out.bin"]).current_dir(&self.folder).output();
-        let ended = ended.map_err(|e| unwritable(&self.program, &e))?;
+        command.args(["in.bin", "out.bin"]).current_dir(&self.folder);
+        let ended =
+            transient::output(&mut command, &self.folder).map_err(|e| unwritable(&self.program, &e))?;
         if !ended.status.success() {
             let text = String::from_utf8_lossy(&ended.stderr).into_owned();
             return Err(failed("the simulation stopped", text, "report this as a fault of nonresc"));

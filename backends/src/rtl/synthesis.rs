@@ -14,6 +14,7 @@ use nonresc_ir::id::ChannelId;
 use nonresc_passes::device::Family;
 
 use super::{Rtl, TOP};
+use crate::transient;
 
 /// Cells of a part of a design.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,7 +154,8 @@ pub fn synthesise(
         fs::write(&path, text).map_err(|e| unwritable(&path, e))?;
     }
     let mut yosys = Command::new("yosys");
-    let output = yosys.args(["-q", "synthesis.ys"]).current_dir(folder).output().map_err(|e| {
+    yosys.args(["-q", "synthesis.ys"]).current_dir(folder);
+    let output = transient::output(&mut yosys, folder).map_err(|e| {
         let remedy = "install the package yosys of your system (0.23 or later)";
         Diagnostic::new("tool/absent", "yosys", e.to_string(), remedy)
     })?;

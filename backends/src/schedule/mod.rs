@@ -25,10 +25,13 @@ use serde::Serialize;
 /// Version of the form of `schedule.json`: the first number rises when a reader must change.
 pub const VERSION: &str = "1.0";
 
+/// What `schedule.json` says that it is.
+pub const FORMAT: &str = "nonresc schedule";
+
 /// A whole design.
 #[derive(Clone, Debug, Serialize)]
 pub struct Schedule {
-    /// `nonresc schedule`.
+    /// [`FORMAT`].
     pub format: &'static str,
     /// [`VERSION`].
     pub version: &'static str,
@@ -185,7 +188,7 @@ pub fn schedule(
     let timing = &sizing.timing;
     let limits = binding.device.limits;
     Ok(Schedule {
-        format: "nonresc schedule",
+        format: FORMAT,
         version: VERSION,
         generator: format!("nonresc {}", env!("CARGO_PKG_VERSION")),
         network: digest(&design.source.network),

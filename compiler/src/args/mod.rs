@@ -38,6 +38,9 @@ pub struct Cli {
     /// Say nothing on standard error but faults: no remarks, no progress
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// Say on standard error what each step did: counts and time
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub compile: Compile,
@@ -55,7 +58,8 @@ Examples:
   nonresc quantise resnet8.onnx --data cifar-10-batches-bin --out q   the same in integer codes
 
 A model whose file is named like a command is written ./run.
-Exit codes: 0 done, 1 input refused, 2 usage, 3 a needed tool is missing, 4 verification failed.";
+Exit codes: 0 done, 1 input refused, 2 usage, 3 a needed tool is missing, 4 verification failed,
+130 ended by Ctrl-C.";
 
 /// Everything that is not compiling.
 #[derive(Debug, Subcommand)]

@@ -101,10 +101,17 @@ impl Compared {
     /// The figures of a schedule.
     fn of(path: &Path, skips: Option<&str>, value: &Value) -> Result<Compared, Failure> {
         let fault = |why: String| no_schedule(path, why);
-        if value["version"] != schedule::VERSION {
+        if value["format"] != schedule::FORMAT {
             return Err(
-                fault(format!("its version is {}, not {}", value["version"], schedule::VERSION)).into()
+                fault(format!("its format is {}, not \"{}\"", value["format"], schedule::FORMAT)).into()
             );
+        }
+        // A version that differs behind the point has more fields, and no other ones.
+        let first = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
+        let version = &value["version"];
+        if version.as_str().map(first) != Some(first(schedule::VERSION)) {
+            let reads = first(schedule::VERSION);
+            return Err(fault(format!("its version is {version}, and this program reads {reads}.x")).into());
         }
         let number = |pointer: &str| {
             value

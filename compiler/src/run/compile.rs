@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nonresc_backends::dot;
 use nonresc_backends::out::{self, OutFile};
@@ -13,12 +13,15 @@ use nonresc_ir::{onnx, text};
 use nonresc_passes::choose::choose;
 use nonresc_passes::cost::{SkipReport, skip_report};
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
+use nonresc_passes::distill::checkpoint::Checkpoint;
 use nonresc_passes::manager::{self, Checks, Finished};
+use nonresc_passes::numerals::grouped;
 use nonresc_passes::pass::Pass;
 use nonresc_passes::table;
 
 use super::doing::doing;
 use super::retrain::{self, Retrained};
+use super::verbose::Steps;
 use super::{hardware, model, options, synthesis};
 use crate::args::{Compile, Dump, Emit, Format, Synthesiser};
 use crate::exit::{self, Failure};
@@ -32,30 +35,41 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     let passes = passes(args)?;
     let mut options = options::options(&args.design, args.depths.fifos, &args.skips)?;
     if let Some(dir) = &args.out {
-        out::check(dir)?;
+        let trains = &args.retrain;
+        let read = [&args.model, &trains.data, &trains.test, &trains.teacher, &trains.checkpoint];
+        let read: Vec<&Path> = read.into_iter().flatten().map(PathBuf::as_path).collect();
+        out::check(dir, &read)?;
+    }
+    if let Some(checkpoint) = &args.retrain.checkpoint {
+        Checkpoint::check(checkpoint)?;
     }
     let path = args.model.as_deref().expect("the command line asks for a model");
+    let mut steps = Steps::new();
     let loaded = model::load(path, &args.reading, &args.output)?;
+    steps.read(&loaded.network);
     let mut dumps = Dumps::new(args.dump_ir.as_ref());
     let design = Design::Network(NetworkDesign::new(loaded.network));
     dumps.before(&design, args.stop_after.is_none());
     let (analysing, others) = options::around_plan(passes);
-    let mut run = |design, passes, options: &Options| {
+    let mut run = |design, passes, options: &Options, steps: &mut Steps| {
         let finished = manager::run(design, passes, options, &Checks::default(), &mut |pass, design| {
+            steps.pass(pass, design);
             dumps.after(pass, design);
         });
         finished.map_err(|failed| failed.faults)
     };
-    let Finished { mut design, mut timings } = run(design, analysing, &options)?;
+    let Finished { mut design, mut timings } = run(design, analysing, &options, &mut steps)?;
     let mut analysed = design.source().clone();
     let mut retrained = None;
     if !others.is_empty() {
         options.skips = choose(&analysed, &options)?;
+        steps.done("choose", || "the rewrite of each skip".into());
         if args.retrain.retrain {
             retrained = Some(retrain::retrain(args, &mut analysed, &mut options)?);
             design = Design::Network(analysed.clone());
+            steps.done("retrain", || "the layers hold what they learned".into());
         }
-        let planned = run(design, others, &options)?;
+        let planned = run(design, others, &options, &mut steps)?;
         design = planned.design;
         timings.extend(planned.timings);
     }
@@ -77,10 +91,15 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     if let (Some(report), Some(made)) = (&mut report, &retrained) {
         made.tell(report);
     }
+    if let Some(report) = &report {
+        steps.done("skips", || {
+            format!("{} rows of whole designs, and depths of each skip", report.rows.len())
+        });
+    }
     let whole = passes.len() == table::FPGA.len();
     let in_codes = retrained.as_ref().filter(|_| whole).and_then(|made| made.in_codes(&options));
     let in_codes = in_codes.map(|(network, options)| {
-        options::run(Design::Network(NetworkDesign::new(network)), table::FPGA, &options)
+        options::run(Design::Network(NetworkDesign::new(network)), table::FPGA, &options, &mut steps)
     });
     let in_codes = in_codes.transpose()?;
     let networks = Networks { given: &analysed, floats: design.source() };
@@ -91,7 +110,12 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
         None => made.printed(path),
     };
     if let Some(dir) = &args.out {
-        out::write(dir, &made.files()?)?;
+        let files = made.files()?;
+        out::write(dir, &files)?;
+        steps.done("write", || {
+            let size: usize = files.iter().map(|file| file.bytes.len()).sum();
+            format!("{} files, {} bytes, in {}", files.len(), grouped(size as u64), dir.display())
+        });
     }
     io::stdout().lock().write_all(printed.as_bytes())?;
     if let (Some(frames), Some(design)) = (args.hardware.verify, made.bound()) {

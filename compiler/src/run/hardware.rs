@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use nonresc_backends::out::OutFile;
 use nonresc_backends::rtl::{Bench, Trial, Verified, project};
+use nonresc_backends::transient::Folder;
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_passes::design::StreamDesign;
 use nonresc_passes::integers::{Rule, integers};
@@ -37,13 +38,13 @@ pub(super) fn simulated(design: &StreamDesign, frames: usize, seed: u64) -> Resu
     Ok(free)
 }
 
-fn folder() -> Result<tempfile::TempDir, Diagnostic> {
-    tempfile::tempdir().map_err(|e| {
+fn folder() -> Result<Folder, Diagnostic> {
+    Folder::new().map_err(|e| {
         Diagnostic::new("verify/folder", "a temporary folder", e.to_string(), "make room, or set TMPDIR")
     })
 }
 
-fn built<'a>(design: &'a StreamDesign, folder: &'a tempfile::TempDir) -> Result<Bench<'a>, Failure> {
+fn built<'a>(design: &'a StreamDesign, folder: &'a Folder) -> Result<Bench<'a>, Failure> {
     let _building = doing("building the simulation with Verilator");
     let (stream, network) = (&design.stream, &design.source.network);
     Ok(Bench::build(stream, network, design.binding.as_ref(), folder.path(), None)?)

@@ -10,6 +10,7 @@ mod eval;
 mod explain;
 mod frames;
 mod hardware;
+mod interrupt;
 mod layers;
 mod measured;
 mod model;
@@ -18,6 +19,7 @@ mod quantise;
 mod retrain;
 mod synthesis;
 mod telling;
+mod verbose;
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -33,6 +35,8 @@ use crate::exit::{self, Failure};
 pub fn entry() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|fault| refuse(&fault));
     exit::set_quiet(cli.quiet);
+    exit::set_verbose(cli.verbose);
+    interrupt::watch();
     let format = match &cli.command {
         None => cli.compile.format,
         Some(Command::Eval(eval)) => eval.format,

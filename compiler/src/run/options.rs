@@ -15,6 +15,7 @@ use nonresc_passes::table;
 use nonresc_passes::target::{Rate, Target};
 
 use super::model;
+use super::verbose::Steps;
 use crate::args::{self, Effort, Fifos, Reading};
 use crate::exit::Failure;
 
@@ -98,19 +99,21 @@ pub(super) struct Designed {
 /// # Errors
 /// Refused models, plans and devices.
 pub(super) fn designed(path: &Path, reading: &Reading, options: Options) -> Result<Designed, Failure> {
+    let mut steps = Steps::new();
     let loaded = model::load(path, reading, &[])?;
+    steps.read(&loaded.network);
     let (analysing, others) = around_plan(table::FPGA);
-    let analysed = run(Design::Network(NetworkDesign::new(loaded.network)), analysing, &options)?;
+    let analysed = run(Design::Network(NetworkDesign::new(loaded.network)), analysing, &options, &mut steps)?;
     let analysed = analysed.source().clone();
     let skips = choose(&analysed, &options)?;
     let options = Options { skips, ..options };
-    match run(Design::Network(analysed.clone()), others, &options)? {
+    match run(Design::Network(analysed.clone()), others, &options, &mut steps)? {
         Design::Stream(design) => Ok(Designed { analysed, design, options }),
         Design::Network(_) => unreachable!("the pipeline ends on the stream level"),
     }
 }
 
-/// Runs passes over a design, and tells nobody.
+/// Runs passes over a design, and tells of each.
 ///
 /// # Errors
 /// What they refuse.
@@ -118,7 +121,10 @@ pub(super) fn run(
     design: Design,
     passes: &'static [&'static Pass],
     options: &Options,
+    steps: &mut Steps,
 ) -> Result<Design, Failure> {
-    let finished = manager::run(design, passes, options, &Checks::default(), &mut |_, _| {});
+    let finished = manager::run(design, passes, options, &Checks::default(), &mut |pass, design| {
+        steps.pass(pass, design);
+    });
     Ok(finished.map_err(|failed| failed.faults)?.design)
 }

@@ -1,7 +1,7 @@
 //! `nonresc quantise`: a network of floats to one of codes, by calibration on images.
 
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nonresc_backends::out::{self, OutFile};
 use nonresc_ir::diagnostic::Diagnostic;
@@ -18,6 +18,7 @@ use nonresc_passes::residual;
 
 use super::doing::doing;
 use super::eval::fit;
+use super::verbose::Steps;
 use super::{model, options};
 use crate::args::Quantise;
 use crate::columns::Columns;
@@ -29,7 +30,8 @@ use crate::exit::{self, Failure};
 /// Refused models, operators without integers, data that does not fit, folders that cannot be written.
 pub(super) fn quantise(args: &Quantise) -> Result<(), Failure> {
     if let Some(dir) = &args.out {
-        out::check(dir)?;
+        let read = [Some(&args.model), args.data.as_ref(), args.images.labels.as_ref()];
+        out::check(dir, &read.into_iter().flatten().map(PathBuf::as_path).collect::<Vec<_>>())?;
     }
     let mut options = QuantiseOptions::from(args);
     if options.layers.len() < args.layer_bits.len() {
@@ -45,7 +47,9 @@ pub(super) fn quantise(args: &Quantise) -> Result<(), Failure> {
         options.layers.entry(layer).or_insert(bits);
     }
     let wanted: Vec<String> = args.output.iter().cloned().collect();
+    let mut steps = Steps::new();
     let loaded = model::load(&args.model, &args.reading, &wanted)?;
+    steps.read(&loaded.network);
     exit::remark(&loaded.notes)?;
     let mut network = loaded.network;
     normalise(&mut network)?;
@@ -67,9 +71,11 @@ pub(super) fn quantise(args: &Quantise) -> Result<(), Failure> {
             Some(Dataset::open(&request, accuracy::frame(&network)?)?)
         }
     };
+    steps.done("prepare", || "normal form, and the plan".into());
     let calibrating = doing("calibrating");
     let made = quantised(&network, data.as_ref(), &options)?;
     drop(calibrating);
+    steps.done("calibrate", || format!("{} numbers and layers have their codes", made.rows.len()));
     exit::remark(&made.notes)?;
     let printed = printed(args, data.as_ref(), &made, options.scales);
     if let Some(dir) = &args.out {

@@ -34,6 +34,7 @@ use nonresc_passes::trial;
 
 use super::doing::doing;
 use super::eval::fit;
+use super::interrupt::{self, Stoppable};
 use super::model;
 use super::telling::Told;
 use crate::args::{Compile, Retrain};
@@ -195,19 +196,26 @@ fn trained(
     });
     let resume = args.retrain.resume && checkpoint.as_ref().is_some_and(|path| path.exists());
     let engine = args.retrain.engine.into();
+    let stoppable = checkpoint.is_some().then(Stoppable::new);
     let task = Task { goal, teacher, batches, recipe, engine, order, checkpoint, resume };
-    let mut told = Told::new(recipe, batches.training().len())?;
+    let mut told = Told::new(recipe, batches.training().len());
     let trained = train(&task, &mut |progress| told.tell(progress))?;
-    match trained.whole {
-        true => Ok(trained),
-        false => Err(Diagnostic::new(
-            "retrain/stopped",
-            format!("training of the network as {what}"),
-            "it was stopped before its last epoch",
-            "go on with --resume, where --checkpoint was given",
-        )
-        .into()),
+    // From here on a signal ends the process; one that came before is seen.
+    drop(stoppable);
+    let asked = interrupt::asked();
+    if trained.whole && asked.is_none() {
+        return Ok(trained);
     }
+    let stopped = Diagnostic::new(
+        "retrain/stopped",
+        format!("training of the network as {what}"),
+        "it was stopped",
+        "go on with --resume, where --checkpoint was given",
+    );
+    Err(match asked {
+        Some(code) => Failure::Interrupted(stopped.into(), code),
+        None => stopped.into(),
+    })
 }
 
 fn images(args: &Compile, network: &Network, recipe: &Recipe) -> Result<Images, Failure> {

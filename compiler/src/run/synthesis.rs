@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 
 use nonresc_backends::rtl::{Known, Synthesised, channel_name, names, rtl, synthesise as run};
+use nonresc_backends::transient::Folder;
 use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_ir::id::ActorId;
 use nonresc_passes::arithmetic::arithmetic;
@@ -39,7 +40,7 @@ pub(super) fn synthesised(
     let absent = |e: io::Error| {
         Diagnostic::new("synthesis/folder", "a temporary folder", e.to_string(), "make room, or set TMPDIR")
     };
-    let folder = tempfile::tempdir().map_err(absent)?;
+    let folder = Folder::new().map_err(absent)?;
     let _synthesising = doing("synthesising with Yosys");
     Ok(run(&made, binding.device.family, folder.path(), known)?)
 }

@@ -2,18 +2,13 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_passes::distill::recipe::Recipe;
 use nonresc_passes::distill::trainer::Progress;
 
+use super::interrupt;
 use crate::exit;
-
-/// Exit code of a process that a second Ctrl-C ended, as shells have it.
-const KILLED: i32 = 130;
 
 /// What is told on standard error: a line an epoch, and on a terminal one that changes.
 pub(super) struct Told {
@@ -24,38 +19,17 @@ pub(super) struct Told {
     terminal: bool,
 }
 
-/// Whether somebody pressed Ctrl-C.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// Lets the first Ctrl-C end training at the next step, and the second the process.
-fn wait_for_interrupt() -> Result<(), Diagnostic> {
-    static WAITING: OnceLock<Result<(), Diagnostic>> = OnceLock::new();
-    let handler = || {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(KILLED);
-        }
-    };
-    let waiting = || {
-        ctrlc::set_handler(handler).map_err(|error| {
-            let why = error.to_string();
-            Diagnostic::new("retrain/signal", "Ctrl-C cannot be waited for", why, "run it in another shell")
-        })
-    };
-    WAITING.get_or_init(waiting).clone()
-}
-
 impl Told {
-    /// Of a training that begins, and ends where it is interrupted.
-    pub(super) fn new(recipe: &Recipe, images: usize) -> Result<Told, Diagnostic> {
-        wait_for_interrupt()?;
+    /// Of a training that begins.
+    pub(super) fn new(recipe: &Recipe, images: usize) -> Told {
         let now = Instant::now();
         let terminal = io::stderr().is_terminal();
-        Ok(Told { begin: now, shown: now, epochs: recipe.epochs, images, terminal })
+        Told { begin: now, shown: now, epochs: recipe.epochs, images, terminal }
     }
 
     /// Tells of progress; breaks where nobody listens, or somebody wants it to stop.
     pub(super) fn tell(&mut self, progress: &Progress<'_>) -> ControlFlow<()> {
-        if INTERRUPTED.load(Ordering::Relaxed) {
+        if interrupt::asked().is_some() {
             return ControlFlow::Break(());
         }
         if exit::is_quiet() {

@@ -55,8 +55,12 @@ impl Device {
             return Ok(found.clone());
         }
         let names: Vec<&str> = all.iter().map(|d| d.name.as_str()).collect();
-        let hint = likely(name.trim(), names.iter().copied())
-            .map_or_else(String::new, |nearest| format!("did you mean {nearest}? "));
+        let on_board = all.iter().find(|device| device.is_on(name));
+        let hint = match (on_board, likely(name.trim(), names.iter().copied())) {
+            (Some(device), _) => format!("{} is the part of {}. ", device.name, device.boards),
+            (None, Some(nearest)) => format!("did you mean {nearest}? "),
+            (None, None) => String::new(),
+        };
         Err(Diagnostic::new(
             "device/unknown",
             format!("device \"{name}\""),
@@ -64,6 +68,14 @@ impl Device {
             format!("{hint}known: {}; or give a TOML file that describes your part", names.join(", ")),
         )
         .into())
+    }
+
+    /// Whether a board that carries the part is called so, or begins so.
+    fn is_on(&self, board: &str) -> bool {
+        let plain =
+            |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+        let (boards, board) = (plain(&self.boards), plain(board));
+        board.len() >= 4 && boards.contains(&board)
     }
 
     /// All known parts, `none` last.

@@ -33,6 +33,22 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// Whether the file `path` could be written: asked before a training begins, so that no epoch is lost to a refusal.
+    ///
+    /// # Errors
+    /// Where the path is no file's, or its folder cannot be written.
+    pub fn check(path: &Path) -> Result<(), Diagnostic> {
+        let tried = || -> io::Result<()> {
+            if path.is_dir() {
+                return Err(io::Error::other("it is a folder"));
+            }
+            let fresh = unfinished(path)?;
+            File::create(&fresh)?;
+            fs::remove_file(fresh)
+        };
+        tried().map_err(|e| unwritable(path, e.to_string()))
+    }
+
     /// Writes the file `path`, all or nothing: after a crash it holds the old or the new checkpoint.
     ///
     /// The bytes go into `.NAME.unfinished` beside it, are brought to the disk and take the name in one step. What a
@@ -41,13 +57,8 @@ impl Checkpoint {
     /// # Errors
     /// A tensor whose numbers are not as many as its shape says; where the file system refuses.
     pub fn write(&self, path: &Path) -> Result<(), Diagnostic> {
-        let fault = |why: String| {
-            let what = format!("checkpoint {} cannot be written", path.display());
-            let remedy = "choose a folder that can be written, with room for the file";
-            Diagnostic::new("distill/checkpoint", what, why, remedy)
-        };
-        let bytes = self.to_bytes().map_err(fault)?;
-        replace(path, &bytes).map_err(|e| fault(e.to_string()))
+        let bytes = self.to_bytes().map_err(|why| unwritable(path, why))?;
+        replace(path, &bytes).map_err(|e| unwritable(path, e.to_string()))
     }
 
     /// Reads the file `path`.
@@ -162,24 +173,45 @@ fn unique_names(header: &[u8]) -> Result<(), String> {
     serde_json::Deserializer::from_slice(header).deserialize_map(Names).map_err(|e| e.to_string())?
 }
 
-/// Puts `bytes` in the place of a file in one step.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn unwritable(path: &Path, why: String) -> Diagnostic {
+    let what = format!("checkpoint {} cannot be written", path.display());
+    Diagnostic::new(
+        "distill/checkpoint",
+        what,
+        why,
+        "choose a folder that can be written, with room for the file",
+    )
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The file beside `path` that is written first.
+fn unfinished(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or_else(|| io::Error::other("it does not end in the name of a file"))?;
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
-    };
     let mut fresh = OsString::from(".");
     fresh.push(name);
     fresh.push(".unfinished");
-    let fresh = folder.join(fresh);
-    let mut file = File::create(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
+    Ok(folder(path).join(fresh))
+}
+
+/// Puts `bytes` in the place of a file in one step.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let fresh = unfinished(path)?;
+    let written = || -> io::Result<()> {
+        let mut file = File::create(&fresh)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&fresh, path)
+    };
+    written().inspect_err(|_| {
+        // On a full disk it would take what room there is.
+        let _ = fs::remove_file(&fresh);
+    })?;
     // The name, too, is on the disk before the caller goes on.
     #[cfg(unix)]
-    File::open(&folder)?.sync_all()?;
+    File::open(folder(path))?.sync_all()?;
     Ok(())
 }
 
