@@ -44,31 +44,24 @@ module gather #(
         end
     endfunction
 
+    // A bank so many further on of `count`, and above it whether that goes round.
+    function automatic [4:0] turned(input integer count, input [3:0] from, input [3:0] further);
+        integer at, by, there;
+        begin
+            turned = 5'd0;
+            for (at = 0; at < count; at = at + 1)
+                for (by = 0; by <= count; by = by + 1) begin
+                    there = (at + by >= count) ? at + by - count : at + by;
+                    if (from == at[3:0] && further == by[3:0]) turned = {at + by >= count, there[3:0]};
+                end
+        end
+    endfunction
+
     // Where the first pixel lies, and how its bank's row and column move.
     logic [3:0] row, column, row_moved, column_moved;
     logic row_wraps, column_wraps;
-    integer at, by, there;
-    always_comb begin
-        there = 0;
-        row_moved = 4'd0;
-        row_wraps = 1'b0;
-        for (at = 0; at < ROWS; at = at + 1)
-            for (by = 0; by <= ROWS; by = by + 1)
-                if (row == at[3:0] && down == by[3:0]) begin
-                    row_wraps = at + by >= ROWS;
-                    there = row_wraps ? at + by - ROWS : at + by;
-                    row_moved = there[3:0];
-                end
-        column_moved = 4'd0;
-        column_wraps = 1'b0;
-        for (at = 0; at < COLUMNS; at = at + 1)
-            for (by = 0; by <= COLUMNS; by = by + 1)
-                if (column == at[3:0] && right == by[3:0]) begin
-                    column_wraps = at + by >= COLUMNS;
-                    there = column_wraps ? at + by - COLUMNS : at + by;
-                    column_moved = there[3:0];
-                end
-    end
+    assign {row_wraps, row_moved} = turned(ROWS, row, down);
+    assign {column_wraps, column_moved} = turned(COLUMNS, column, right);
     always_ff @(posedge clk) begin
         if (reset) begin
             row <= FIRST_ROW;

@@ -196,7 +196,7 @@ impl<'a> Bench<'a> {
     pub fn observe(&self, trial: Trial) -> Result<Observed, Diagnostics> {
         let run = self.prepared(trial)?.run;
         let seen = self.simulator.run(&run)?;
-        // The design holds its reset so long behind the pin's, and one cycle more.
+        // The design holds its reset so long behind the pin's; controls then read three words ahead.
         Ok(Observed { starts: seen.starts, pattern: run.pattern, clock: self.files.settling as u64 + 3 })
     }
 
