@@ -7,7 +7,7 @@ module direct #(
     parameter TAP_COLUMNS = 1,   // 1 or COLUMNS
     parameter LANES = 1,         // of the input
     parameter CHOSEN = 1,        // lanes of them that an element multiplies
-    parameter OWN = 1,           // 1, or PE where each element chooses lanes of its own
+    parameter OWN = 1,           // sets of operands: PE / OWN elements share each
     parameter INSIDE = 1,        // input channels of a group
     parameter MEMBERS = 1,       // output channels of a group
     parameter BITS = 8,          // of an input number
@@ -162,7 +162,7 @@ module direct #(
     logic [OWN*SIMD*(BITS+1)-1:0] x;
     genvar q, t, c;
     generate
-        for (q = 0; q < OWN; q = q + 1) begin : element
+        for (q = 0; q < OWN; q = q + 1) begin : set
             for (t = 0; t < TAPS; t = t + 1) begin : tap
                 logic [LANES*BITS-1:0] beat;
                 logic real_tap;
@@ -178,7 +178,8 @@ module direct #(
                         logic [FOLDS*BITS-1:0] choices;
                         genvar f;
                         for (f = 0; f < FOLDS; f = f + 1) begin : at
-                            localparam OUT = (f * PE + q < OUTPUTS) ? f * PE + q : 0;
+                            localparam FIRST = f * PE + q * (PE / OWN);
+                            localparam OUT = (FIRST < OUTPUTS) ? FIRST : 0;
                             localparam LANE = ((OUT / MEMBERS) * INSIDE + c) % LANES;
                             assign choices[f*BITS+:BITS] = beat[LANE*BITS+:BITS];
                         end

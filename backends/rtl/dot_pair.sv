@@ -1,15 +1,15 @@
-// Two processing elements on one set of multipliers: (high 2^18 + low) x gives both products at once.
+// Two processing elements on one set of multipliers: (high 2^K + low) x gives both products at once.
 //
-// The low field of a sum is a signed 18 bit number; where it is negative it has borrowed one from the high field,
-// which is put back when the fields are parted. Four products are summed packed, two tree levels, which
-// no int8 x int8 and no uint8 x int8 can overflow; then the fields are parted, one stage, and the rest of the
-// tree adds them apart. 2 + clog2(SIMD) stages.
+// The low field of a sum is a signed number of K bits; where it is negative it has borrowed one from the high field,
+// which is put back when the fields are parted. A product of a uint8 or an int8 and an int8 takes 16 bits, so 2^(K - 16)
+// of them are summed packed, in K - 16 tree levels; then the fields are parted, one stage, and the rest of the tree
+// adds them apart. K is 18 where an operand of a multiplier has 27 bits, 16 where it has 25. 2 + clog2(SIMD) stages.
 module dot_pair #(
     parameter SIMD = 1,
     parameter X = 9,
     parameter W = 8,
     parameter SUM = 32,
-    parameter GROUP = 4
+    parameter K = 18
 ) (
     input  logic              clk,
     input  logic [SIMD*X-1:0] x,
@@ -18,8 +18,9 @@ module dot_pair #(
     output logic [SUM-1:0]    low_sum,
     output logic [SUM-1:0]    high_sum
 );
-    localparam K = 18;
-    localparam PACKED = 48;
+    localparam WIDE = K + W + 1;
+    localparam PACKED = 2 * K;
+    localparam GROUP = 1 << (K - 16);
     localparam IN = (SIMD < GROUP) ? SIMD : GROUP;
     localparam GROUPS = (SIMD + IN - 1) / IN;
 
@@ -32,16 +33,16 @@ module dot_pair #(
             if (i < SIMD) begin : used
                 logic signed [W-1:0] a, b;
                 logic signed [X-1:0] c;
-                logic signed [26:0] both;
+                logic signed [WIDE-1:0] both;
                 logic signed [17:0] shared;
-                logic signed [44:0] product;
+                logic signed [WIDE+17:0] product;
                 assign a = high[i*W+:W];
                 assign b = low[i*W+:W];
                 assign c = x[i*X+:X];
-                assign both = {{27 - W - K{a[W-1]}}, a, {K{1'b0}}} + {{27 - W{b[W-1]}}, b};
+                assign both = {a[W-1], a, {K{1'b0}}} + {{WIDE - W{b[W-1]}}, b};
                 assign shared = {{18 - X{c[X-1]}}, c};
                 always_ff @(posedge clk) product <= both * shared;
-                assign products[i*PACKED+:PACKED] = {{PACKED - 45{product[44]}}, product};
+                assign products[i*PACKED+:PACKED] = product[PACKED-1:0];
             end else begin : filler
                 assign products[i*PACKED+:PACKED] = 0;
             end

@@ -69,6 +69,7 @@ module held #(
     parameter SPAN = 2,          // words of a bank of it
     parameter SIMD = 1,
     parameter PE = 1,
+    parameter OWN = 1,           // sets of operands: PE / OWN elements share each
     parameter PAIR = 0,
     parameter W = 8,
     parameter ACC = 32,
@@ -156,7 +157,6 @@ module held #(
     localparam MICRO = 27 + ADDRESS + KH + FRESH;
     localparam OUTPUT_PORTS = (TAP != 0 || BESIDE != 0) ? 2 : 1;
     localparam OUT_BEATS = (OUTPUTS + OUT_LANES - 1) / OUT_LANES;
-    localparam OWN = (GROUPS == 1) ? 1 : PE;
 
     logic fire, step;
     logic [OUTPUT_PORTS-1:0] give;
@@ -252,7 +252,7 @@ module held #(
     logic [OWN*SIMD*(BITS+1)-1:0] x;
     operands #(
         .KH(KH), .KW(KW), .EXTENT(EXTENT), .DILATION(DILATION), .CHANNELS(CHANNELS), .GROUPS(GROUPS), .OUTPUTS(OUTPUTS),
-        .BITS(BITS), .SIGNED(SIGNED), .SIMD(SIMD), .PE(PE), .SHARED(OWN),
+        .BITS(BITS), .SIGNED(SIGNED), .SIMD(SIMD), .PE(PE), .SETS(OWN),
         .FOLDS((GROUPS == 1) ? PARTS : WORDS), .FOLD(OPERANDS)
     ) choosing (
         .clk(clk), .fold(choice), .held(places), .chosen(x)

@@ -1,7 +1,7 @@
 // From operands to beats: products, their tree, accumulators, the beat, rounding.
 //
 // A phase's flags come in cycle c, the number of its weights in c - 1, and its operands in c + 1. Products c + 2, tree
-// (T = clog2(SIMD) levels, and PAIR more where two products share a multiplier), accumulator c + 3 + T + PAIR, beat, where
+// (T = clog2(SIMD) levels, and one more where two products share a multiplier), accumulator c + 3 + that, beat, where
 // INNER the result's own scale and rounding, scale, sum (ADD), rounding: a beat is written STAGES after c. The skip's
 // beat comes in cycle c - WAIT + 1.
 module multiply #(
@@ -9,8 +9,8 @@ module multiply #(
     parameter PE = 1,
     parameter X = 9,             // bits of an operand
     parameter W = 8,             // bits of a weight
-    parameter OWN = 1,           // 1, or PE where each element has operands of its own
-    parameter PAIR = 0,
+    parameter OWN = 1,           // sets of operands: PE / OWN elements share each
+    parameter PAIR = 0,          // bits between two weights on one multiplier; 0: each has its own
     parameter WORDS = 1,         // weight words
     parameter WORD = 1,          // bits of their address
     parameter FOLDS = 1,         // output folds
@@ -75,7 +75,7 @@ module multiply #(
     output logic [LANES*BITS-1:0]      write_data
 );
     localparam T = $clog2(SIMD);
-    localparam SUMMED = 2 + T + PAIR;  // the accumulator adds in this cycle, counted from c
+    localparam SUMMED = 2 + T + ((PAIR != 0) ? 1 : 0);  // the accumulator adds in this cycle, counted from c
     localparam SELECT = SUMMED + 1;
     localparam SCALED = SELECT + 1 + 2 * INNER;
     localparam STAGES = SCALED + 2 + ADD;
@@ -92,21 +92,21 @@ module multiply #(
     generate
         if (PAIR != 0) begin : pairs
             for (q = 0; q < PE; q = q + 2) begin : element
-                if (q + 1 < PE && (OWN == 1)) begin : two
-                    dot_pair #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC)) dots (
-                        .clk(clk), .x(x), .low(w[q*SIMD*W+:SIMD*W]), .high(w[(q+1)*SIMD*W+:SIMD*W]),
+                if (q + 1 < PE && OWN < PE) begin : two
+                    dot_pair #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC), .K(PAIR)) dots (
+                        .clk(clk), .x(x[q*OWN/PE*SIMD*X+:SIMD*X]), .low(w[q*SIMD*W+:SIMD*W]), .high(w[(q+1)*SIMD*W+:SIMD*W]),
                         .low_sum(sums[q*ACC+:ACC]), .high_sum(sums[(q+1)*ACC+:ACC])
                     );
                 end else begin : one
                     logic [ACC-1:0] early;
                     dot #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC)) dots (
-                        .clk(clk), .x(x[((OWN == 1) ? 0 : q)*SIMD*X+:SIMD*X]), .w(w[q*SIMD*W+:SIMD*W]), .sum(early)
+                        .clk(clk), .x(x[q*OWN/PE*SIMD*X+:SIMD*X]), .w(w[q*SIMD*W+:SIMD*W]), .sum(early)
                     );
                     delay #(.WIDTH(ACC), .STAGES(1)) level (.clk(clk), .in(early), .out(sums[q*ACC+:ACC]));
                     if (q + 1 < PE) begin : second
                         logic [ACC-1:0] early_too;
                         dot #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC)) dots_too (
-                            .clk(clk), .x(x[((OWN == 1) ? 0 : q + 1)*SIMD*X+:SIMD*X]),
+                            .clk(clk), .x(x[(q+1)*OWN/PE*SIMD*X+:SIMD*X]),
                             .w(w[(q+1)*SIMD*W+:SIMD*W]), .sum(early_too)
                         );
                         delay #(.WIDTH(ACC), .STAGES(1)) level_too (
@@ -118,7 +118,7 @@ module multiply #(
         end else begin : singles
             for (q = 0; q < PE; q = q + 1) begin : element
                 dot #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC)) dots (
-                    .clk(clk), .x(x[((OWN == 1) ? 0 : q)*SIMD*X+:SIMD*X]), .w(w[q*SIMD*W+:SIMD*W]),
+                    .clk(clk), .x(x[q*OWN/PE*SIMD*X+:SIMD*X]), .w(w[q*SIMD*W+:SIMD*W]),
                     .sum(sums[q*ACC+:ACC])
                 );
             end

@@ -1,7 +1,7 @@
-// Chooses each processing element's SIMD operands out of the held window: one register stage.
+// Chooses the SIMD operands of processing elements out of the held window: one register stage.
 //
-// Input fold k of a group reads its flattened window at k SIMD on. Without groups all elements share the operands and
-// `fold` is the input fold; with groups each element has its own and `fold` is the whole fold.
+// Input fold k of a group reads its flattened window at k SIMD on. PE / SETS elements share a set of operands. Without
+// groups there is one set and `fold` is the input fold; with groups `fold` is the whole fold.
 module operands #(
     parameter KH = 1,
     parameter KW = 1,        // taps
@@ -14,14 +14,14 @@ module operands #(
     parameter SIGNED = 1,
     parameter SIMD = 1,
     parameter PE = 1,
-    parameter SHARED = 1,    // elements that have operands of their own: 1 or PE
+    parameter SETS = 1,      // sets of operands
     parameter FOLDS = 1,     // folds that `fold` counts
     parameter FOLD = 1       // bits of a fold
 ) (
     input  logic                                clk,
     input  logic [FOLD-1:0]                     fold,
     input  logic [KH*EXTENT*CHANNELS*BITS-1:0]  held,
-    output logic [SHARED*SIMD*(BITS+1)-1:0]     chosen
+    output logic [SETS*SIMD*(BITS+1)-1:0]     chosen
 );
     localparam INSIDE = CHANNELS / GROUPS;
     localparam FLAT = KH * KW * INSIDE;
@@ -29,14 +29,14 @@ module operands #(
 
     genvar q, i, f;
     generate
-        for (q = 0; q < SHARED; q = q + 1) begin : element
+        for (q = 0; q < SETS; q = q + 1) begin : set
             for (i = 0; i < SIMD; i = i + 1) begin : lane
                 logic [FOLDS*BITS-1:0] choices;
                 logic [BITS-1:0] choice;
                 logic [BITS:0] operand;
                 for (f = 0; f < FOLDS; f = f + 1) begin : at
                     localparam FLATTENED = (f % SF) * SIMD + i;
-                    localparam OUT = (f / SF) * PE + q;
+                    localparam OUT = (f / SF) * PE + q * (PE / SETS);
                     localparam GROUP = (OUT < OUTPUTS) ? OUT / (OUTPUTS / GROUPS) : 0;
                     localparam TAP = FLATTENED / INSIDE;
                     localparam COLUMN = (TAP / KW) * EXTENT + (TAP % KW) * DILATION;

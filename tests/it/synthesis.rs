@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nonresc_backends::rtl::{Known, Rtl, Synthesised, channel_name, names, rtl, synthesise};
 use nonresc_ir::diagnostic::Diagnostics;
-use nonresc_ir::stream::Kind;
+use nonresc_ir::stream::{Kind, Multiplier};
 use nonresc_passes::arithmetic::arithmetic;
 use nonresc_passes::bind::Primitive;
 use nonresc_passes::design::StreamDesign;
@@ -90,6 +90,30 @@ fn memories_and_multipliers_are_made_as_bound() {
     let instances = names(&design.stream);
     for bound in &binding.actors {
         if matches!(design.stream.actor(bound.actor).kind, Kind::MatVec(_)) {
+            assert_eq!(found.parts[&instances[&bound.actor]].dsps, bound.area.dsps, "{}", bound.label);
+        }
+    }
+}
+
+/// The multipliers of this family are narrower.
+#[test]
+fn two_products_share_a_multiplier_of_25_bits() {
+    let text = BLOCKS_ALONE.replace("ultrascale-plus", "7-series").replace("urams = 4\n", "");
+    let device = Device::parse(&text, "blocks.toml").unwrap();
+    let target = Target { device, ..unlimited(Rate::Fps(100e6 / 20_000.0)) };
+    let paired = |kind: &Kind| matches!(kind, Kind::MatVec(a) if a.fold.multiplier == Multiplier::DspPair && a.add.is_none());
+    let mut designs = (0..).filter_map(|seed| {
+        let network = quantised(&random::network(seed), &options(seed, Some(Scales::PowerOfTwo)))?;
+        let design =
+            designed_for(&network, "keep", target.clone()).ok().filter(|design| made(design).is_ok())?;
+        let any = design.stream.actors().any(|id| paired(&design.stream.actor(id).kind));
+        any.then_some(design)
+    });
+    let design = designs.next().unwrap();
+    let found = synthesised(&design, Family::Series7);
+    let instances = names(&design.stream);
+    for bound in &design.binding.as_ref().unwrap().actors {
+        if paired(&design.stream.actor(bound.actor).kind) {
             assert_eq!(found.parts[&instances[&bound.actor]].dsps, bound.area.dsps, "{}", bound.label);
         }
     }

@@ -2,7 +2,7 @@
 
 use nonresc_ir::network::Pair;
 use nonresc_ir::stream::{Carry, Form, MatVec, Multiplier, Second};
-use nonresc_passes::area::Role;
+use nonresc_passes::area::{Role, pairs};
 use nonresc_passes::arithmetic::{Output, Source};
 use nonresc_passes::control::{Control, Refusal, Step, fresh, unsigned};
 
@@ -33,6 +33,7 @@ impl Making<'_> {
         self.number("SLOTS", slots);
         self.number("PORTS", a.fold.ports.max(1));
         self.number("GROUPS", a.groups);
+        self.number("OWN", if a.groups > 1 { pairs(a, a.fold.pe) } else { 1 });
         self.number("PARTS", a.input_folds());
         self.number("PART", unsigned(a.input_folds() as u64 - 1));
         match &a.second {
@@ -62,7 +63,7 @@ impl Making<'_> {
         self.number("TAP_COLUMNS", side.w);
         self.input_numbers();
         self.number("CHOSEN", a.fold.simd / taps);
-        self.number("OWN", if images::chooses_lanes(a, lanes) { a.fold.pe } else { 1 });
+        self.number("OWN", if images::chooses_lanes(a, lanes) { pairs(a, a.fold.pe) } else { 1 });
         self.number("INSIDE", a.input.channels / a.groups);
         self.number("MEMBERS", a.output.channels / a.groups);
         self.zero()?;
@@ -110,7 +111,12 @@ impl Making<'_> {
         let Output { source: Source::Products(products), inner, rescale } = self.computed()?.clone() else {
             return Err(("it is no layer of whole numbers".into(), "report this with the model"));
         };
-        let pair = a.fold.multiplier == Multiplier::DspPair;
+        // Without a device the fields lie as far apart as any part has room for.
+        let apart = || self.bound.map_or(Some(18), |bound| bound.device.family.dsp().pair_distance);
+        let pair = match a.fold.multiplier {
+            Multiplier::DspPair => apart().ok_or(("the part has no room for pairs".into(), "report this"))?,
+            Multiplier::Dsp | Multiplier::Lut => 0,
+        };
         let (ways, w) = (self.ways()?, a.weight_bits as usize);
         let acc = ways.accumulator;
         let words = match a.fold.form {
@@ -123,7 +129,7 @@ impl Making<'_> {
         let (lanes_out, bits_out) = self.output(0).map_or((1, 8), |c| (c.lanes, c.bits));
         self.number("SIMD", a.fold.simd);
         self.number("PE", a.fold.pe);
-        self.number("PAIR", u8::from(pair));
+        self.number("PAIR", pair);
         self.number("W", w);
         self.number("ACC", acc);
         self.number("FOLDS", a.output_folds());

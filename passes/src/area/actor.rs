@@ -151,6 +151,8 @@ fn global_pool(a: &GlobalPool, w: Widths) -> Area {
 }
 
 /// DSP blocks for one SIMD input of PE outputs: two outputs of one group share the input and a block.
+///
+/// Where there are groups, this is how many inputs differ, too.
 pub fn pairs(a: &MatVec, pe: usize) -> usize {
     let outputs = a.output.channels / a.groups;
     match a.groups {

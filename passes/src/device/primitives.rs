@@ -53,11 +53,13 @@ pub struct DspKind {
     pub wide: u32,
     /// Bits of the narrow signed operand.
     pub narrow: u32,
+    /// Bits of a product that is worth a block; of fewer, synthesis makes LUTs.
+    pub least: u32,
     /// Distance in bits of two packed 8-bit operands that share the other one; nothing where there is no room.
+    ///
+    /// Two operands `k` bits apart take `k + 9` bits of the wide port (for the arithmetic of packing: AMD WP486). A
+    /// product takes 16 bits, and `2^(k - 16)` of them are summed before their fields are parted.
     pub pair_distance: Option<u32>,
-    /// Whether a packed operand must never be the most negative number: 8 bits, 17 bits up, leave a sum of
-    /// two packed numbers just outside of 25 bits there (AMD WP486, for the arithmetic of packing).
-    pub pair_is_narrow: bool,
 }
 
 const BRAM18: [Shape; 6] = [
@@ -90,27 +92,15 @@ impl Family {
     /// The multiplier block.
     pub fn dsp(self) -> DspKind {
         match self {
-            Family::Series7 => DspKind {
-                name: "DSP48E1",
-                wide: 25,
-                narrow: 18,
-                pair_distance: Some(17),
-                pair_is_narrow: true,
-            },
-            Family::UltraScalePlus => DspKind {
-                name: "DSP48E2",
-                wide: 27,
-                narrow: 18,
-                pair_distance: Some(18),
-                pair_is_narrow: false,
-            },
-            Family::Ecp5 => DspKind {
-                name: "MULT18X18D",
-                wide: 18,
-                narrow: 18,
-                pair_distance: None,
-                pair_is_narrow: false,
-            },
+            Family::Series7 => {
+                DspKind { name: "DSP48E1", wide: 25, narrow: 18, least: 9, pair_distance: Some(16) }
+            }
+            Family::UltraScalePlus => {
+                DspKind { name: "DSP48E2", wide: 27, narrow: 18, least: 9, pair_distance: Some(18) }
+            }
+            Family::Ecp5 => {
+                DspKind { name: "MULT18X18D", wide: 18, narrow: 18, least: 0, pair_distance: None }
+            }
         }
     }
 

@@ -88,6 +88,7 @@ impl Layer {
         let weight_bits = u64::from(a.weight_bits);
         // One more bit makes an unsigned number signed.
         let (large, small) = (weight_bits.max(w.bits_in + 1), weight_bits.min(w.bits_in + 1));
+        let fits = large <= u64::from(dsp.wide) && small <= u64::from(dsp.narrow);
         Layer {
             actor,
             a: a.clone(),
@@ -96,7 +97,7 @@ impl Layer {
             bits_out: w.bits_out,
             family: device.family,
             prices: Prices::of(device.limits.as_ref()),
-            dsp_fits: weight_bits > 1 && large <= u64::from(dsp.wide) && small <= u64::from(dsp.narrow),
+            dsp_fits: fits && small > 1 && large + small >= u64::from(dsp.least),
             pair_fits: dsp.pair_distance.is_some() && weight_bits <= 8 && w.bits_in <= 8,
         }
     }

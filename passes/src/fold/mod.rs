@@ -76,10 +76,6 @@ pub struct Folding {
     pub products: u64,
     /// Product slots of an interval: multipliers x interval.
     pub slots: u64,
-    /// Distance in bits of two products that share a DSP block, where any do.
-    pub pair_distance: Option<u32>,
-    /// Whether that packing is right only for weights that are never the most negative number.
-    pub narrow_weights: bool,
 }
 
 /// Folds every actor and sets the lanes of every channel.

@@ -64,10 +64,6 @@ pub(super) fn folding(stream: &Stream, target: &Target, plan: &Plan) -> Folding 
             (interval, bottleneck) = (decision.phases, decision.actor);
         }
     }
-    let pair = target.device.family.dsp();
-    let paired = stream.actors().any(
-        |id| matches!(&stream.actor(id).kind, Kind::MatVec(a) if a.fold.multiplier == Multiplier::DspPair),
-    );
     Folding {
         allowed: plan.interval,
         interval,
@@ -76,8 +72,6 @@ pub(super) fn folding(stream: &Stream, target: &Target, plan: &Plan) -> Folding 
         dsps: actors.iter().map(|d| d.dsps).sum(),
         products: actors.iter().map(|d| d.products).sum(),
         slots: actors.iter().map(|d| d.multipliers).sum::<u64>() * interval,
-        pair_distance: pair.pair_distance.filter(|_| paired),
-        narrow_weights: paired && pair.pair_is_narrow,
         actors,
     }
 }

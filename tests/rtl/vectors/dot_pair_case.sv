@@ -8,7 +8,8 @@ module dot_pair_case #(
     parameter SIMD = 1,
     parameter X = 9,
     parameter W = 8,
-    parameter SUM = 20
+    parameter SUM = 20,
+    parameter K = 18
 ) (
     input logic        clk,
     input logic [31:0] at
@@ -24,7 +25,7 @@ module dot_pair_case #(
     assign given = (at < COUNT) ? vectors[at] : vectors[0];
     assign old = (at >= STAGES && at < COUNT + STAGES) ? vectors[at-STAGES] : vectors[0];
     assign wanted = old[WIDTH-1-:2*SUM];
-    dot_pair #(.SIMD(SIMD), .X(X), .W(W), .SUM(SUM)) under_test (
+    dot_pair #(.SIMD(SIMD), .X(X), .W(W), .SUM(SUM), .K(K)) under_test (
         .clk(clk), .x(given[0+:SIMD*X]), .low(given[SIMD*X+:SIMD*W]), .high(given[SIMD*(X+W)+:SIMD*W]),
         .low_sum(low_sum), .high_sum(high_sum)
     );
