@@ -48,18 +48,18 @@ impl Failure {
     }
 
     /// Writes the faults to `out`, all of them.
+    ///
+    /// # Errors
+    /// Where `out` cannot be written.
     pub fn print(&self, format: Format, out: &mut impl Write, colour: bool) -> io::Result<()> {
         match self {
             Failure::Refused(d)
             | Failure::Usage(d)
             | Failure::MissingTool(d)
             | Failure::Unverified(d)
-            | Failure::Interrupted(d, _) => match format {
-                Format::Json => json(d, out),
-                Format::Text => text(d, out, colour),
-            },
+            | Failure::Interrupted(d, _) => written(d, format, out, colour),
             Failure::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Failure::Output(e) => writeln!(out, "error[output]: cannot write standard output: {e}"),
+            Failure::Output(e) => written(&unprinted(e).into(), format, out, colour),
         }
     }
 }
@@ -100,6 +100,30 @@ pub fn end(result: Result<(), Failure>, format: Format) -> ExitCode {
     }
 }
 
+/// Writes `text` to standard output, all of it.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_ref())?;
+    // What stays in its buffer is written, or lost without a word, when the process ends.
+    Ok(out.flush()?)
+}
+
+/// The JSON document that a command prints, its last line ended.
+///
+/// # Panics
+/// Never: the commands' documents are texts, numbers and lists, which JSON has.
+pub fn document(document: &impl Serialize) -> String {
+    serde_json::to_string_pretty(document).expect("texts, numbers and lists alone") + "\n"
+}
+
+/// Writes `text` to standard error; where that is closed there is nobody left to tell.
+pub fn tell(text: impl AsRef<[u8]>) {
+    let _ = io::stderr().lock().write_all(text.as_ref());
+}
+
 /// Whether standard error holds faults alone.
 static QUIET: AtomicBool = AtomicBool::new(false);
 
@@ -127,17 +151,28 @@ pub fn is_verbose() -> bool {
 }
 
 /// Says on standard error how the model was read.
-pub fn remark(notes: &[String]) -> io::Result<()> {
-    if is_quiet() {
-        return Ok(());
+pub fn remark(notes: &[String]) {
+    if !is_quiet() {
+        notes.iter().for_each(|note| tell(format!("note: {note}\n")));
     }
-    let mut out = io::stderr().lock();
-    notes.iter().try_for_each(|note| writeln!(out, "note: {note}"))
 }
 
 /// Colours only on a terminal, and never where NO_COLOR is set to anything.
 pub fn use_colour(terminal: bool) -> bool {
     terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+/// That standard output could not be written.
+fn unprinted(error: &io::Error) -> Diagnostic {
+    let remedy = "make room where it goes, or send it to another place";
+    Diagnostic::new("output", "standard output cannot be written", error.to_string(), remedy)
+}
+
+fn written(faults: &Diagnostics, format: Format, out: &mut impl Write, colour: bool) -> io::Result<()> {
+    match format {
+        Format::Json => json(faults, out),
+        Format::Text => text(faults, out, colour),
+    }
 }
 
 fn text(diagnostics: &Diagnostics, out: &mut impl Write, colour: bool) -> io::Result<()> {

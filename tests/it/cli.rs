@@ -3,7 +3,7 @@
 use clap::{CommandFactory as _, Parser as _};
 use nonresc::args::{Cli, Dump};
 
-use crate::program::{home, nonresc_in};
+use crate::program::{home, nonresc_in, program};
 
 fn refused(arguments: &[&str]) -> String {
     Cli::try_parse_from(arguments).expect_err("nonsense must be refused").to_string()
@@ -69,6 +69,66 @@ fn the_nearest_command_is_named() {
     let refused = nonresc_in(home.path(), &["evl", "resnet8.onnx"]).refused(2);
     assert!(!refused.contains("'eval'"), "{refused}");
     assert!(nonresc_in(home.path(), &["quantize", "--help"]).done().contains("quantise"));
+}
+
+/// What prints, each by a way of its own.
+#[cfg(unix)]
+const PRINTING: [&[&str]; 13] = [
+    &["--help"],
+    &["--version"],
+    &["eval", "--help"],
+    &["help", "quantise"],
+    &["completions", "bash"],
+    &["man"],
+    &["devices"],
+    &["--list-passes"],
+    &["resnet8.onnx", "--fps", "9000"],
+    &["resnet8.onnx", "--fps", "9000", "--format", "json"],
+    &["resnet8.onnx", "--dump-ir"],
+    &["explain", "resnet8.onnx", "1", "--fps", "9000"],
+    &["quantise", "resnet8.onnx", "--samples", "1", "-q"],
+];
+
+/// Exit code and standard error of a run whose standard output is this.
+#[cfg(unix)]
+fn printing_to(stdout: impl Into<std::process::Stdio>, arguments: &[&str]) -> (Option<i32>, String) {
+    let home = home();
+    let ended = program(home.path(), arguments).stdout(stdout).output().unwrap();
+    (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_standard_output_is_a_fault() {
+    for arguments in PRINTING {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let (code, told) = printing_to(full, arguments);
+        assert_eq!(code, Some(1), "{arguments:?}: {told}");
+        let said =
+            ["standard output cannot be written", "No space left"].iter().all(|words| told.contains(words));
+        assert!(said, "{arguments:?}: {told}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_left_ends_a_run_quietly() {
+    for arguments in PRINTING {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(printing_to(writer, arguments), (Some(0), String::new()), "{arguments:?}");
+    }
+}
+
+/// Remarks that nobody can read are no reason to do less.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_told_beside_the_result_is_never_a_fault() {
+    let home = home();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut run = program(home.path(), &["quantise", "resnet8.onnx", "--samples", "1", "--out", "q", "-v"]);
+    assert_eq!(run.stderr(full).output().unwrap().status.code(), Some(0));
+    assert!(home.path().join("q/quantised.onnx").exists());
 }
 
 #[test]

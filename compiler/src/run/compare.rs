@@ -1,7 +1,6 @@
 //! `nonresc compare`: designs side by side, made here or read from what `--out` wrote.
 
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use nonresc_backends::rtl::Known;
@@ -15,7 +14,7 @@ use super::measured::{self, Measured};
 use super::{model, options};
 use crate::args::{Compare, Format, Synthesiser};
 use crate::columns::Columns;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 
 /// One design.
 #[derive(Debug, Serialize)]
@@ -66,14 +65,10 @@ pub(super) fn compare(args: &Compare) -> Result<(), Failure> {
         }
     }
     let text = match args.format {
-        Format::Json => {
-            let mut text = serde_json::to_string_pretty(&all).expect("numbers and strings alone");
-            text.push('\n');
-            text
-        }
+        Format::Json => exit::document(&all),
         Format::Text => table(&all) + &measured::tables(&named(&all)),
     };
-    Ok(io::stdout().lock().write_all(text.as_bytes())?)
+    exit::print(text)
 }
 
 /// The schedule that `path` is or holds; nothing for a model.

@@ -1,7 +1,6 @@
 //! `nonresc MODEL`: the passes over one model, then what was asked for: a report, a dump, files.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use nonresc_backends::dot;
@@ -79,7 +78,7 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     let mut remarks = remarks(&loaded.notes, &design);
     remarks.extend(retrained.iter().flat_map(|made| made.remarks.clone()));
     if args.timings {
-        print_timings(&timings)?;
+        print_timings(&timings);
     }
     let mut report = match &mut design {
         Design::Stream(design) if design.binding.is_some() && args.dump_ir.is_none() => {
@@ -117,7 +116,7 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
             format!("{} files, {} bytes, in {}", files.len(), grouped(size as u64), dir.display())
         });
     }
-    io::stdout().lock().write_all(printed.as_bytes())?;
+    exit::print(&*printed)?;
     if let (Some(frames), Some(design)) = (args.hardware.verify, made.bound()) {
         hardware::verify(design, frames as usize, options.target.seed)?;
     }
@@ -198,12 +197,10 @@ fn remarks(of_import: &[String], design: &Design) -> Vec<Diagnostic> {
     all
 }
 
-fn print_timings(timings: &[manager::Timing]) -> io::Result<()> {
-    let mut out = io::stderr().lock();
+fn print_timings(timings: &[manager::Timing]) {
     for timing in timings {
-        writeln!(out, "{:<10} {:>9.2} ms", timing.pass, timing.time.as_secs_f64() * 1e3)?;
+        exit::tell(format!("{:<10} {:>9.2} ms\n", timing.pass, timing.time.as_secs_f64() * 1e3));
     }
-    Ok(())
 }
 
 /// A network on its way to a design.
@@ -315,7 +312,7 @@ impl<'a> Made<'a> {
                 Ok(hardware) => files.extend(hardware),
                 Err(Failure::Refused(faults)) if !asked => {
                     let whys: Vec<String> = faults.iter().map(|d| format!("{}: {}", d.what, d.why)).collect();
-                    exit::remark(&[format!("no rtl/ is written: {}", whys.join("; "))])?;
+                    exit::remark(&[format!("no rtl/ is written: {}", whys.join("; "))]);
                 }
                 Err(failure) => return Err(failure),
             }

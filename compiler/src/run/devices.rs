@@ -1,14 +1,12 @@
 //! `nonresc devices`: the parts that are known by name.
 
-use std::io::{self, Write as _};
-
 use nonresc_passes::device::{Device, Limits};
 use nonresc_passes::numerals::grouped;
 use serde::Serialize;
 
 use crate::args::{Devices, Format};
 use crate::columns::Columns;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 
 /// Prints the table of devices.
 ///
@@ -18,9 +16,11 @@ pub(super) fn devices(args: &Devices) -> Result<(), Failure> {
     let devices = Device::all();
     let text = match args.format {
         Format::Text => text(&devices),
-        Format::Json => json(&devices)?,
+        Format::Json => {
+            exit::document(&Document { version: 1, devices: devices.iter().map(Row::from).collect() })
+        }
     };
-    Ok(io::stdout().lock().write_all(text.as_bytes())?)
+    exit::print(text)
 }
 
 fn text(devices: &[Device]) -> String {
@@ -86,10 +86,4 @@ impl<'a> From<&'a Device> for Row<'a> {
             source: &device.source,
         }
     }
-}
-
-fn json(devices: &[Device]) -> Result<String, Failure> {
-    let document = Document { version: 1, devices: devices.iter().map(Row::from).collect() };
-    let text = serde_json::to_string_pretty(&document).map_err(io::Error::from)?;
-    Ok(text + "\n")
 }

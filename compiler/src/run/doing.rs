@@ -1,6 +1,6 @@
 //! What is being done while it takes long, on a terminal.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -18,13 +18,12 @@ pub(super) fn doing(what: &'static str) -> Doing {
     let (done, waiting) = mpsc::channel();
     let tell = move || {
         let mut seconds = 0;
-        // Where nobody reads it there is nobody to tell.
         while waiting.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
             seconds += 1;
-            let _ = write!(io::stderr().lock(), "\r{what}, {seconds} s");
+            exit::tell(format!("\r{what}, {seconds} s"));
         }
         if seconds > 0 {
-            let _ = write!(io::stderr().lock(), "\r\x1b[K");
+            exit::tell("\r\x1b[K");
         }
     };
     Doing(Some((done, thread::spawn(tell))))

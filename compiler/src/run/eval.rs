@@ -1,6 +1,5 @@
 //! `nonresc eval`: how often a network is right on labelled images.
 
-use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use nonresc_ir::network::Network;
@@ -26,7 +25,7 @@ const MOST_ROWS: usize = 20;
 pub(super) fn eval(args: &Eval) -> Result<(), Failure> {
     let wanted: Vec<String> = args.output.iter().cloned().collect();
     let loaded = model::load(&args.model, &args.reading, &wanted)?;
-    exit::remark(&loaded.notes)?;
+    exit::remark(&loaded.notes);
     // The layout of the images is known in normal form.
     let normal = normal_form(loaded.network);
     let network = match args.numbers.integer && !args.layers {
@@ -52,15 +51,15 @@ pub(super) fn eval(args: &Eval) -> Result<(), Failure> {
     let measured = Measured { args, data: &data, found: &found, took };
     let text = match args.format {
         Format::Text => measured.text(),
-        Format::Json => measured.json()?,
+        Format::Json => measured.json(),
     };
-    io::stdout().lock().write_all(text.as_bytes())?;
+    exit::print(text)?;
     if args.timings && args.format == Format::Text {
         let images_per_second = measured.images_per_second();
-        writeln!(io::stderr().lock(), "{:.3} s, {images_per_second:.0} images a second", took.as_secs_f64())?;
+        exit::tell(format!("{:.3} s, {images_per_second:.0} images a second\n", took.as_secs_f64()));
     }
     if found.is_near_chance() {
-        io::stderr().lock().write_all(doubt(&network, &args.reading).as_bytes())?;
+        exit::tell(doubt(&network, &args.reading));
     }
     Ok(())
 }
@@ -142,8 +141,8 @@ impl Measured<'_> {
         self.data.classes().get(label).map(String::as_str)
     }
 
-    fn json(&self) -> Result<String, Failure> {
-        let document = Document {
+    fn json(&self) -> String {
+        exit::document(&Document {
             version: 1,
             model: self.args.model.display().to_string(),
             data: self.data.source().display().to_string(),
@@ -155,9 +154,7 @@ impl Measured<'_> {
                 .zip(&self.found.classes)
                 .map(|(label, &count)| Class { label, name: self.class(label), count: Row::from(count) })
                 .collect(),
-        };
-        let text = serde_json::to_string_pretty(&document).map_err(io::Error::from)?;
-        Ok(text + "\n")
+        })
     }
 }
 

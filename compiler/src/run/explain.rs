@@ -1,14 +1,12 @@
 //! `nonresc explain`: one skip, why it costs what it costs, and what each rewrite would do with it.
 
-use std::io::{self, Write as _};
-
 use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_passes::cost;
 use nonresc_passes::plan::named;
 
 use super::options;
 use crate::args::Explain;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 use crate::report::explain;
 
 /// Explains the skip.
@@ -33,5 +31,5 @@ pub(super) fn explain(args: &Explain) -> Result<(), Failure> {
     };
     let rows = cost::rewrites_of(&made.analysed, &made.design, &made.options, skip);
     let text = explain::text(&args.model, &made.analysed, &made.design, &made.options, skip, &rows);
-    Ok(io::stdout().lock().write_all(text.as_bytes())?)
+    exit::print(text)
 }

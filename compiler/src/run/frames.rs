@@ -1,6 +1,5 @@
 //! `nonresc run`: a network on inputs of the user's own, its outputs to a file.
 
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use nonresc_backends::out_file;
@@ -32,7 +31,7 @@ pub(super) fn run(args: &Run) -> Result<(), Failure> {
     }
     out_file::check(to)?;
     let loaded = model::load_all(&args.model, &args.reading)?;
-    exit::remark(&loaded.notes)?;
+    exit::remark(&loaded.notes);
     let outputs = loaded.network.outputs().len();
     if arrays::is_npy(to) && outputs != 1 {
         return Err(Failure::usage(Diagnostic::new(
@@ -51,11 +50,10 @@ pub(super) fn run(args: &Run) -> Result<(), Failure> {
     let given = arrays::read(&args.input)?;
     let results = frames.run(&given)?;
     out_file::write(to, &bytes(to, &results)?)?;
-    let mut out = io::stdout().lock();
-    for (name, tensor) in &results {
-        writeln!(out, "{}: \"{name}\" {} {}", to.display(), tensor.element(), tensor.shape())?;
-    }
-    Ok(())
+    let line = |(name, tensor): &(String, Tensor)| {
+        format!("{}: \"{name}\" {} {}\n", to.display(), tensor.element(), tensor.shape())
+    };
+    exit::print(results.iter().map(line).collect::<String>())
 }
 
 /// The network in normal form, in which it runs faster; as it is where a rule fails.

@@ -1,6 +1,6 @@
 //! The design as hardware: its files, and its proof in simulation.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use nonresc_backends::out::OutFile;
 use nonresc_backends::rtl::{Bench, Trial, Verified, project};
@@ -12,7 +12,7 @@ use nonresc_passes::target::Target;
 
 use super::doing::doing;
 use crate::columns::Columns;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 
 /// The files of `rtl/`.
 ///
@@ -31,17 +31,21 @@ pub(super) fn files(design: &StreamDesign, target: &Target) -> Result<Vec<OutFil
 /// # Errors
 /// What differs from the integer network or the schedule; as [`verify`].
 pub(super) fn simulated(design: &StreamDesign, frames: usize, seed: u64) -> Result<Verified, Failure> {
-    let folder = folder()?;
+    let folder = folder("verify/folder")?;
     let bench = built(design, &folder)?;
     let free = bench.run(Trial { frames, seed, stalled: false, reset: false })?;
     unequal(free.wrong.iter().map(|why| ("", why)))?;
     Ok(free)
 }
 
-fn folder() -> Result<Folder, Diagnostic> {
-    Folder::new().map_err(|e| {
-        Diagnostic::new("verify/folder", "a temporary folder", e.to_string(), "make room, or set TMPDIR")
-    })
+/// A folder for the files of a tool; `code` is that of the fault.
+///
+/// # Errors
+/// Where none can be made.
+pub(super) fn folder(code: &'static str) -> Result<Folder, Diagnostic> {
+    let fault =
+        |e: io::Error| Diagnostic::new(code, "a temporary folder", e.to_string(), "make room, or set TMPDIR");
+    Folder::new().map_err(fault)
 }
 
 fn built<'a>(design: &'a StreamDesign, folder: &'a Folder) -> Result<Bench<'a>, Failure> {
@@ -65,17 +69,20 @@ fn unequal<'a>(wrong: impl Iterator<Item = (&'a str, &'a String)>) -> Result<(),
 /// # Errors
 /// What differs; networks of floats; actors without hardware; a missing tool.
 pub(super) fn verify(design: &StreamDesign, frames: usize, seed: u64) -> Result<(), Failure> {
-    let folder = folder()?;
+    let folder = folder("verify/folder")?;
     let bench = built(design, &folder)?;
     let simulating = doing("simulating with Verilator");
     let free = bench.run(Trial { frames, seed, stalled: false, reset: false })?;
     let stalled = bench.run(Trial { frames, seed: seed ^ 1, stalled: true, reset: false })?;
     drop(simulating);
-    io::stdout().lock().write_all(printed(design, &free, &stalled).as_bytes())?;
+    exit::print(printed(design, &free, &stalled))?;
     let wrong =
         free.wrong.iter().map(|why| ("", why)).chain(stalled.wrong.iter().map(|why| (" with stalls", why)));
     unequal(wrong)
 }
+
+/// Cycles from a sink's phase to its beat at the pin, which stands behind a channel of one stage.
+const TO_THE_PIN: u64 = 2;
 
 fn printed(design: &StreamDesign, free: &Verified, stalled: &Verified) -> String {
     let mut text = format!(
@@ -100,12 +107,12 @@ fn printed(design: &StreamDesign, free: &Verified, stalled: &Verified) -> String
     table.row([
         "first output, cycle".into(),
         free.latency.0.to_string(),
-        (timing.first_output() + 2).to_string(),
+        (timing.first_output() + TO_THE_PIN).to_string(),
     ]);
     table.row([
         "last output, cycle".into(),
         free.latency.1.to_string(),
-        (timing.last_output() + 2).to_string(),
+        (timing.last_output() + TO_THE_PIN).to_string(),
     ]);
     let deepest =
         |of: &dyn Fn(&nonresc_passes::fifo::Depth) -> u64| sizing.channels.iter().map(of).sum::<u64>();

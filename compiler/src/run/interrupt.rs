@@ -43,8 +43,6 @@ fn code(signal: i32) -> u8 {
 /// Watches for signals from now on.
 #[cfg(unix)]
 pub(super) fn watch() {
-    use std::io::{self, Write as _};
-
     use nonresc_backends::transient;
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
@@ -60,8 +58,7 @@ pub(super) fn watch() {
             let first = ASKED.swap(signal, Ordering::SeqCst) == 0;
             if first && CAN_STOP.load(Ordering::SeqCst) {
                 if !exit::is_quiet() {
-                    let _ =
-                        writeln!(io::stderr().lock(), "\nstopping behind this step; once more stops at once");
+                    exit::tell("\nstopping behind this step; once more stops at once\n");
                 }
                 continue;
             }

@@ -1,7 +1,5 @@
 //! `nonresc eval --layers`: where the codes of a quantised network leave its numbers.
 
-use std::io::{self, Write as _};
-
 use nonresc_ir::network::Network;
 use nonresc_passes::data::Dataset;
 use nonresc_passes::layers::{self, Layer};
@@ -9,7 +7,7 @@ use serde::Serialize;
 
 use crate::args::{Eval, Format};
 use crate::columns::Columns;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 
 /// Images that are looked at where the user does not say.
 const IMAGES: u64 = 64;
@@ -23,10 +21,9 @@ pub(super) fn layers(args: &Eval, network: &Network, data: &Dataset) -> Result<(
     let found = layers::layers(network, args.numbers.rounding.into(), data, most)?;
     let text = match args.format {
         Format::Text => text(&found),
-        Format::Json => json(&found)?,
+        Format::Json => json(&found),
     };
-    io::stdout().lock().write_all(text.as_bytes())?;
-    Ok(())
+    exit::print(text)
 }
 
 fn text(layers: &[Layer]) -> String {
@@ -64,7 +61,7 @@ struct Row {
     clipped: f64,
 }
 
-fn json(layers: &[Layer]) -> Result<String, Failure> {
+fn json(layers: &[Layer]) -> String {
     let row = |layer: &Layer| Row {
         quantiser: layer.names.0.to_string(),
         layer: layer.names.1.to_string(),
@@ -74,6 +71,5 @@ fn json(layers: &[Layer]) -> Result<String, Failure> {
         clipped: layer.clipped,
     };
     let rows: Vec<Row> = layers.iter().map(row).collect();
-    let text = serde_json::to_string_pretty(&serde_json::json!({ "version": 1, "layers": rows }));
-    Ok(text.map_err(io::Error::from)? + "\n")
+    exit::document(&serde_json::json!({ "version": 1, "layers": rows }))
 }

@@ -33,7 +33,11 @@ use crate::exit::{self, Failure};
 
 /// The program: reads the process's arguments and gives its exit code.
 pub fn entry() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|fault| refuse(&fault));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(asked) if !asked.use_stderr() => return exit::end(help(&asked), Format::Text),
+        Err(fault) => refuse(&fault),
+    };
     exit::set_quiet(cli.quiet);
     exit::set_verbose(cli.verbose);
     interrupt::watch();
@@ -47,19 +51,24 @@ pub fn entry() -> ExitCode {
     exit::end(dispatch(&cli), format)
 }
 
-/// Ends with a fault of the command line, or with the help that was asked for; says which command its first word was
-/// likely meant to be.
+/// The help or the version that was asked for.
+fn help(asked: &clap::Error) -> Result<(), Failure> {
+    asked.print()?;
+    Ok(io::stdout().lock().flush()?)
+}
+
+/// Ends with a fault of the command line; says which command its first word was likely meant to be.
 fn refuse(fault: &clap::Error) -> ! {
     let command = Cli::command();
     let commands = command.get_subcommands().filter(|c| !c.is_hide_set()).map(clap::Command::get_name);
     let is_word = |word: &String| {
         !word.starts_with('-') && command.find_subcommand(word).is_none() && !Path::new(word).exists()
     };
-    let word = std::env::args().nth(1).filter(|word| fault.use_stderr() && is_word(word));
+    let word = std::env::args().nth(1).filter(is_word);
     if let Some(meant) = word.and_then(|word| likely(&word, commands)) {
         // Where standard error is closed there is nobody left to tell.
         let _ = fault.print();
-        let _ = writeln!(io::stderr().lock(), "\nDid you mean the command '{meant}'?");
+        exit::tell(format!("\nDid you mean the command '{meant}'?\n"));
         std::process::exit(fault.exit_code());
     }
     fault.exit()
@@ -70,12 +79,12 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Some(Command::Completions { shell }) => {
             let mut text = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "nonresc", &mut text);
-            Ok(io::stdout().lock().write_all(&text)?)
+            exit::print(text)
         }
         Some(Command::Man) => {
             let mut text = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut text)?;
-            Ok(io::stdout().lock().write_all(&text)?)
+            exit::print(text)
         }
         Some(Command::Run(args)) => frames::run(args),
         Some(Command::Eval(args)) => eval::eval(args),
@@ -83,9 +92,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Some(Command::Explain(args)) => explain::explain(args),
         Some(Command::Compare(args)) => compare::compare(args),
         Some(Command::Devices(args)) => devices::devices(args),
-        None if cli.compile.list_passes => {
-            Ok(io::stdout().lock().write_all(nonresc_passes::table::listing().as_bytes())?)
-        }
+        None if cli.compile.list_passes => exit::print(nonresc_passes::table::listing()),
         None => compile::compile(&cli.compile),
     }
 }

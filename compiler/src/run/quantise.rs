@@ -1,6 +1,5 @@
 //! `nonresc quantise`: a network of floats to one of codes, by calibration on images.
 
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use nonresc_backends::out::{self, OutFile};
@@ -50,7 +49,7 @@ pub(super) fn quantise(args: &Quantise) -> Result<(), Failure> {
     let mut steps = Steps::new();
     let loaded = model::load(&args.model, &args.reading, &wanted)?;
     steps.read(&loaded.network);
-    exit::remark(&loaded.notes)?;
+    exit::remark(&loaded.notes);
     let mut network = loaded.network;
     normalise(&mut network)?;
     planned(&mut network, &skips)?;
@@ -76,12 +75,12 @@ pub(super) fn quantise(args: &Quantise) -> Result<(), Failure> {
     let made = quantised(&network, data.as_ref(), &options)?;
     drop(calibrating);
     steps.done("calibrate", || format!("{} numbers and layers have their codes", made.rows.len()));
-    exit::remark(&made.notes)?;
+    exit::remark(&made.notes);
     let printed = printed(args, data.as_ref(), &made, options.scales);
     if let Some(dir) = &args.out {
         out::write(dir, &files(&made)?)?;
     }
-    Ok(io::stdout().lock().write_all(printed.as_bytes())?)
+    exit::print(printed)
 }
 
 /// Carries out what is wanted of the skips of a network in normal form.
@@ -101,7 +100,8 @@ fn planned(network: &mut Network, request: &plan::Request) -> Result<(), Failure
     let notes = notes.iter().filter(|note| note.code != "plan/bits");
     let notes: Vec<String> =
         notes.map(|note| format!("{}: {}; {}", note.what, note.why, note.remedy)).collect();
-    Ok(exit::remark(&notes)?)
+    exit::remark(&notes);
+    Ok(())
 }
 
 fn files(made: &Quantised) -> Result<Vec<OutFile>, Failure> {

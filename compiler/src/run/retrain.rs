@@ -150,7 +150,7 @@ fn in_codes(
     let calibrating = doing("calibrating");
     let quantised = quantise(planned, images.training.first(), &options)?;
     drop(calibrating);
-    exit::remark(&quantised.notes)?;
+    exit::remark(&quantised.notes);
     let mut network = quantised.network;
     let calibrated = measured(&network, images.test.as_ref())?;
     let recipe = args.retrain.qat_recipe(args.design.seed);
@@ -271,7 +271,7 @@ fn teacher(args: &Compile, recipe: &Recipe, given: &Network) -> Result<Option<Ne
     }
     let Some(path) = &args.retrain.teacher else { return Ok(Some(given.clone())) };
     let loaded = model::load(path, &args.reading, &args.output)?;
-    exit::remark(&loaded.notes)?;
+    exit::remark(&loaded.notes);
     let mut network = loaded.network;
     normalise(&mut network)?;
     Ok(Some(network))

@@ -1,10 +1,6 @@
 //! What synthesis makes of the design, beside what was predicted.
 
-use std::io::{self, Write as _};
-
 use nonresc_backends::rtl::{Known, Synthesised, channel_name, names, rtl, synthesise as run};
-use nonresc_backends::transient::Folder;
-use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_ir::id::ActorId;
 use nonresc_passes::arithmetic::arithmetic;
 use nonresc_passes::bind::{Binding, Usage};
@@ -12,8 +8,9 @@ use nonresc_passes::design::StreamDesign;
 use nonresc_passes::integers::{Rule, integers};
 
 use super::doing::doing;
+use super::hardware::folder;
 use crate::columns::Columns;
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 
 /// Synthesises the design with Yosys and prints what it takes.
 ///
@@ -22,8 +19,7 @@ use crate::exit::Failure;
 pub(super) fn synthesise(design: &StreamDesign) -> Result<(), Failure> {
     let Some(binding) = &design.binding else { return Ok(()) };
     let found = synthesised(design, binding, &mut Known::default())?;
-    io::stdout().lock().write_all(printed(design, binding, &found).as_bytes())?;
-    Ok(())
+    exit::print(printed(design, binding, &found))
 }
 
 /// What Yosys makes of a design.
@@ -37,10 +33,7 @@ pub(super) fn synthesised(
 ) -> Result<Synthesised, Failure> {
     let integers = integers(&design.source.network, Rule::AsGiven)?;
     let made = rtl(&design.stream, &arithmetic(&design.stream, &integers)?, Some(binding))?;
-    let absent = |e: io::Error| {
-        Diagnostic::new("synthesis/folder", "a temporary folder", e.to_string(), "make room, or set TMPDIR")
-    };
-    let folder = Folder::new().map_err(absent)?;
+    let folder = folder("synthesis/folder")?;
     let _synthesising = doing("synthesising with Yosys");
     Ok(run(&made, binding.device.family, folder.path(), known)?)
 }

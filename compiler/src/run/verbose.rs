@@ -3,7 +3,6 @@
 //! Counts are those of the design; the time is for the reader alone.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
 use std::time::Instant;
 
 use nonresc_ir::network::{Network, Op};
@@ -29,8 +28,7 @@ impl Steps {
     pub(super) fn done(&mut self, step: &str, words: impl FnOnce() -> String) {
         if exit::is_verbose() {
             let (took, words) = (self.since.elapsed().as_secs_f64() * 1e3, words());
-            // Where nobody reads it there is nobody to tell.
-            let _ = writeln!(io::stderr().lock(), "{step:<10} {took:>9.2} ms  {words}");
+            exit::tell(format!("{step:<10} {took:>9.2} ms  {words}\n"));
         }
         self.since = Instant::now();
     }
