@@ -5,8 +5,9 @@ use std::path::Path;
 
 use nonresc_backends::out::{MARKER, OutFile, check, write};
 use nonresc_passes::distill::checkpoint::Checkpoint;
+use nonresc_passes::distill::claim::Claim;
 
-use crate::program::{example, names, nonresc_in};
+use crate::program::{digits_home, example, names, nonresc_in};
 
 fn file(text: &str) -> [OutFile; 1] {
     [OutFile { name: "schedule.json".into(), bytes: text.into() }]
@@ -135,4 +136,24 @@ fn a_checkpoint_that_cannot_be_written_is_refused_at_once() {
     }
     Checkpoint::check(&home.path().join("state")).unwrap();
     assert_eq!(names(home.path()), ["taken"]);
+}
+
+/// Two trainings would write over each other, so the second is refused before its first epoch.
+#[test]
+fn a_checkpoint_that_another_training_writes_is_refused_at_once() {
+    let home = digits_home();
+    let before = names(home.path());
+    let flags = ["digits.onnx", "--retrain", "--data", "digits_train.npz", "--checkpoint", "state"];
+    for file in ["state", "state.qat"] {
+        let running = Claim::new(&home.path().join(file)).unwrap();
+        let text = nonresc_in(home.path(), &flags).refused(1);
+        assert!(text.contains("another training") && text.contains(file), "{text}");
+        Checkpoint::check(&home.path().join("other")).unwrap();
+        drop(running);
+        assert_eq!(names(home.path()), before);
+    }
+    // What a killed one left is taken over.
+    fs::write(home.path().join(".state.lock"), "").unwrap();
+    Checkpoint::check(&home.path().join("state")).unwrap();
+    assert_eq!(names(home.path()), before);
 }

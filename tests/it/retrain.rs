@@ -14,6 +14,7 @@ use nonresc_ir::tensor::Tensor;
 use nonresc_passes::accuracy;
 use nonresc_passes::data::{Dataset, Request};
 use nonresc_passes::distill::batches::Batches;
+use nonresc_passes::distill::claim::Claim;
 use nonresc_passes::distill::rank::rank;
 use nonresc_passes::distill::recipe::{Augment, Recipe};
 use nonresc_passes::distill::removals::Policy;
@@ -222,7 +223,7 @@ fn a_training_that_was_stopped_goes_on_to_the_same_numbers() {
     let other = Recipe { seed: 1, ..recipe };
     let batches = digits.batches(&other);
     let goal = Goal { normal: &digits.network, skips: &digits.skips, plan: &plan };
-    let checkpoint = Some(path);
+    let checkpoint = Some(path.clone());
     let task = Task {
         goal,
         teacher: None,
@@ -235,6 +236,12 @@ fn a_training_that_was_stopped_goes_on_to_the_same_numbers() {
     };
     let faults = train(&task, &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert_eq!(faults.iter().map(|f| f.code).collect::<Vec<_>>(), ["distill/resume"]);
+    // And nobody else's while one runs.
+    let running = Claim::new(&path).unwrap();
+    let faults = train(&task, &mut |_| ControlFlow::Continue(())).unwrap_err();
+    assert!(faults.iter().next().unwrap().why.contains("another training"), "{faults}");
+    drop(running);
+    assert_eq!(names(home.path()), ["training"]);
 }
 
 #[test]

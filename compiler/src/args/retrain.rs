@@ -112,7 +112,7 @@ pub struct Retrain {
     #[arg(long, value_name = "RATE", value_parser = positive)]
     pub qat_rate: Option<f64>,
 
-    /// Keep the state in this file, after each epoch and at Ctrl-C
+    /// Keep the state in this file, after each epoch and at Ctrl-C; that of the epochs in codes in FILE.qat
     #[arg(long, value_name = "FILE", requires = "retrain")]
     pub checkpoint: Option<PathBuf>,
 
@@ -148,6 +148,16 @@ impl Retrain {
             teacher: taught.iter().any(|weight| weight.value > 0.0),
             ..Recipe::default()
         }
+    }
+
+    /// Where the states of the two trainings are kept: of the network as given, and of what it left in codes.
+    pub fn checkpoints(&self) -> [Option<PathBuf>; 2] {
+        let in_codes = |path: &PathBuf| {
+            let mut name = path.clone().into_os_string();
+            name.push(".qat");
+            PathBuf::from(name)
+        };
+        [self.checkpoint.clone(), self.checkpoint.as_ref().map(in_codes)]
     }
 
     /// The recipe of the epochs in codes.

@@ -39,8 +39,8 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
         let read: Vec<&Path> = read.into_iter().flatten().map(PathBuf::as_path).collect();
         out::check(dir, &read)?;
     }
-    if let Some(checkpoint) = &args.retrain.checkpoint {
-        Checkpoint::check(checkpoint)?;
+    for checkpoint in args.retrain.checkpoints().into_iter().flatten() {
+        Checkpoint::check(&checkpoint)?;
     }
     let path = args.model.as_deref().expect("the command line asks for a model");
     let mut steps = Steps::new();

@@ -190,10 +190,8 @@ fn trained(
     recipe: &Recipe,
     order: Vec<String>,
 ) -> Result<Trained, Failure> {
-    let checkpoint = args.retrain.checkpoint.as_ref().map(|path| match what {
-        "codes" => path.with_extension("qat"),
-        _ => path.clone(),
-    });
+    let [of_given, of_codes] = args.retrain.checkpoints();
+    let checkpoint = if what == "codes" { of_codes } else { of_given };
     let resume = args.retrain.resume && checkpoint.as_ref().is_some_and(|path| path.exists());
     let engine = args.retrain.engine.into();
     let stoppable = checkpoint.is_some().then(Stoppable::new);

@@ -16,6 +16,8 @@ use safetensors::tensor::{Dtype, SafeTensors, View, serialize};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Value, json};
 
+use super::claim::Claim;
+
 /// The entry of the metadata.
 const ENTRY: &str = "nonresc-checkpoint";
 /// What the format calls its metadata, so that no tensor can be called so.
@@ -36,23 +38,16 @@ impl Checkpoint {
     /// Whether the file `path` could be written: asked before a training begins, so that no epoch is lost to a refusal.
     ///
     /// # Errors
-    /// Where the path is no file's, or its folder cannot be written.
+    /// Where another training writes it; where the path is no file's, or its folder cannot be written.
     pub fn check(path: &Path) -> Result<(), Diagnostic> {
-        let tried = || -> io::Result<()> {
-            if path.is_dir() {
-                return Err(io::Error::other("it is a folder"));
-            }
-            let fresh = unfinished(path)?;
-            File::create(&fresh)?;
-            fs::remove_file(fresh)
-        };
-        tried().map_err(|e| unwritable(path, e.to_string()))
+        Claim::new(path).map(drop)
     }
 
     /// Writes the file `path`, all or nothing: after a crash it holds the old or the new checkpoint.
     ///
     /// The bytes go into `.NAME.unfinished` beside it, are brought to the disk and take the name in one step. What a
-    /// killed process left under that name is overwritten by the next.
+    /// killed process left under that name is overwritten by the next. Two processes must not write the same file at a
+    /// time: a [`Claim`] keeps them apart.
     ///
     /// # Errors
     /// A tensor whose numbers are not as many as its shape says; where the file system refuses.
@@ -173,7 +168,7 @@ fn unique_names(header: &[u8]) -> Result<(), String> {
     serde_json::Deserializer::from_slice(header).deserialize_map(Names).map_err(|e| e.to_string())?
 }
 
-fn unwritable(path: &Path, why: String) -> Diagnostic {
+pub(super) fn unwritable(path: &Path, why: String) -> Diagnostic {
     let what = format!("checkpoint {} cannot be written", path.display());
     Diagnostic::new(
         "distill/checkpoint",
@@ -187,18 +182,19 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The file beside `path` that is written first.
-fn unfinished(path: &Path) -> io::Result<PathBuf> {
+/// The hidden file of this kind that belongs to `path`, in the same folder.
+pub(super) fn beside(path: &Path, kind: &str) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or_else(|| io::Error::other("it does not end in the name of a file"))?;
-    let mut fresh = OsString::from(".");
-    fresh.push(name);
-    fresh.push(".unfinished");
-    Ok(folder(path).join(fresh))
+    let mut hidden = OsString::from(".");
+    hidden.push(name);
+    hidden.push(".");
+    hidden.push(kind);
+    Ok(folder(path).join(hidden))
 }
 
 /// Puts `bytes` in the place of a file in one step.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let fresh = unfinished(path)?;
+    let fresh = beside(path, "unfinished")?;
     let written = || -> io::Result<()> {
         let mut file = File::create(&fresh)?;
         file.write_all(bytes)?;

@@ -4,10 +4,12 @@
 //! - [`batches`]: what is learned from, [`images`]: its pixels; [`optimiser`]: what becomes of gradients.
 //! - [`student`]: the network that is trained; [`state`]: its numbers; [`gradient`]: reverse-mode differentiation;
 //!   [`step`]: one step of training as a network; [`stage`]: what runs in an epoch; [`trainer`]: all epochs.
-//! - [`checkpoint`]: to go on where training stopped; [`history`]: what is told of it; [`picture`]: as a picture.
+//! - [`checkpoint`]: to go on where training stopped, [`claim`]: by one training at a time; [`history`]: what is told of
+//!   it; [`picture`]: as a picture.
 
 pub mod batches;
 pub mod checkpoint;
+pub mod claim;
 mod codes;
 pub mod gradient;
 pub mod history;

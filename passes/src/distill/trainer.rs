@@ -12,6 +12,7 @@ use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::network::{Network, digest};
 
 use super::batches::Batches;
+use super::claim::Claim;
 use super::history::{History, Row};
 use super::optimiser::Optimiser;
 use super::recipe::Recipe;
@@ -89,12 +90,14 @@ pub struct Trained {
 /// Trains.
 ///
 /// # Errors
-/// Recipes and plans that do not fit, numbers that are none, files that cannot be written.
+/// Recipes and plans that do not fit, numbers that are none, files that cannot be written, a checkpoint that another
+/// training writes.
 pub fn train(
     task: &Task<'_>,
     watch: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Trained, Diagnostics> {
     task.recipe.check()?;
+    let _claim = task.checkpoint.as_deref().map(Claim::new).transpose()?;
     let mut trainer = Trainer::new(task)?;
     let mut whole = true;
     for epoch in trainer.saved.epochs..task.recipe.epochs {
