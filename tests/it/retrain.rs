@@ -20,7 +20,7 @@ use nonresc_passes::distill::recipe::{Augment, Recipe};
 use nonresc_passes::distill::removals::Policy;
 use nonresc_passes::distill::stage::Goal;
 use nonresc_passes::distill::state::State;
-use nonresc_passes::distill::student::Student;
+use nonresc_passes::distill::student::{Student, is_quantised};
 use nonresc_passes::distill::trainer::{Progress, Task, Trained, train};
 use nonresc_passes::engine::Engine;
 use nonresc_passes::normalise::normalise;
@@ -408,6 +408,24 @@ fn digits_end_in_a_design_without_skips() {
         let right = found["top1"].as_f64().unwrap_or_else(|| panic!("{found}"));
         assert!(right > 0.95, "{file}: {right}");
     }
+}
+
+/// Its codes are trained, and the file is not called one of floats.
+#[test]
+fn a_quantised_model_is_trained_and_written_as_one() {
+    let home = digits_home();
+    nonresc_in(home.path(), &["quantise", "digits.onnx", "--data", "digits_train.npz", "--out", "q", "-q"])
+        .done();
+    let flags = ["q/quantised.onnx", "--retrain", "--data", "digits_train.npz", "--no-flip", "--shift", "1"];
+    let more =
+        ["--epochs", "1", "--batch", "64", "--rate", "0.001", "--emit", "onnx", "--out", "build", "-q"];
+    nonresc_in(home.path(), &[&flags[..], &more].concat()).done();
+    let history = ["csv", "json", "svg"].map(|kind| format!("history-qat.{kind}"));
+    let written = [".nonresc"].map(String::from).into_iter().chain(history);
+    let written: Vec<String> = written.chain(["plan.json", "quantised.onnx"].map(String::from)).collect();
+    assert_eq!(names(&home.path().join("build")), written);
+    let file = home.path().join("build/quantised.onnx");
+    assert!(is_quantised(&import_file(&file, &ImportOptions::default()).unwrap().network));
 }
 
 #[test]

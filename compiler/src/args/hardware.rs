@@ -33,7 +33,8 @@ pub enum Emit {
     Schedule,
     /// report.html: the report as one page, with pictures
     Html,
-    /// float.onnx: the network as planned, with the model's own inputs and outputs
+    /// float.onnx, or quantised.onnx of a quantised model: the network as planned, with the model's own inputs and
+    /// outputs
     Onnx,
     /// network.nir and network.safetensors: the same as text with its weights, to be read back
     Nir,

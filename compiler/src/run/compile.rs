@@ -13,6 +13,7 @@ use nonresc_passes::choose::choose;
 use nonresc_passes::cost::{SkipReport, skip_report};
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
 use nonresc_passes::distill::checkpoint::Checkpoint;
+use nonresc_passes::distill::student::is_quantised;
 use nonresc_passes::manager::{self, Checks, Finished};
 use nonresc_passes::numerals::grouped;
 use nonresc_passes::pass::Pass;
@@ -101,7 +102,7 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
         options::run(Design::Network(NetworkDesign::new(network)), table::FPGA, &options, &mut steps)
     });
     let in_codes = in_codes.transpose()?;
-    let networks = Networks { given: &analysed, floats: design.source() };
+    let networks = Networks { given: &analysed, rewritten: design.source() };
     let finished = in_codes.as_ref().unwrap_or(&design);
     let made = Made::new((args, &options), networks, finished, retrained, (report, remarks))?;
     let printed = match &args.dump_ir {
@@ -208,8 +209,8 @@ fn print_timings(timings: &[manager::Timing]) {
 struct Networks<'a> {
     /// As it was given, its skips known.
     given: &'a NetworkDesign,
-    /// Before it was put in codes, and the plan that left it so.
-    floats: &'a NetworkDesign,
+    /// With its skips rewritten, before a retrained one was put in codes.
+    rewritten: &'a NetworkDesign,
 }
 
 /// What a run made.
@@ -268,11 +269,13 @@ impl<'a> Made<'a> {
         let mut files = Vec::new();
         let mut file = |name: &str, bytes| files.push(OutFile { name: name.to_owned(), bytes });
         let source = self.design.source();
-        if let Some(planned) = &self.networks.floats.planned {
+        if let Some(planned) = &self.networks.rewritten.planned {
             file("plan.json", planned.plan.to_json().into_bytes());
         }
         if self.wanted(Emit::Onnx) {
-            file("float.onnx", onnx::export::export(&self.networks.floats.network)?);
+            let planned = &self.networks.rewritten.network;
+            let name = if is_quantised(planned) { "quantised.onnx" } else { "float.onnx" };
+            file(name, onnx::export::export(planned)?);
             if self.retrained.as_ref().is_some_and(|made| made.quantised.is_some()) {
                 file("quantised.onnx", onnx::export::export(&source.network)?);
             }
@@ -302,7 +305,7 @@ impl<'a> Made<'a> {
         if self.args.emit.contains(&Emit::Gradients) {
             files.extend(retrain::step(
                 &self.args.retrain,
-                &self.networks.floats.network,
+                &self.networks.rewritten.network,
                 self.retrained.as_ref(),
             )?);
         }
@@ -326,7 +329,7 @@ impl<'a> Made<'a> {
         else {
             return Ok(None);
         };
-        let Networks { given, floats } = self.networks;
+        let Networks { given, rewritten } = self.networks;
         let model =
             self.args.model.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
         let content = Content {
@@ -334,7 +337,7 @@ impl<'a> Made<'a> {
             schedule,
             design,
             given,
-            plan: floats.planned.as_ref().map(|planned| &planned.plan),
+            plan: rewritten.planned.as_ref().map(|planned| &planned.plan),
             trainings: self.retrained.as_ref().map_or(&[], |made| &made.histories),
         };
         Ok(Some(page::page(&content)?))
