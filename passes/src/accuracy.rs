@@ -37,6 +37,20 @@ pub struct Count {
 }
 
 impl Count {
+    /// The share of the images, 0 to 1, whose class has the best score; nothing where there is no image.
+    pub fn top1_share(&self) -> Option<f64> {
+        self.share(self.top1)
+    }
+
+    /// The share of the images, 0 to 1, whose class is among the five best scores; nothing where there is no image.
+    pub fn top5_share(&self) -> Option<f64> {
+        self.share(self.top5)
+    }
+
+    fn share(&self, right: usize) -> Option<f64> {
+        (self.images > 0).then(|| right as f64 / self.images as f64)
+    }
+
     /// Counts one image; `place` is how many classes score better than its own.
     fn add(&mut self, place: Option<usize>) {
         self.images += 1;

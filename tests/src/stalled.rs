@@ -7,7 +7,7 @@ use nonresc_ir::stream::{Kind, PhaseList, Stream, phases, stages};
 use crate::reference::start_times::{Actor, Channel, Phase, Pin, Take, start_times};
 
 /// A list phase by phase, with `inputs` and `outputs` ports.
-fn expanded(list: &PhaseList, inputs: usize, outputs: usize) -> Vec<Phase> {
+pub(crate) fn expanded(list: &PhaseList, inputs: usize, outputs: usize) -> Vec<Phase> {
     let idle = Phase { takes: vec![Take::default(); inputs], gives: vec![false; outputs] };
     let mut all = Vec::new();
     for phase in list.iter() {

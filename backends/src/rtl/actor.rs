@@ -113,7 +113,7 @@ impl Making<'_> {
             self.number("SECOND", control.start.first);
         }
         self.style("PROGRAM_STYLE", Role::Program(self.actor), 0);
-        let (kinds, loops) = (program.kinds().len(), images::loops(&program));
+        let (kinds, loops) = (program.kinds.len(), images::loops(&program));
         self.number("KINDS", kinds);
         self.number("LOOPS", literal(&loops));
         let [words, flow, begin] = images::control(&program);

@@ -1,5 +1,7 @@
 //! `nonresc MODEL`: the passes over one model, then what was asked for: a report, a dump, files.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -106,7 +108,7 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     let finished = in_codes.as_ref().unwrap_or(&design);
     let made = Made::new((args, &options), networks, finished, retrained, (report, remarks))?;
     let printed = match &args.dump_ir {
-        Some(_) => dumps.text,
+        Some(_) => dumps.text.into(),
         None => made.printed(path),
     };
     if let Some(dir) = &args.out {
@@ -224,6 +226,8 @@ struct Made<'a> {
     remarks: Vec<Diagnostic>,
     /// What `schedule.json` says, where it is printed or written, or a page is made of it.
     schedule: Option<Schedule>,
+    /// The same as text, once it is asked for.
+    schedule_text: OnceCell<String>,
 }
 
 impl<'a> Made<'a> {
@@ -234,7 +238,9 @@ impl<'a> Made<'a> {
         retrained: Option<Retrained>,
         (report, remarks): (Option<SkipReport>, Vec<Diagnostic>),
     ) -> Result<Self, Failure> {
-        let mut made = Made { args, options, networks, retrained, design, report, remarks, schedule: None };
+        let (schedule, schedule_text) = (None, OnceCell::new());
+        let mut made =
+            Made { args, options, networks, retrained, design, report, remarks, schedule, schedule_text };
         let printed = args.format == Format::Json && args.dump_ir.is_none();
         if let Some(design) = made.bound()
             && (printed || made.wanted(Emit::Schedule) || made.wanted(Emit::Html))
@@ -253,13 +259,18 @@ impl<'a> Made<'a> {
         self.args.out.is_some() && (self.args.emit.is_empty() || self.args.emit.contains(&emit))
     }
 
-    fn printed(&self, path: &Path) -> String {
-        match (self.bound(), &self.schedule) {
+    fn schedule_text(&self) -> Option<&str> {
+        let schedule = self.schedule.as_ref()?;
+        Some(self.schedule_text.get_or_init(|| schedule::text(schedule)))
+    }
+
+    fn printed(&self, path: &Path) -> Cow<'_, str> {
+        match (self.bound(), self.args.format) {
             // Stopped early: what was reached is what there is to see.
-            (None, _) => self.design.to_string(),
-            (Some(_), Some(schedule)) if self.args.format == Format::Json => schedule::text(schedule),
-            (Some(design), _) => {
-                report::text(path, design, self.options, self.report.as_ref(), &self.remarks)
+            (None, _) => self.design.to_string().into(),
+            (Some(_), Format::Json) => self.schedule_text().unwrap_or_default().into(),
+            (Some(design), Format::Text) => {
+                report::text(path, design, self.options, self.report.as_ref(), &self.remarks).into()
             }
         }
     }
@@ -296,8 +307,8 @@ impl<'a> Made<'a> {
             };
             file("design.dot", drawing.into_bytes());
         }
-        if let Some(schedule) = self.schedule.as_ref().filter(|_| self.wanted(Emit::Schedule)) {
-            file("schedule.json", schedule::text(schedule).into_bytes());
+        if let Some(text) = self.schedule_text().filter(|_| self.wanted(Emit::Schedule)) {
+            file("schedule.json", text.into());
         }
         if let Some(page) = self.page()? {
             file("report.html", page.into_bytes());

@@ -114,9 +114,9 @@ impl Measured<'_> {
             self.data.source().display(),
             if self.args.numbers.integer { "in integers" } else { "float as given" },
         );
-        for (label, right) in [("top-1", all.top1), ("top-5", all.top5)] {
-            let percent = percent(right, all.images);
-            text += &format!("{label} {percent:>6} %  {} of {images}\n", grouped(right as u64));
+        let rows = [("top-1", all.top1_share(), all.top1), ("top-5", all.top5_share(), all.top5)];
+        for (label, share, right) in rows {
+            text += &format!("{label} {:>6} %  {} of {images}\n", percent(share), grouped(right as u64));
         }
         if all.no_number > 0 {
             text += &format!("scores of {} images are no numbers\n", grouped(all.no_number as u64));
@@ -127,8 +127,8 @@ impl Measured<'_> {
                 table.row([
                     self.class(label).map_or(label.to_string(), str::to_string),
                     grouped(count.images as u64),
-                    percent(count.top1, count.images),
-                    percent(count.top5, count.images),
+                    percent(count.top1_share()),
+                    percent(count.top5_share()),
                 ]);
             }
             text.push('\n');
@@ -196,19 +196,19 @@ struct Row {
 
 impl From<Count> for Row {
     fn from(count: Count) -> Row {
-        let share = |right: usize| (count.images > 0).then(|| 100.0 * right as f64 / count.images as f64);
+        let percent = |share: Option<f64>| share.map(|share| 100.0 * share);
         Row {
             images: count.images,
             top1: count.top1,
             top5: count.top5,
             not_a_number: count.no_number,
-            top1_percent: share(count.top1),
-            top5_percent: share(count.top5),
+            top1_percent: percent(count.top1_share()),
+            top5_percent: percent(count.top5_share()),
         }
     }
 }
 
 /// A share in percent, to the hundredth.
-fn percent(right: usize, of: usize) -> String {
-    if of == 0 { "-".into() } else { format!("{:.2}", 100.0 * right as f64 / of as f64) }
+pub(super) fn percent(share: Option<f64>) -> String {
+    share.map_or("-".into(), |share| format!("{:.2}", 100.0 * share))
 }

@@ -33,7 +33,7 @@ use nonresc_passes::residual::{Skip, Skips, skips};
 use nonresc_passes::trial;
 
 use super::doing::doing;
-use super::eval::fit;
+use super::eval::{self, fit};
 use super::interrupt::{self, Stoppable};
 use super::model;
 use super::telling::Told;
@@ -300,12 +300,12 @@ fn near_chance(given: Option<&Accuracy>) -> Diagnostic {
 
 /// The share of images that are right.
 fn share(accuracy: &Accuracy) -> f64 {
-    accuracy.all.top1 as f64 / accuracy.all.images.max(1) as f64
+    accuracy.all.top1_share().unwrap_or(0.0)
 }
 
 fn percent(accuracy: Option<&Accuracy>) -> String {
     match accuracy {
-        Some(a) => format!("{:.2} %", 100.0 * share(a)),
+        Some(a) => format!("{} %", eval::percent(Some(share(a)))),
         None => "not measured".into(),
     }
 }

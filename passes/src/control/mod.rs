@@ -31,7 +31,7 @@ pub use pool::Given;
 pub use program::Program;
 pub use steps::{Start, Step, steps};
 
-use steps::{Micro, ahead};
+use steps::{Micro, ahead_of_reader};
 
 /// Why there is no hardware, and what to do.
 pub type Refusal = (String, &'static str);
@@ -206,7 +206,7 @@ fn start(stream: &Stream, actor: ActorId, list: &PhaseList) -> Start {
         let reader = stream.channel(channel).readers[reader];
         let list = phases(stream, reader.actor);
         start.places.push(depth(channel) + list.preset(reader.input).unread_head);
-        start.most = start.most.max(depth(channel) + ahead(&list, reader.input));
+        start.most = start.most.max(depth(channel) + ahead_of_reader(&list, reader.input));
     }
     start.first = links.iter().filter(|(c, _)| stream.channel(*c).output == 0).count();
     match kind {

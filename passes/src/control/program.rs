@@ -1,7 +1,7 @@
 //! Phases as the words of a control: nested loops over what each phase needs, frees and gives, and its micro word.
 
 use super::loops::{Entry, LEVELS, Loops};
-use super::steps::{Start, Step};
+use super::steps::{Start, Step, ahead};
 use super::unsigned;
 
 /// The words and sizes of a control.
@@ -9,6 +9,9 @@ use super::unsigned;
 pub struct Program {
     /// The words in order.
     pub words: Vec<Entry<Step>>,
+    /// What follows words, each kind once, in the order of the words: for each level, where a pass ends, how many follow
+    /// the first.
+    pub kinds: Vec<[Option<u64>; LEVELS]>,
     /// What each input and then each link begins with, beyond the first phase.
     pub starts: Vec<i64>,
     /// Inputs.
@@ -44,7 +47,13 @@ impl Program {
             places as i64 - i64::from(first.gives >> output & 1)
         });
         let starts = begin.chain(links).collect();
-        Program { words, starts, inputs, outputs, micro, repeat, run, take, slack }
+        let mut kinds = Vec::new();
+        for word in &words {
+            if !kinds.contains(&word.ends) {
+                kinds.push(word.ends);
+            }
+        }
+        Program { words, kinds, starts, inputs, outputs, micro, repeat, run, take, slack }
     }
 
     /// Bits of a word: needs, frees, gives, micro word, repetitions.
@@ -52,21 +61,9 @@ impl Program {
         2 * self.inputs * self.take + self.outputs + self.micro + self.run
     }
 
-    /// What follows words, each kind once, in the order of the words: for each level, where a pass ends, how many follow
-    /// the first.
-    pub fn kinds(&self) -> Vec<[Option<u64>; LEVELS]> {
-        let mut kinds = Vec::new();
-        for word in &self.words {
-            if !kinds.contains(&word.ends) {
-                kinds.push(word.ends);
-            }
-        }
-        kinds
-    }
-
     /// Bits of a word's flow: which kind it is.
     pub fn flow_bits(&self) -> usize {
-        unsigned(self.kinds().len().saturating_sub(1) as u64)
+        unsigned(self.kinds.len().saturating_sub(1) as u64)
     }
 
     /// Bits of all that counters begin with.
@@ -80,13 +77,10 @@ fn slack_bits(steps: &[Step], start: &Start) -> usize {
     let mut most = start.places.iter().chain(&start.visible).copied().max().unwrap_or(0).max(start.most);
     for (i, &depth) in start.depth.iter().enumerate() {
         // What is released ahead of what is needed may arrive.
-        let (mut need, mut free, mut ahead) = (0i64, start.visible[i] as i64, 0i64);
-        for step in steps {
-            need += i64::from(step.need[i]);
-            free += i64::from(step.free[i]);
-            ahead = ahead.max(free - need).max(i64::from(step.need[i]));
-        }
-        most = most.max(depth + ahead as u64 + start.visible[i]);
+        let takes = || steps.iter().map(|step| (step.need[i].into(), step.free[i].into()));
+        let released = ahead(start.visible[i], takes());
+        let needed = takes().map(|(need, _)| need).max().unwrap_or(0);
+        most = most.max(depth + released.max(needed) + start.visible[i]);
     }
     unsigned(most)
 }

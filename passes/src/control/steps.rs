@@ -62,17 +62,25 @@ pub struct Start {
     pub first: usize,
     /// The most places that a link ever has: a reader may release beats that are still to be written.
     pub most: u64,
-    /// For each input, the depth of its channel.
+    /// For each input, the depth of its channel in words.
     pub depth: Vec<u64>,
 }
 
-/// By how many beats a reader's releases run ahead of what it has waited for, at the most.
-pub(super) fn ahead(list: &PhaseList, input: u16) -> u64 {
+/// By how many beats releases run ahead of what was waited for, at the most, behind any of these needs and frees;
+/// `released` were before the first.
+pub(super) fn ahead(released: u64, takes: impl Iterator<Item = (u64, u64)>) -> u64 {
+    let (mut needed, mut freed) = (0, released);
+    let beyond = takes.map(|(need, free)| {
+        (needed, freed) = (needed + need, freed + free);
+        u64::saturating_sub(freed, needed)
+    });
+    beyond.max().unwrap_or(0)
+}
+
+/// The same of a reader on this input, what it releases before its first phase included.
+pub(super) fn ahead_of_reader(list: &PhaseList, input: u16) -> u64 {
     let preset = list.preset(input);
-    let (mut need, mut free) = (0u64, preset.unread_head + preset.unread_tail);
+    let released = preset.unread_head + preset.unread_tail;
     let takes = list.iter().flat_map(|phase| &phase.takes).filter(|take| take.input == input);
-    takes.fold(free, |most, take| {
-        (need, free) = (need + u64::from(take.need), free + u64::from(take.free));
-        most.max(free.saturating_sub(need))
-    })
+    released.max(ahead(released, takes.map(|take| (take.need.into(), take.free.into()))))
 }

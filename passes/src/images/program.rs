@@ -16,9 +16,9 @@ pub fn control(program: &Program) -> [Vec<Word>; 3] {
         word.push(entry.run.into(), run);
         word
     });
-    let (kinds, bits) = (program.kinds(), program.flow_bits());
+    let bits = program.flow_bits();
     let flows = program.words.iter().map(|entry| {
-        let kind = kinds.iter().position(|kind| *kind == entry.ends).unwrap_or(0);
+        let kind = program.kinds.iter().position(|kind| *kind == entry.ends).unwrap_or(0);
         let mut word = Word::default();
         word.push(kind as i128, bits);
         word
@@ -35,7 +35,7 @@ pub fn control(program: &Program) -> [Vec<Word>; 3] {
 /// first.
 pub fn loops(program: &Program) -> Word {
     let mut word = Word::default();
-    for end in program.kinds().into_iter().flatten() {
+    for end in program.kinds.iter().flatten() {
         word.push(end.is_some().into(), 1);
         word.push(end.unwrap_or(0).into(), program.repeat);
     }

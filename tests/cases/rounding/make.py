@@ -38,6 +38,20 @@ def nearest(x, mode):
     return low + low % 2
 
 
+def way(mode, shift, bits, signed, zero, low, high, sum_bits):
+    """What every way to codes has."""
+    return {
+        "rounding": mode,
+        "shift": shift,
+        "bits": bits,
+        "signed": signed,
+        "zero": zero,
+        "min": low,
+        "max": high,
+        "sum_bits": sum_bits,
+    }
+
+
 def vector(draw):
     """One way to codes, and sums with their codes."""
     mode = draw.choice(MODES)
@@ -66,14 +80,7 @@ def vector(draw):
         sums.append(x)
         codes.append(min(max(nearest(exact, mode) + zero, low), high))
     return {
-        "rounding": mode,
-        "shift": shift,
-        "bits": bits,
-        "signed": signed,
-        "zero": zero,
-        "min": low,
-        "max": high,
-        "sum_bits": wide + 1,
+        **way(mode, shift, bits, signed, zero, low, high, wide + 1),
         "factor": factor,
         "offset": offset,
         "sums": sums,
@@ -131,14 +138,7 @@ def channels(draw):
     if not whole:
         codes = [min(max(code, low), high) for code in codes]
     return {
-        "rounding": mode,
-        "shift": shift,
-        "bits": bits,
-        "signed": signed,
-        "zero": zero,
-        "min": low,
-        "max": high,
-        "sum_bits": own,
+        **way(mode, shift, bits, signed, zero, low, high, own),
         "skip_bits": skip,
         "factors": [m for m, _, _ in parts],
         "skip_factors": None if skip is None else [n for _, n, _ in parts],

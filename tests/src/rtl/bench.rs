@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use nonresc_ir::id::ActorId;
-use nonresc_ir::stream::{self, PhaseList};
+use nonresc_ir::stream;
 
 use super::build::{Patch, Tool};
 use super::design::{Design, Part};
 use super::held::{self, Step};
 use super::top::top;
 use crate::reference::start_times::{self as model, Phase, Pin, Take};
+use crate::stalled::expanded;
 
 /// Places that a memory has at the least beyond those that a test asks for.
 const SPARE: u64 = 6;
@@ -148,7 +149,8 @@ fn lists(design: &Design) -> Vec<Lists> {
         };
         let list = stream::phases(&stream, ActorId(p as u32));
         if let Part::Layer(_) = part {
-            let phases = expand(&list, &lists.phases[0]);
+            let own = &lists.phases[0];
+            let phases = expanded(&list, own.takes.len(), own.gives.len());
             let differs = phases.iter().zip(&lists.phases).position(|(model, own)| model != own);
             assert_eq!(phases.len(), lists.phases.len(), "{}: part {p}: phases", design.name);
             assert_eq!(differs, None, "{}: part {p}: the first phase that differs", design.name);
@@ -159,25 +161,6 @@ fn lists(design: &Design) -> Vec<Lists> {
         all.push(lists);
     }
     all
-}
-
-/// A model's list phase by phase, with as many inputs and outputs as `like` has.
-fn expand(list: &PhaseList, like: &Phase) -> Vec<Phase> {
-    let idle = Phase { takes: vec![Take::default(); like.takes.len()], gives: vec![false; like.gives.len()] };
-    let mut phases = Vec::new();
-    for phase in list.iter() {
-        phases.extend(std::iter::repeat_n(idle.clone(), phase.idle as usize));
-        let mut whole = idle.clone();
-        for take in &phase.takes {
-            whole.takes[usize::from(take.input)] = Take { need: take.need.into(), free: take.free.into() };
-        }
-        for (output, gives) in whole.gives.iter_mut().enumerate() {
-            *gives = phase.gives >> output & 1 == 1;
-        }
-        phases.push(whole);
-    }
-    phases.extend(std::iter::repeat_n(idle, list.tail() as usize));
-    phases
 }
 
 /// The plain recurrence over a design between its pins; start times of one frame more than are asked for.

@@ -25,6 +25,16 @@ struct Window {
 }
 
 impl Window {
+    /// Of these taps, moved so, over a map of `size`, with as many places as the map of `places` has.
+    fn new(
+        (kernel, dilation): (Pair, Pair),
+        (stride, pad): (Pair, Sides),
+        size: Pair,
+        places: &Shape,
+    ) -> Window {
+        Window { kernel, stride, pad, dilation, size, out: map_of(places) }
+    }
+
     /// The attributes of the transposed convolution that sends each place back to the map.
     fn transposed(&self, groups: usize) -> Vec<AttributeProto> {
         // Rows and columns of the padded map that no window reaches.
@@ -90,14 +100,8 @@ fn map_of(shape: &Shape) -> Pair {
 
 pub(super) fn conv_x(w: &mut Writer<'_>, node: NodeId, op: &ConvGradX) {
     let operands = w.network.operands(node);
-    let window = Window {
-        kernel: map_of(&w.network.ty(operands[1]).shape),
-        stride: op.stride,
-        pad: op.pad,
-        dilation: op.dilation,
-        size: op.size,
-        out: map_of(&w.network.ty(operands[0]).shape),
-    };
+    let [dy, weights] = [0, 1].map(|i| &w.network.ty(operands[i]).shape);
+    let window = Window::new((map_of(weights), op.dilation), (op.stride, op.pad), op.size, dy);
     w.simple(node, "ConvTranspose", window.transposed(op.groups));
 }
 
@@ -106,14 +110,8 @@ pub(super) fn conv_w(w: &mut Writer<'_>, node: NodeId, op: &ConvGradW) {
     let operands = w.network.operands(node);
     let (x_ty, dy_ty) = (w.network.ty(operands[0]).clone(), w.network.ty(operands[1]).clone());
     let Some(zero) = scalar(x_ty.element, 0.0) else { return };
-    let window = Window {
-        kernel: op.kernel,
-        stride: op.stride,
-        pad: op.pad,
-        dilation: op.dilation,
-        size: map_of(&x_ty.shape),
-        out: map_of(&dy_ty.shape),
-    };
+    let size = map_of(&x_ty.shape);
+    let window = Window::new((op.kernel, op.dilation), (op.stride, op.pad), size, &dy_ty.shape);
     let title = w.title(node);
     let [x, dy] = &w.operands(node)[..] else { return };
     let (groups, inputs) = (op.groups as i64, (x_ty.shape.0[1] / op.groups) as i64);
@@ -175,14 +173,8 @@ pub(super) fn max_pool(w: &mut Writer<'_>, node: NodeId, op: &MaxPoolGrad) {
     let (Some(zero), Some(low)) = (scalar(ty.element, 0.0), scalar(ty.element, f64::NEG_INFINITY)) else {
         return;
     };
-    let window = Window {
-        kernel: op.kernel,
-        stride: op.stride,
-        pad: op.pad,
-        dilation: op.dilation,
-        size: map_of(&ty.shape),
-        out: map_of(&dy_ty.shape),
-    };
+    let size = map_of(&ty.shape);
+    let window = Window::new((op.kernel, op.dilation), (op.stride, op.pad), size, &dy_ty.shape);
     let title = w.title(node);
     let [x, dy] = &w.operands(node)[..] else { return };
     let pool = window::max_pool_attributes(&op.window());
@@ -220,11 +212,11 @@ pub(super) fn max_pool(w: &mut Writer<'_>, node: NodeId, op: &MaxPoolGrad) {
 pub(super) fn avg_pool(w: &mut Writer<'_>, node: NodeId, op: &AvgPoolGrad) {
     let dy_ty = w.network.ty(w.network.operands(node)[0]).clone();
     let pad = Sides { bottom: op.pad.bottom + op.overhang.h, right: op.pad.right + op.overhang.w, ..op.pad };
-    let (size, out, channels) = (op.size, map_of(&dy_ty.shape), dy_ty.shape.0[1]);
-    let window = Window { kernel: op.kernel, stride: op.stride, pad, dilation: op.dilation, size, out };
+    let window = Window::new((op.kernel, op.dilation), (op.stride, pad), op.size, &dy_ty.shape);
+    let (out, channels) = (window.out, dy_ty.shape.0[1]);
     let title = w.title(node);
     let dy = w.operands(node).swap_remove(0);
-    let parts: Vec<f64> = parts(&op.window(), size, out);
+    let parts: Vec<f64> = parts(&op.window(), op.size, out);
     let (Some(parts), Some(ones)) = (
         Tensor::from_f64(dy_ty.element, [1, 1, out.h, out.w], &parts),
         Tensor::from_f64(
