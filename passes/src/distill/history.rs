@@ -143,9 +143,10 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::{History, Row};
     use crate::distill::recipe::Recipe;
+    use crate::distill::removals::Policy;
 
     fn history() -> History {
-        let mut history = History::new(Recipe::tailor());
+        let mut history = History::new(Recipe { policy: Policy::Tailor, ..Recipe::default() });
         for epoch in 0..3 {
             history.push(Row {
                 epoch,

@@ -133,22 +133,6 @@ impl Default for Losses {
 }
 
 impl Recipe {
-    /// Tailor's published setting (Weng et al., ACM TRETS 2023): its policy, 0.65 of the cross entropy and 0.35 of the
-    /// squared difference of logits, batches of 32, and a rate of 0.1 that falls to a tenth every 30 epochs. The rate
-    /// follows removals here; what the setting does not say is as it is by default.
-    pub fn tailor() -> Recipe {
-        let [hard, logits] = [0.65, 0.35].map(|value| Weight { value, fades: false });
-        Recipe {
-            batch: 32,
-            rate: 0.1,
-            decay: Decay::Step { every_epochs: 30, factor: 0.1 },
-            losses: Losses { hard, logits, ..Losses::default() },
-            policy: Policy::Tailor,
-            teacher: true,
-            ..Recipe::default()
-        }
-    }
-
     /// Whether every option is within its limits.
     ///
     /// # Errors
@@ -283,10 +267,18 @@ as_text!(Decay, Method, Policy, Weight);
 mod tests {
     use super::{Augment, Losses, Recipe, Weight};
     use crate::distill::removals::Policy;
+    use crate::distill::schedule::Decay;
 
     #[test]
     fn recipes_of_ours_are_within_their_limits_and_come_back_from_json() {
-        for recipe in [Recipe::default(), Recipe::tailor()] {
+        let taught = Recipe {
+            losses: Losses::BLOCKS,
+            policy: Policy::Tailor,
+            decay: Decay::Step { every_epochs: 30, factor: 0.1 },
+            teacher: true,
+            ..Recipe::default()
+        };
+        for recipe in [Recipe::default(), taught] {
             recipe.check().unwrap();
             let text = serde_json::to_string(&recipe).unwrap();
             assert_eq!(serde_json::from_str::<Recipe>(&text).unwrap(), recipe, "{text}");
@@ -313,7 +305,7 @@ mod tests {
             (losses(Losses { soft: weight(-1.0), ..default() }), "weight of the soft loss -1"),
             (losses(Losses { temperature: 0.0, ..default() }), "temperature 0"),
             (losses(Losses { hard: weight(0.0), ..default() }), "weight of all losses"),
-            (Recipe { teacher: false, ..Recipe::tailor() }, "teacher none"),
+            (Recipe { losses: Losses::BLOCKS, ..Recipe::default() }, "teacher none"),
         ];
         for (recipe, word) in cases {
             let faults = recipe.check().unwrap_err();
