@@ -114,7 +114,7 @@ fn a_residual_block_on_each_family() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_with_every_buffer() {
+fn what_does_not_fit_is_refused_with_what_takes_most() {
     let text = "name = \"tiny\"\nfamily = \"7-series\"\nluts = 900\nmemory_luts = 60\nffs = 4000\ndsps = 100\n\
                 bram18 = 2\nclock_mhz = 100\n";
     let device = Device::parse(text, "tiny.toml").unwrap();

@@ -1,7 +1,7 @@
 //! The command line as a user meets it: usage errors, exit codes, help.
 
 use clap::{CommandFactory as _, Parser as _};
-use nonresc::args::{Cli, Dump};
+use nonresc::args::{Cli, Dump, Emit};
 
 use crate::program::{home, nonresc_in, program};
 
@@ -165,4 +165,6 @@ fn verbose_tells_what_each_pass_did() {
 #[test]
 fn emitting_needs_a_folder() {
     assert!(refused(&["nonresc", "m.onnx", "--emit", "schedule"]).contains("--out"));
+    let named = Cli::try_parse_from(["nonresc", "m.onnx", "--emit", "rtl", "--out", "build"]).unwrap();
+    assert_eq!(named.compile.emit, [Emit::Systemverilog]);
 }

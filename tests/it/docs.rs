@@ -16,7 +16,7 @@ use nonresc_passes::pass::Property;
 use nonresc_passes::{normalise, table};
 use serde_json::Value;
 
-use crate::program::{digits_home, example, nonresc_in};
+use crate::program::{Ended, digits_home, example, nonresc_in};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie in a folder of the repository")
@@ -341,29 +341,48 @@ fn the_versions_of_files_are_those_that_are_written() {
 }
 
 /// The commands of the guide run as they stand, in a folder that holds the examples, and a part as the page of devices
-/// shows one.
+/// shows one; what a page shows behind them is what they print.
 #[test]
 fn the_commands_of_the_guide_run() {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join("examples")).unwrap();
-    for model in ["resnet8.onnx", "block.onnx"] {
-        fs::copy(example(model), home.path().join("examples").join(model)).unwrap();
+    for file in ["resnet8.onnx", "block.onnx", "digits.onnx", "digits_train.npz", "digits_test.npz"] {
+        fs::copy(example(file), home.path().join("examples").join(file)).unwrap();
     }
     let devices = page("docs/devices.md");
     let part = devices.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     fs::write(home.path().join("part.toml"), part).unwrap();
     let mut count = 0;
-    for name in ["docs/choosing.md", "docs/boards.md"] {
+    let mut faults = Vec::new();
+    for name in ["docs/choosing.md", "docs/boards.md", "docs/tasks.md"] {
         let page = page(name);
-        let fences = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
-        for line in fences.flat_map(str::lines) {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            assert_eq!(words[0], "nonresc", "{name}: {line}");
-            let ended = nonresc_in(home.path(), &words[1..]);
-            assert_eq!(ended.code, 0, "{name}: {line}: {}", ended.stderr);
-            assert!(!ended.stdout.is_empty(), "{name}: {line}");
-            count += 1;
+        let mut printed = String::new();
+        for (word, text) in fences(&page) {
+            if word == "sh" || word == "sh,refused" {
+                let ended: Vec<Ended> = text.lines().map(|line| of_guide(home.path(), line, word)).collect();
+                count += ended.len();
+                printed = ended.into_iter().map(|ended| ended.stdout + &ended.stderr).collect();
+            } else if word == "text" && !printed.is_empty() {
+                let absent = text.lines().filter(|shown| !printed.lines().any(|line| reads(line, shown)));
+                faults.extend(absent.map(|shown| format!("{name}: {shown}\nin\n{printed}")));
+            }
         }
     }
-    assert!(count >= 10, "{count} commands");
+    none(faults);
+    assert!(count >= 20, "{count} commands");
+}
+
+/// The fences of a page: the word behind their quotes, and what is in them.
+fn fences(page: &str) -> impl Iterator<Item = (&str, &str)> {
+    page.split("```").skip(1).step_by(2).filter_map(|fence| fence.split_once('\n'))
+}
+
+/// A command of the guide, carried out, or refused where the word of its fence says so.
+fn of_guide(home: &Path, line: &str, word: &str) -> Ended {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[0], "nonresc", "{line}");
+    let ended = nonresc_in(home, &words[1..]);
+    let as_said = (ended.code == 0) == (word == "sh") && ended.stdout.is_empty() == (ended.code != 0);
+    assert!(as_said, "{line}: {}: {}", ended.code, ended.stderr);
+    ended
 }

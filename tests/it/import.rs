@@ -61,6 +61,19 @@ fn a_residual_network_is_read_as_it_is_written() {
 }
 
 #[test]
+fn a_file_of_another_kind_is_called_by_its_name() {
+    let files: [(&[u8], &str); 3] = [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (b"PK\x03\x04\x14\x00", "ZIP archive"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5"),
+    ];
+    for (bytes, kind) in files {
+        let fault = import_bytes(bytes.to_vec(), "model.onnx", &ImportOptions::default()).unwrap_err();
+        assert!(fault.to_string().contains(kind), "{fault}");
+    }
+}
+
+#[test]
 fn a_rectifier_has_many_spellings() {
     let zero = TensorProto { dims: vec![], ..weights("zero", &[1]) };
     let zero = TensorProto { float_data: vec![0.0], ..zero };

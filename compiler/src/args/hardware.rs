@@ -40,7 +40,8 @@ pub enum Emit {
     Nir,
     /// design.dot: actors and channels as a drawing
     Dot,
-    /// rtl/: the design as SystemVerilog, for networks of integer codes
+    /// rtl/: the design as SystemVerilog, for networks of integer codes; `rtl` is the same word
+    #[value(alias = "rtl")]
     Systemverilog,
     /// step.onnx: one step of training as ordinary ONNX, parameters in, gradients out; after --retrain step.npz, the
     /// parameters; only where it is named

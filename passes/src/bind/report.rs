@@ -65,7 +65,8 @@ pub(crate) fn lacking(family: Family, limits: &Limits, usage: &Usage) -> Vec<(Re
 }
 
 fn resources(family: Family, have: &Limits) -> Vec<Resource> {
-    let slower = "allow more cycles a frame (a lower --fps), narrower numbers (--bits), or a larger device";
+    let slower = "allow more cycles a frame (a lower --fps; without it the fastest that fits is made), narrower numbers \
+                  (--bits), or a larger device";
     vec![
         Resource { name: "LUT", estimate: true, taken: |u| u.luts, have: have.luts, remedy: slower },
         Resource {
@@ -108,7 +109,8 @@ pub(crate) fn over_use(binding: &Binding) -> Diagnostics {
     faults
 }
 
-/// Every memory and actor that takes some of the resource, the most first, behind what dominates.
+/// The memories and actors that take some of the resource, the most first, behind what dominates; those below a hundredth
+/// of all in one line.
 fn itemised(binding: &Binding, resource: &Resource, needed: u64) -> String {
     let mut items: Vec<(u64, String)> = Vec::new();
     let mut shares = [
@@ -150,6 +152,11 @@ fn itemised(binding: &Binding, resource: &Resource, needed: u64) -> String {
     }
     let mut text =
         format!("{} take most of it: {} of {needed} ({} %)", largest.0, largest.1, largest.1 * 100 / needed);
+    let small = items.split_off(items.partition_point(|(taken, _)| taken * 100 >= needed));
+    match small.len() {
+        0 | 1 => items.extend(small),
+        n => items.push((small.iter().map(|(taken, _)| taken).sum(), format!("{n} others, each below 1 %"))),
+    }
     for (taken, item) in items {
         text.push_str(&format!("\n       {taken:>8}  {item}"));
     }

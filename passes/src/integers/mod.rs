@@ -138,7 +138,7 @@ fn no_codes() -> Diagnostic {
     fault(
         "the network",
         "it has no quantised layer, so there are no integers to compute with",
-        "quantise it first, with `nonresc quantise`",
+        "quantise it first: nonresc quantise MODEL --data IMAGES --out DIR makes DIR/quantised.onnx",
     )
 }
 

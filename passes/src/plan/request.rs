@@ -319,6 +319,9 @@ fn unknown(text: &str, skips: &Skips, last: usize) -> Diagnostic {
     let is_range = text.contains('-') && text.chars().all(|c| c.is_ascii_digit() || c == '-');
     let remedy = match nearest(text, labels.chain(names)) {
         Some(_) if is_range => format!("write a range from the lower to the higher number, as in 1-{last}"),
+        Some(_) if text.parse::<usize>().is_ok() && last > 1 => {
+            format!("write a number from 1 to {last}, or the ONNX name of a sum")
+        }
         Some(nearest) => format!("did you mean \"{nearest}\"?"),
         None => "use --skips keep".into(),
     };

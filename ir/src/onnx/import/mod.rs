@@ -109,14 +109,33 @@ fn run(
     options: &ImportOptions,
 ) -> Result<Imported, Diagnostics> {
     let size = bytes.len();
+    let other = other_kind(&bytes);
     let model = guard::decode(Bytes::from(bytes)).map_err(|why| {
         let what = format!("{name} is no ONNX model");
-        Diagnostics::from(Diagnostic::new(
-            "import/file",
-            what,
-            why,
-            "give a whole file that an exporter wrote",
-        ))
+        let (why, remedy) = match other {
+            Some((kind, remedy)) => (kind.to_string(), remedy),
+            None => (why, "give a whole file that an exporter wrote"),
+        };
+        Diagnostics::from(Diagnostic::new("import/file", what, why, remedy))
     })?;
     importer::import(model, name, size, folder, options)
+}
+
+/// What a file that is no ONNX model is instead, by how it begins, and how to come from it to one.
+fn other_kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    const KINDS: [(&[u8], &str, &str); 3] = [
+        (
+            b"version https://git-lfs",
+            "it is a pointer of Git LFS, which stands for the file",
+            "fetch the file itself: git lfs pull",
+        ),
+        (
+            b"PK\x03\x04",
+            "it is a ZIP archive, as PyTorch and numpy save them",
+            "export the network: torch.onnx.export writes ONNX",
+        ),
+        (b"\x89HDF", "it is an HDF5 file, as Keras saves them", "export the network: tf2onnx writes ONNX"),
+    ];
+    let (_, why, remedy) = KINDS.iter().find(|(begin, ..)| bytes.starts_with(begin))?;
+    Some((why, remedy))
 }
