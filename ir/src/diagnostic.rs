@@ -72,7 +72,10 @@ impl Diagnostics {
         self.0.is_empty()
     }
 
-    /// `value` where nothing was found, else the faults.
+    /// `value` where nothing was found.
+    ///
+    /// # Errors
+    /// The faults, where there are any.
     pub fn or<T>(self, value: T) -> Result<T, Diagnostics> {
         if self.is_empty() { Ok(value) } else { Err(self) }
     }

@@ -22,8 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         [("resnet8", resnet8(), 8_192), ("resnet8", resnet8(), 5_500), ("resnet20", resnet20(), 20_000)]
     {
         let (stream, interval) = folded(stream, cycles)?;
-        for (mode, label) in [Mode::Exact, Mode::WholeFrame, Mode::AllWholeFrame].into_iter().zip(Mode::NAMES)
-        {
+        for mode in [Mode::Exact, Mode::WholeFrame, Mode::AllWholeFrame] {
+            let label = mode.name();
             let (ms, bits, proven) = best(&stream, mode)?;
             println!("{name:<10} {interval:>8} {label:<14} {ms:>8.1} {bits:>10}  {proven}");
         }

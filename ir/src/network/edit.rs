@@ -55,6 +55,9 @@ impl<'a> Edit<'a> {
     }
 
     /// Adds an operator; its result types are inferred.
+    ///
+    /// # Errors
+    /// Operands that the operator does not take.
     pub fn add(&mut self, op: impl Into<Op>, operands: &[Value]) -> Result<Value, EditError> {
         let op = op.into();
         let types: Vec<&ValueType> = operands.iter().map(|&v| self.network.ty(v)).collect();
@@ -143,6 +146,9 @@ impl<'a> Edit<'a> {
 
     /// Makes every reader of `old`, outputs included, read `new`, whose node inherits the names of `old`'s.
     /// Readers that are `new`'s own node keep `old`, so that a value can be wrapped.
+    ///
+    /// # Errors
+    /// Values of different types.
     pub fn replace(&mut self, old: Value, new: Value) -> Result<(), EditError> {
         self.redirect(old, new)?;
         let names = self.network.node(old.node).names.clone();
@@ -153,6 +159,9 @@ impl<'a> Edit<'a> {
     }
 
     /// As [`Edit::replace`], but the node of `new` keeps the names that it has: for operators that move.
+    ///
+    /// # Errors
+    /// Values of different types.
     pub fn redirect(&mut self, old: Value, new: Value) -> Result<(), EditError> {
         let (from, to) = (self.network.ty(old), self.network.ty(new));
         if from != to {
@@ -164,7 +173,10 @@ impl<'a> Edit<'a> {
         Ok(())
     }
 
-    /// Makes operand `port` of `node` read `new`; the node's result types must stay as they are.
+    /// Makes operand `port` of `node` read `new`.
+    ///
+    /// # Errors
+    /// Operands that the operator does not take, or that would change the types of its results.
     pub fn rewire(&mut self, node: NodeId, port: u16, new: Value) -> Result<(), EditError> {
         let mut operands = self.network.operands(node);
         operands[usize::from(port)] = new;
@@ -240,14 +252,6 @@ impl<'a> Edit<'a> {
             new.insert(node, results);
         }
         self.infer_from(new)
-    }
-
-    /// Infers all types anew, inputs and constants as they stand.
-    ///
-    /// # Errors
-    /// Where an operator does not take its operands; the network is then as it was.
-    pub fn retype(&mut self) -> Result<(), EditError> {
-        self.infer_from(BTreeMap::new())
     }
 
     /// Infers the types of all nodes but those in `new`, and sets them once all are known. A slice that took all of

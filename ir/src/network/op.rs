@@ -87,6 +87,9 @@ macro_rules! ops {
             }
 
             /// The operator called `name` with `attributes` over its defaults; a constant has no text of its own.
+            ///
+            /// # Errors
+            /// Names and attributes that there are not, and values that an attribute does not take.
             pub fn from_text(name: &str, attributes: &[(&str, &str)]) -> Result<Op, String> {
                 match name {
                     $( $name => {

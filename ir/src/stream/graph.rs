@@ -37,7 +37,7 @@ pub struct Channel {
     pub value: Option<Value>,
     /// The skip that this channel carries (its number in the plan), where it is one.
     pub skip: Option<usize>,
-    /// Places, once sized.
+    /// Places for words, once sized.
     pub depth: Option<u64>,
 }
 

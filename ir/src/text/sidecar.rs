@@ -19,6 +19,9 @@ pub(super) fn key(tensor: &Tensor) -> String {
 
 /// The numbers that [`print`](super::print()) names by digest, as the bytes of a safetensors file; equal tensors
 /// are in it once. The same network gives the same bytes.
+///
+/// # Panics
+/// Never: a tensor has as many numbers as its shape says.
 pub fn weights(network: &Network) -> Vec<u8> {
     let mut tensors = BTreeMap::new();
     for node in network.node_ids() {

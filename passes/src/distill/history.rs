@@ -82,6 +82,9 @@ impl History {
     }
 
     /// Version, recipe and epochs as indented JSON.
+    ///
+    /// # Panics
+    /// Never: names and finite numbers are JSON.
     pub fn to_json(&self) -> String {
         let text = serde_json::to_string_pretty(self);
         text.expect("names and finite numbers are JSON") + "\n"

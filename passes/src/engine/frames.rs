@@ -65,6 +65,9 @@ impl Port {
 
 impl Frames {
     /// Makes a network ready on an engine.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
     pub fn new(network: &Network, engine: Engine) -> Result<Self, Diagnostic> {
         let mut sized = network.clone();
         // A network whose operators fix the batch runs as many frames at a time as it says.
@@ -86,6 +89,9 @@ impl Frames {
     }
 
     /// Runs all frames of `given`; gives the network's outputs in its order, as its user sees them.
+    ///
+    /// # Errors
+    /// Inputs that are missing, of another shape or of different numbers of frames; no frame; what the engine refuses.
     pub fn run(&self, given: &Given) -> Result<Vec<(String, Tensor)>, Diagnostic> {
         let tensors: Vec<&Tensor> =
             self.inputs.iter().map(|port| self.find(port, given)).collect::<Result<_, _>>()?;

@@ -28,6 +28,9 @@ pub use ports::users_shape;
 pub trait Session: Send + Sync {
     /// Runs the network's inputs, in its order, as its user sees them (names apart): layout, element type,
     /// the batch that the network held when it was loaded. Gives the outputs likewise.
+    ///
+    /// # Errors
+    /// Inputs of other types than the network's; what an engine of others refuses.
     fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, Diagnostic>;
 }
 
@@ -44,10 +47,10 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// The names by which users choose, in the order of the help text.
-    pub const NAMES: &[&str] = &["native", "plain", "tract"];
-
     /// Makes a network ready for the batch that it holds.
+    ///
+    /// # Errors
+    /// Networks that the engine cannot plan; tract where this build does not contain it, or where it refuses our export.
     pub fn load(self, network: &Network) -> Result<Box<dyn Session>, Diagnostic> {
         match self {
             Engine::Native => Ok(Box::new(native::Native::new(network)?)),
@@ -78,21 +81,13 @@ fn absent() -> Diagnostic {
     )
 }
 
-impl std::str::FromStr for Engine {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "native" => Ok(Engine::Native),
-            "plain" => Ok(Engine::Plain),
-            "tract" => Ok(Engine::Tract),
-            _ => Err(format!("'{text}' is no engine ({})", Engine::NAMES.join(", "))),
-        }
-    }
-}
-
+/// As `--engine` takes it.
 impl std::fmt::Display for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(Engine::NAMES[*self as usize])
+        f.write_str(match self {
+            Engine::Native => "native",
+            Engine::Plain => "plain",
+            Engine::Tract => "tract",
+        })
     }
 }

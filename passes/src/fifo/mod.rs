@@ -74,28 +74,12 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// As `--fifos` takes them.
-    pub const NAMES: &[&str] = &["exact", "whole-frame", "all-whole-frame"];
-
     /// As `--fifos` takes it.
     pub fn name(self) -> &'static str {
         match self {
             Mode::Exact => "exact",
             Mode::WholeFrame => "whole-frame",
             Mode::AllWholeFrame => "all-whole-frame",
-        }
-    }
-}
-
-impl std::str::FromStr for Mode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "exact" => Ok(Mode::Exact),
-            "whole-frame" => Ok(Mode::WholeFrame),
-            "all-whole-frame" => Ok(Mode::AllWholeFrame),
-            _ => Err(format!("'{text}' is no sizing ({})", Mode::NAMES.join(", "))),
         }
     }
 }

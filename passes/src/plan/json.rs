@@ -57,6 +57,9 @@ struct Versioned {
 
 impl Plan {
     /// The text of `plan.json`, with a newline at its end.
+    ///
+    /// # Panics
+    /// Never: a plan is made of texts and numbers.
     pub fn to_json(&self) -> String {
         let items = self.skips.iter().map(|entry| Item {
             skip: entry.skip.clone(),

@@ -109,7 +109,10 @@ impl Misfit {
     }
 }
 
-/// Whether a rewrite fits a skip of `network`, as far as that can be told without carrying it out; else why not.
+/// Whether a rewrite fits a skip of `network`, as far as that can be told without carrying it out.
+///
+/// # Errors
+/// In plain words why it does not.
 pub fn fits(network: &Network, skip: &Skip, rewrite: Rewrite) -> Result<(), String> {
     fits_beside(network, skip, rewrite, &[]).map(drop)
 }

@@ -133,11 +133,6 @@ impl Skips {
     pub fn at(&self, join: NodeId, operand: u16) -> Option<&Skip> {
         self.0.iter().find(|skip| skip.join == join && skip.operand == operand)
     }
-
-    /// The numbers of the skips that enclose the skip `number`.
-    pub fn enclosed_by(&self, number: usize) -> impl Iterator<Item = usize> {
-        self.0.iter().filter(move |skip| skip.encloses.contains(&number)).map(|skip| skip.number)
-    }
 }
 
 /// The skips of `network`; none where it has a cycle.

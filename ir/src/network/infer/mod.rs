@@ -20,8 +20,10 @@ pub const MAX_ELEMENTS: usize = 1 << 48;
 /// The most axes that a value may have.
 pub const MAX_RANK: usize = 64;
 
-/// The types of an operator's results, or in plain words why its operands do not fit it. Results without
-/// elements are refused: no activation is empty.
+/// The types of an operator's results.
+///
+/// # Errors
+/// In plain words why the operands do not fit the operator. Results without elements are refused: no activation is empty.
 pub fn infer(op: &Op, operands: &[&ValueType]) -> Result<Vec<ValueType>, String> {
     let results = infer_any(op, operands)?;
     match results.iter().find(|r| r.shape.is_empty()) {

@@ -67,14 +67,6 @@ impl PhaseList {
         Self::default()
     }
 
-    /// Appends a row, `repeat` times.
-    pub fn push_row(&mut self, row: Vec<Phase>, repeat: u32) {
-        if !row.is_empty() && repeat > 0 {
-            let pattern = self.pattern(row);
-            self.push_pattern(pattern, repeat);
-        }
-    }
-
     /// The pattern that is equal to `row`, added where there is none.
     pub(super) fn pattern(&mut self, row: Vec<Phase>) -> u32 {
         let known = self.patterns.iter().position(|p| *p == row).unwrap_or(self.patterns.len());

@@ -52,6 +52,9 @@ pub struct Native {
 
 impl Native {
     /// Plans a network for the batch that it holds.
+    ///
+    /// # Errors
+    /// Networks with a cycle.
     pub fn new(network: &Network) -> Result<Self, Diagnostic> {
         let plan = Plan::new(&with_numbers(network)?)?;
         Ok(Native { plan, ports: Ports::new(network), idle: Mutex::default() })
