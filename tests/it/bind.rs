@@ -22,6 +22,8 @@ fn fifo(words: u64, width: u64) -> Memory {
         role: Role::Fifo(nonresc_ir::id::ChannelId(0)),
         width,
         varying: width,
+        functions: width,
+        luts: None,
         words,
         banks: 1,
         bank_words: words,

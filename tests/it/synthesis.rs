@@ -12,7 +12,7 @@ use nonresc_passes::device::{Device, Family};
 use nonresc_passes::integers::{Rule, integers};
 use nonresc_passes::quantise::Scales;
 use nonresc_passes::target::{Rate, Target};
-use nonresc_tests::hardware::{designed, designed_for};
+use nonresc_tests::hardware::{counted, designed, designed_for};
 use nonresc_tests::quantised::{options, quantised};
 use nonresc_tests::random;
 use nonresc_tests::target::unlimited;
@@ -117,6 +117,18 @@ fn two_products_share_a_multiplier_of_25_bits() {
             assert_eq!(found.parts[&instances[&bound.actor]].dsps, bound.area.dsps, "{}", bound.label);
         }
     }
+}
+
+#[test]
+fn luts_and_flip_flops_are_as_predicted() {
+    // One that no figure was fitted to.
+    let design = counted(18, Family::UltraScalePlus).unwrap();
+    let (found, binding) = (synthesised(&design, Family::UltraScalePlus), design.binding.as_ref().unwrap());
+    let (predicted, made) = (&binding.total, &found.total);
+    for (predicted, made) in [(predicted.luts, made.luts()), (predicted.ffs, made.ffs)] {
+        assert!(10 * predicted.abs_diff(made) <= made, "{predicted} are predicted, {made} made");
+    }
+    assert_eq!(predicted.dsps, made.dsps);
 }
 
 /// A part of few LUTs and many blocks, where nearly everything is cheapest in a block.

@@ -2,21 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use nonresc_backends::rtl::{Bench, Trial, Verified};
+use nonresc_backends::rtl::{Bench, Trial, Verified, rtl};
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::network::Network;
 use nonresc_ir::stream::Kind;
+use nonresc_passes::arithmetic::arithmetic;
 use nonresc_passes::choose::choose;
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
+use nonresc_passes::device::{Device, Family};
 use nonresc_passes::fifo::FifoOptions;
+use nonresc_passes::integers::{Rule, integers};
 use nonresc_passes::manager::{self, Checks};
 use nonresc_passes::pass::Property;
 use nonresc_passes::plan::Request;
 use nonresc_passes::table;
 use nonresc_passes::target::{Rate, Target};
 
-use crate::stalled;
+use crate::quantised::{options, quantised};
 use crate::target::unlimited;
+use crate::{random, stalled};
 
 /// The design of a network under a plan, as fast as it may be or for so many frames a second at 100 MHz.
 ///
@@ -52,6 +56,29 @@ pub fn designed_for(network: &Network, plan: &str, target: Target) -> Result<Str
         Design::Stream(design) => Ok(design),
         Design::Network(_) => unreachable!("the pipeline ends on the stream level"),
     }
+}
+
+/// The design that the figures of a family are held against: a random quantised network, one of several plans, slow or
+/// slower, on a device of that family that has enough of everything; nothing where there is no hardware for it.
+///
+/// # Panics
+/// Where the device's own text is not understood.
+pub fn counted(seed: u64, family: Family) -> Option<StreamDesign> {
+    let network = quantised(&random::network(seed), &options(seed, None))?;
+    let plan = ["keep", "reuse", "keep", "remove"][(seed / 2 % 4) as usize];
+    let cycles = if seed.is_multiple_of(2) { 3_000.0 } else { 20_000.0 };
+    let text = format!(
+        "name = \"enough\"\nfamily = \"{}\"\nluts = 400000\nmemory_luts = 200000\nffs = 800000\ndsps = 10000\n\
+         bram18 = 4000\nclock_mhz = 100\n",
+        family.name()
+    );
+    let device = Device::parse(&text, "enough.toml").unwrap();
+    let target = Target { device, ..unlimited(Rate::Fps(100e6 / cycles)) };
+    let design = designed_for(&network, plan, target).ok()?;
+    let whole = integers(&design.source.network, Rule::AsGiven).ok()?;
+    let numbers = arithmetic(&design.stream, &whole).ok()?;
+    rtl(&design.stream, &numbers, design.binding.as_ref()).ok()?;
+    Some(design)
 }
 
 /// Where Verilator's library is kept from one simulator to the next.

@@ -103,7 +103,14 @@ pub(super) fn uses(content: &Content<'_>, more: &More) -> String {
     };
     for actor in &s.actors {
         let a = &actor.area;
-        add("actors", Amount { luts: a.luts, ffs: a.ffs, dsps: a.dsps, ..Amount::default() });
+        let of_actor = Amount {
+            luts: a.luts,
+            memory_luts: a.memory_luts,
+            ffs: a.ffs,
+            dsps: a.dsps,
+            ..Amount::default()
+        };
+        add("actors", of_actor);
     }
     for channel in &s.channels {
         let kind = match (channel.skip, channel.use_) {

@@ -62,6 +62,8 @@ pub struct Fold {
 pub struct Area {
     /// LUTs (estimate).
     pub luts: u64,
+    /// Those of them that are shift registers (estimate).
+    pub memory_luts: u64,
     /// Flip-flops (estimate).
     pub ffs: u64,
     /// DSP blocks.
@@ -101,6 +103,7 @@ pub(super) fn actors(
             products: decision.products,
             area: Area {
                 luts: area.luts,
+                memory_luts: area.memory_luts,
                 ffs: area.ffs,
                 dsps: area.dsps,
                 window_ffs: area.window_ffs,

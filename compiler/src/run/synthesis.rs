@@ -42,8 +42,7 @@ pub(super) fn synthesised(
 fn of_actor(binding: &Binding, actor: ActorId) -> Usage {
     let mut usage = Usage::default();
     for bound in binding.actors.iter().filter(|bound| bound.actor == actor) {
-        let area = bound.area;
-        usage += Usage { luts: area.luts, ffs: area.ffs, dsps: area.dsps, ..Usage::default() };
+        usage += Usage::from(bound.area);
     }
     for bound in &binding.memories {
         if bound.memory.role.actor() == Some(actor) {

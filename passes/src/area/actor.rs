@@ -1,4 +1,4 @@
-//! LUTs, flip-flops and DSP blocks of an actor without its memories.
+//! LUTs, flip-flops and DSP blocks of an actor without its memories, roughly: of its kind, its fold and its widths alone.
 //!
 //! The matrix-vector's parts in order of the data path: window and staging registers (held form), multiplexers
 //! from the window to SIMD inputs, products, an adder tree for each of PE outputs, accumulators, rounding, output
@@ -10,14 +10,17 @@ use nonresc_ir::stream::{
     Form, GlobalPool, Kind, MatVec, Multiplier, Pool, PoolKind, Projection, Second, Stream,
 };
 
-use super::ceil_log2;
+use super::inside::Within;
+use super::{ceil_log2, hardware};
 use crate::device::Family;
 
 /// What an actor takes, memories apart. LUTs and flip-flops are estimates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Area {
-    /// Look-up tables.
+    /// Look-up tables, those that are shift registers included.
     pub luts: u64,
+    /// Those that are shift registers.
+    pub memory_luts: u64,
     /// All flip-flops.
     pub ffs: u64,
     /// DSP blocks.
@@ -31,6 +34,7 @@ pub struct Area {
 impl std::ops::AddAssign for Area {
     fn add_assign(&mut self, other: Area) {
         self.luts += other.luts;
+        self.memory_luts += other.memory_luts;
         self.ffs += other.ffs;
         self.dsps += other.dsps;
         self.window_ffs += other.window_ffs;
@@ -69,9 +73,10 @@ impl Widths {
     }
 }
 
-/// What an actor of the stream takes.
-pub fn actor_area(stream: &Stream, actor: ActorId, family: Family) -> Area {
-    area(&stream.actor(actor).kind, Widths::of(stream, actor), family)
+/// What an actor of the stream takes; counted where its inside is known, and else roughly.
+pub fn actor_area(stream: &Stream, actor: ActorId, family: Family, within: Option<&Within>) -> Area {
+    let rough = area(&stream.actor(actor).kind, Widths::of(stream, actor), family);
+    within.and_then(|within| hardware::actor_area(stream, actor, family, within, rough)).unwrap_or(rough)
 }
 
 /// What an actor of that kind takes with channels of those widths.
@@ -88,7 +93,7 @@ pub fn area(kind: &Kind, w: Widths, family: Family) -> Area {
 }
 
 /// Control of an actor: phase counters and registered masks.
-const CONTROL: Area = Area { luts: 29, ffs: 13, dsps: 0, window_ffs: 0, staging_ffs: 0 };
+const CONTROL: Area = Area { luts: 29, memory_luts: 0, ffs: 13, dsps: 0, window_ffs: 0, staging_ffs: 0 };
 
 fn plus_control(luts: u64, ffs: u64, dsps: u64) -> Area {
     Area { luts: luts + CONTROL.luts, ffs: ffs + CONTROL.ffs, dsps, ..Area::default() }

@@ -6,11 +6,11 @@ use nonresc_ir::id::ActorId;
 use nonresc_ir::stream::{Kind, Stream};
 
 use crate::arithmetic::{Arithmetic, Output, Source, Ways};
-use crate::control::{Given, Layout, Program, Storage, control};
-use crate::images::{self, varying};
+use crate::control::{Given, LEVELS, Layout, Program, Storage, control, unsigned};
+use crate::images::{self, Word, varying};
 
-/// Words and bits of a control's images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a control runs, as far as what it is made of hangs on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControlSizes {
     /// Words of the program, and of its flow.
     pub words: u64,
@@ -22,19 +22,88 @@ pub struct ControlSizes {
     pub start_bits: u64,
     /// Bits that differ between words of the program, and of its flow.
     pub varying: [u64; 2],
+    /// For each bit of a word, whether it differs and is no copy of one before it.
+    pub functions: Vec<bool>,
+    /// LUTs of six inputs that make the program, and its flow.
+    pub luts: [u64; 2],
+    /// LUTs that make of a flow's kind what it says.
+    pub kind_luts: u64,
+    /// Bits of the counts of passes of loops that have several.
+    pub loops: Vec<u64>,
+    /// Inputs.
+    pub inputs: u64,
+    /// Outputs.
+    pub outputs: u64,
+    /// Bits of a micro word.
+    pub micro: u64,
+    /// Bits of a count of repetitions.
+    pub run: u64,
+    /// Bits of a need or free.
+    pub take: u64,
+    /// Bits of a counter.
+    pub slack: u64,
+    /// Counters.
+    pub counters: u64,
 }
 
 impl ControlSizes {
     /// The sizes of a program.
     pub fn of(program: &Program) -> ControlSizes {
         let [words, flows, _] = images::control(program);
+        let kinds = &program.kinds;
+        let most = |level: usize| kinds.iter().filter_map(|kind| kind[level]).max().unwrap_or(0);
+        let passes = (0..LEVELS).map(most).filter(|&passes| passes > 0);
         ControlSizes {
             words: program.words.len() as u64,
             word_bits: program.word_bits() as u64,
             flow_bits: program.flow_bits() as u64,
             start_bits: program.start_bits() as u64,
             varying: [varying(&words), varying(&flows)],
+            functions: images::functions(&words),
+            luts: [images::luts(&words), images::luts(&flows)],
+            kind_luts: images::luts(&images::kinds(program)),
+            loops: passes.map(|passes| unsigned(passes) as u64).collect(),
+            inputs: program.inputs as u64,
+            outputs: program.outputs as u64,
+            micro: program.micro as u64,
+            run: program.run as u64,
+            take: program.take as u64,
+            slack: program.slack as u64,
+            counters: program.starts.len() as u64,
         }
+    }
+
+    /// Whether a word behind another is anything but the next one.
+    pub fn has_loops(&self) -> bool {
+        self.words > 1 && !self.loops.is_empty()
+    }
+
+    /// Bits of a word from one to another that differ, copies counted once.
+    pub fn functions_in(&self, bits: std::ops::Range<u64>) -> u64 {
+        let bits = self.functions.iter().skip(bits.start as usize).take((bits.end - bits.start) as usize);
+        bits.filter(|differs| **differs).count() as u64
+    }
+
+    /// The place of the micro word in a word.
+    pub fn micro_at(&self) -> u64 {
+        2 * self.inputs * self.take + self.outputs
+    }
+}
+
+/// Bits of a constant memory that differ between its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Varying {
+    /// All of them.
+    pub bits: u64,
+    /// Copies counted once.
+    pub functions: u64,
+}
+
+impl Varying {
+    /// Those of an image.
+    pub fn of(image: &[Word]) -> Varying {
+        let functions = images::functions(image).into_iter().filter(|differs| *differs).count() as u64;
+        Varying { bits: varying(image), functions }
     }
 }
 
@@ -48,7 +117,7 @@ pub struct Within {
     /// Its numbers; nothing in networks of floats.
     pub ways: Option<Ways>,
     /// Bits that differ between words of its weights and biases, and of those of a projection beside.
-    pub varying: [Option<u64>; 4],
+    pub varying: [Option<Varying>; 4],
 }
 
 /// What is known of the inside of all actors.
@@ -79,7 +148,7 @@ impl Inside {
 }
 
 /// Bits that differ between the words of weights, biases, and those of a projection beside.
-fn of_weights(stream: &Stream, id: ActorId, arithmetic: &Arithmetic) -> [Option<u64>; 4] {
+fn of_weights(stream: &Stream, id: ActorId, arithmetic: &Arithmetic) -> [Option<Varying>; 4] {
     let Kind::MatVec(a) = &stream.actor(id).kind else { return [None; 4] };
     let Some(ways) = Ways::of(stream, id, arithmetic) else { return [None; 4] };
     let products = |output: Option<&'_ Output>| match output.map(|output| &output.source) {
@@ -90,9 +159,9 @@ fn of_weights(stream: &Stream, id: ActorId, arithmetic: &Arithmetic) -> [Option<
     let own = products(arithmetic.of(id));
     let beside = products(arithmetic.beside(id)).zip(a.projection());
     [
-        own.as_ref().map(|own| varying(&images::weights(a, own, lanes))),
-        own.as_ref().map(|own| varying(&images::bias(own, a.fold.pe, ways.accumulator))),
-        beside.as_ref().map(|(p, _)| varying(&images::weights_beside(a, p))),
-        beside.as_ref().map(|(p, beside)| varying(&images::bias(p, beside.pe, ways.beside_accumulator))),
+        own.as_ref().map(|own| Varying::of(&images::weights(a, own, lanes))),
+        own.as_ref().map(|own| Varying::of(&images::bias(own, a.fold.pe, ways.accumulator))),
+        beside.as_ref().map(|(p, _)| Varying::of(&images::weights_beside(a, p))),
+        beside.as_ref().map(|(p, beside)| Varying::of(&images::bias(p, beside.pe, ways.beside_accumulator))),
     ]
 }

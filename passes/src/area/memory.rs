@@ -10,10 +10,10 @@ use nonresc_ir::network::Sides;
 use nonresc_ir::stream::{Channel, Form, Kind, MatVec, Pool, PoolKind, Reader, Stream, pool_actions};
 
 use super::actor::{Widths, accumulator_bits, pool_bits, sum_bits};
-use super::inside::{Inside, Within};
+use super::inside::{Inside, Varying, Within};
 use crate::arithmetic::{Folded, Rounded, Source};
 use crate::control::{Layout, SINK_PLACES, Storage};
-use crate::images::{self, varying};
+use crate::images;
 
 /// What a memory is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,6 +90,10 @@ pub struct Memory {
     pub width: u64,
     /// Bits of them that differ between words, where the contents never change: no memory is made of the others.
     pub varying: u64,
+    /// Those of them that are no copies of each other.
+    pub functions: u64,
+    /// LUTs of six inputs that make it, where that was counted word for word.
+    pub luts: Option<u64>,
     /// Words that are needed.
     pub words: u64,
     /// Banks that are read side by side.
@@ -113,6 +117,8 @@ impl Memory {
             role,
             width,
             varying: width,
+            functions: width,
+            luts: None,
             words,
             banks: 1,
             bank_words: words,
@@ -124,8 +130,11 @@ impl Memory {
     }
 
     /// The same with so many bits that differ, where that is known.
-    fn where_varying(self, varying: Option<u64>) -> Memory {
-        Memory { varying: varying.unwrap_or(self.varying), ..self }
+    fn where_varying(self, varying: Option<Varying>) -> Memory {
+        match varying {
+            Some(Varying { bits, functions }) => Memory { varying: bits, functions, ..self },
+            None => self,
+        }
     }
 
     /// Bits that are needed.
@@ -201,6 +210,8 @@ fn channel_memory(stream: &Stream, id: ChannelId, channel: &Channel, depth: u64)
         role: if all.iter().any(|a| a.window) { Role::LineBuffer(id) } else { Role::Fifo(id) },
         width: channel.word_bits(),
         varying: channel.word_bits(),
+        functions: channel.word_bits(),
+        luts: None,
         words: depth,
         banks: rows * columns,
         bank_words: Layout::of(stream, id, Storage::Addressed).map_or_else(least, |l| l.span as u64),
@@ -340,7 +351,7 @@ fn factors(all: &mut Vec<Memory>, stream: &Stream, id: ActorId, w: Widths, insid
             let image = images::factors(way, lanes);
             let memory =
                 Memory::single(Role::Factors(id), image.len() as u64, (lanes * way.entry()) as u64, true);
-            all.push(memory.where_varying(Some(varying(&image))));
+            all.push(memory.where_varying(Some(Varying::of(&image))));
         }
     };
     push(&ways.inner, w.lanes_out);
@@ -352,12 +363,14 @@ fn factors(all: &mut Vec<Memory>, stream: &Stream, id: ActorId, w: Widths, insid
 
 /// The images of a control.
 fn control(all: &mut Vec<Memory>, id: ActorId, inside: &Within) {
-    let Some(sizes) = inside.control else { return };
+    let Some(sizes) = &inside.control else { return };
     let program = Memory::single(Role::Program(id), sizes.words, sizes.word_bits, true);
-    all.push(program.where_varying(Some(sizes.varying[0])));
+    let functions = sizes.functions.iter().filter(|differs| **differs).count() as u64;
+    all.push(Memory { varying: sizes.varying[0], functions, luts: Some(sizes.luts[0]), ..program });
     let flow = Memory::single(Role::Flow(id), sizes.words, sizes.flow_bits, true);
-    let flow = flow.where_varying(Some(sizes.varying[1]));
-    all.push(Memory { read: Read::AtOnce, ..flow });
+    // Where no loop has several passes, nothing reads it.
+    let luts = if sizes.has_loops() { sizes.luts[1] } else { 0 };
+    all.push(Memory { varying: sizes.varying[1], luts: Some(luts), read: Read::AtOnce, ..flow });
     let start = Memory::single(Role::Start(id), 1, sizes.start_bits, true);
     all.push(Memory { read: Read::AllAtOnce, ..start });
 }

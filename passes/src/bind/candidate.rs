@@ -1,12 +1,12 @@
 //! What a memory can be made of, and what each way takes: primitives by their real shapes, copies for readers
 //! beyond the port, multiplexers behind what lies one after another, and the channel's control.
 //!
-//! Control prices are fits to channels that Yosys 0.23 made (depth 1: 2 LUT; shift register 32 deep: 14 LUT and
-//! 13 FF beside the word's register; LUT RAM 64 deep: 17 and 23; block RAM 512 deep: 20 and 32).
+//! The writer's place is the channel's own; readers' addresses and credits are those of actors, and are counted there. What
+//! an address takes was read off channels that Yosys 0.23 made.
 
 use std::fmt;
 
-use crate::area::{Memory, Read, ceil_log2};
+use crate::area::{Area, Memory, Read, Role, ceil_log2};
 use crate::device::{Family, Shape};
 
 /// A kind of storage.
@@ -70,6 +70,13 @@ impl std::ops::AddAssign for Usage {
     }
 }
 
+impl From<Area> for Usage {
+    fn from(area: Area) -> Usage {
+        let Area { luts, memory_luts, ffs, dsps, .. } = area;
+        Usage { luts, memory_luts, ffs, dsps, ..Usage::default() }
+    }
+}
+
 /// One way to make a memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
@@ -118,22 +125,16 @@ fn plain(primitive: Primitive, count: u64, allocated_words: u64, usage: Usage) -
     Candidate { primitive, shape: None, count, allocated_words, usage }
 }
 
-/// Credit counters of a channel, one a reader, and the pointers of its storage.
-fn control(m: &Memory, pointers: u64) -> Usage {
+/// The place of a channel's writer; what actors hold has its address from them.
+fn place(m: &Memory) -> Usage {
     if m.role.channel().is_none() {
-        let bits = ceil_log2(m.words) * pointers;
-        return Usage { luts: bits, ffs: bits, ..Usage::default() };
+        return Usage::default();
     }
-    let depth = m.words;
-    if depth == 1 {
-        return Usage { luts: 2 * m.readers, ffs: 2 * m.readers, ..Usage::default() };
-    }
-    let credit = ceil_log2(depth + 1);
-    let address = ceil_log2(depth) * pointers;
-    Usage {
-        luts: (m.readers * 5 * credit).div_ceil(4) + address.div_ceil(2),
-        ffs: m.readers * (credit + 1) + address,
-        ..Usage::default()
+    let address = ceil_log2(m.bank_words.max(2));
+    match m.banks {
+        1 => Usage { luts: address, ffs: address, ..Usage::default() },
+        // Places of row and pixel beside it, and their counters.
+        banks => Usage { luts: 8 * address + 44 + banks, ffs: 4 * address + 40, ..Usage::default() },
     }
 }
 
@@ -149,7 +150,12 @@ fn registers(m: &Memory, family: Family) -> Option<Candidate> {
     }
     let bits = m.bits();
     let select = m.readers * m.banks * m.width * family.mux_luts(m.bank_words);
-    let usage = with(control(m, 0), Usage { luts: select, ffs: bits, ..Usage::default() });
+    let mut usage = Usage { luts: select, ffs: bits, ..Usage::default() };
+    if is_channel {
+        // What is read, and where is written.
+        usage.ffs += m.readers * m.width + ceil_log2(m.words);
+        usage.luts += if m.words > 1 { m.words + u64::from(m.words > 2) } else { 0 };
+    }
     Some(plain(Primitive::Registers, bits, m.words, usage))
 }
 
@@ -159,8 +165,14 @@ fn shift_register(m: &Memory, family: Family) -> Option<Candidate> {
     }
     let luts = family.srl_luts(m.words, m.width)?;
     let allocated = if m.words <= 16 { 16 } else { m.words.next_multiple_of(32) };
-    let own = Usage { luts, memory_luts: luts, ffs: m.width, ..Usage::default() };
-    Some(plain(Primitive::ShiftRegister, luts, allocated, with(control(m, 1), own)))
+    let address = ceil_log2(m.words.max(2));
+    // How far the writer has come since is a difference; Yosys makes chains of one or two words of flip-flops.
+    let own = match m.words {
+        0..=2 => Usage { luts: m.width, ffs: (m.words + 1) * m.width, ..Usage::default() },
+        3..=4 => Usage { luts: luts + 1, memory_luts: luts, ffs: m.width, ..Usage::default() },
+        _ => Usage { luts: luts + address, memory_luts: luts, ffs: m.width, ..Usage::default() },
+    };
+    Some(plain(Primitive::ShiftRegister, luts, allocated, with(place(m), own)))
 }
 
 fn lut_ram(m: &Memory, family: Family) -> Option<Candidate> {
@@ -170,8 +182,9 @@ fn lut_ram(m: &Memory, family: Family) -> Option<Candidate> {
         let ways = m.bank_words.div_ceil(ram.shape.depth);
         let select = copies * m.width * family.mux_luts(ways);
         let words = ways * ram.shape.depth * m.banks;
-        let own = Usage { luts: luts + select, memory_luts: luts, ffs: copies * m.width, ..Usage::default() };
-        let usage = with(control(m, 1 + m.readers), own);
+        let ffs = if m.read == Read::Registered { copies * m.width } else { 0 };
+        let own = Usage { luts: luts + select, memory_luts: luts, ffs, ..Usage::default() };
+        let usage = with(place(m), own);
         Candidate {
             primitive: Primitive::LutRam,
             shape: Some(ram.shape),
@@ -184,9 +197,16 @@ fn lut_ram(m: &Memory, family: Family) -> Option<Candidate> {
 }
 
 fn logic_rom(m: &Memory, family: Family) -> Candidate {
-    let luts = family.rom_luts(m.words, m.varying);
-    let usage = with(control(m, 1), Usage { luts, ffs: m.varying, ..Usage::default() });
-    plain(Primitive::LogicRom, luts, m.words, usage)
+    let counted = m.luts.filter(|_| family.lut_inputs() == 6);
+    let luts = counted.unwrap_or_else(|| family.table_luts(m.words, m.functions));
+    let ffs = match m.role {
+        Role::Weights(_) => m.functions + ceil_log2(m.words),
+        // The word behind has its registers in the control.
+        Role::Program(_) => ceil_log2(m.words),
+        Role::Flow(_) | Role::Start(_) => 0,
+        _ => m.functions,
+    };
+    plain(Primitive::LogicRom, luts, m.words, Usage { luts, ffs, ..Usage::default() })
 }
 
 fn block(m: &Memory, family: Family) -> Candidate {
@@ -195,13 +215,15 @@ fn block(m: &Memory, family: Family) -> Candidate {
         let count = copies * shape.count(m.bank_words, m.varying);
         let ways = m.bank_words.div_ceil(shape.depth);
         let luts = copies * m.varying * family.mux_luts(ways);
-        let own = Usage { luts, bram18: count, ..Usage::default() };
+        // Weights have a register behind the block.
+        let ffs = if matches!(m.role, Role::Weights(_)) { m.functions } else { 0 };
+        let own = Usage { luts, bram18: count, ffs, ..Usage::default() };
         Candidate {
             primitive: Primitive::Block,
             shape: Some(shape),
             count,
             allocated_words: ways * shape.depth * m.banks,
-            usage: with(control(m, 1 + m.readers), own),
+            usage: with(place(m), own),
         }
     };
     let mut shapes = family.block_shapes().iter().map(|&shape| of(shape));
@@ -223,6 +245,6 @@ fn ultra_ram(m: &Memory, family: Family) -> Option<Candidate> {
         shape: Some(shape),
         count,
         allocated_words: ways * shape.depth * m.banks,
-        usage: with(control(m, 1 + m.readers), own),
+        usage: with(place(m), own),
     })
 }

@@ -157,13 +157,13 @@ pub(crate) fn allocate(
         .map(|actor| BoundActor {
             actor,
             label: report::actor_label(stream, actor),
-            area: area::actor_area(stream, actor, device.family),
+            area: area::actor_area(stream, actor, device.family, inside.and_then(|i| i.of_actor(actor))),
         })
         .collect();
     let mut total = Usage::default();
     let mut bits = Bits::default();
     for BoundActor { area, .. } in &actors {
-        total += Usage { luts: area.luts, ffs: area.ffs, dsps: area.dsps, ..Usage::default() };
+        total += Usage::from(*area);
         bits.window += area.window_ffs;
         bits.staging += area.staging_ffs;
     }

@@ -137,8 +137,7 @@ fn itemised(binding: &Binding, resource: &Resource, needed: u64) -> String {
         ));
     }
     for bound in &binding.actors {
-        let usage =
-            Usage { luts: bound.area.luts, ffs: bound.area.ffs, dsps: bound.area.dsps, ..Usage::default() };
+        let usage = Usage::from(bound.area);
         shares[4].1 += (resource.taken)(&usage);
         items.push(((resource.taken)(&usage), format!("{}: data path and control", bound.label)));
     }

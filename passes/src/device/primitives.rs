@@ -119,8 +119,8 @@ impl Family {
         match self {
             Family::Series7 | Family::UltraScalePlus if depth <= 16 => Some(width.div_ceil(2)),
             Family::Series7 | Family::UltraScalePlus => {
-                let groups = depth.div_ceil(128);
-                Some(width * (depth.div_ceil(32) + self.mux_luts(groups)))
+                let halves = depth / 32 * 2 + (depth % 32).div_ceil(16);
+                Some((width * halves).div_ceil(2) + width * self.mux_luts(depth.div_ceil(128)))
             }
             Family::Ecp5 => None,
         }
@@ -183,7 +183,18 @@ impl Family {
         }
     }
 
-    /// LUTs of `width` functions of an address of `depth` words: constants without a memory.
+    /// LUTs of `width` functions of an address of `depth` words, as Yosys makes them: a LUT gives one function, and wide
+    /// multiplexers join whole powers of two of LUTs.
+    pub fn table_luts(self, depth: u64, width: u64) -> u64 {
+        let joined = if self.lut_inputs() == 6 { 4 } else { 8 };
+        match depth.div_ceil(1 << self.lut_inputs()) {
+            _ if depth <= 1 => 0,
+            tables if tables <= joined => width * tables.next_power_of_two(),
+            tables => width * (tables + self.mux_luts(tables.div_ceil(joined))),
+        }
+    }
+
+    /// Roughly the LUTs of `width` functions of an address of `depth` words: constants without a memory.
     ///
     /// A LUT6 gives two functions of five inputs or one of six; larger ones are joined by multiplexers.
     pub fn rom_luts(self, depth: u64, width: u64) -> u64 {

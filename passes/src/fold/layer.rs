@@ -194,6 +194,8 @@ impl Layer {
             role: Role::Private(self.actor),
             width: lanes_in as u64 * self.bits_in,
             varying: lanes_in as u64 * self.bits_in,
+            functions: lanes_in as u64 * self.bits_in,
+            luts: None,
             words: depth,
             banks: rows * columns,
             bank_words: area::bank_words(depth, row, beats, rows, columns),

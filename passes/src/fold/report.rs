@@ -53,7 +53,7 @@ pub(super) fn folding(stream: &Stream, target: &Target, plan: &Plan) -> Folding 
             lanes_out: w.lanes_out,
             products,
             multipliers,
-            dsps: actor_area(stream, actor, target.device.family).dsps,
+            dsps: actor_area(stream, actor, target.device.family, None).dsps,
             fold,
         }
     };

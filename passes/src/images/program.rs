@@ -31,13 +31,23 @@ pub fn control(program: &Program) -> [Vec<Word>; 3] {
     [words.collect(), flows.collect(), starts.collect()]
 }
 
+/// The kinds of a program's flows, a word each: as in [`loops`].
+pub fn kinds(program: &Program) -> Vec<Word> {
+    let kinds = program.kinds.iter().map(|kind| {
+        let mut word = Word::default();
+        for end in kind {
+            word.push(end.is_some().into(), 1);
+            word.push(end.unwrap_or(0).into(), program.repeat);
+        }
+        word
+    });
+    kinds.collect()
+}
+
 /// The kinds of a program's flows, one behind the other: for each level whether a pass ends, and how many follow the
 /// first.
 pub fn loops(program: &Program) -> Word {
     let mut word = Word::default();
-    for end in program.kinds.iter().flatten() {
-        word.push(end.is_some().into(), 1);
-        word.push(end.unwrap_or(0).into(), program.repeat);
-    }
+    kinds(program).iter().for_each(|kind| word.append(kind));
     word
 }

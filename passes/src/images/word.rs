@@ -10,6 +10,11 @@ impl Word {
         self.0.extend((0..width).map(|bit| (value >> bit.min(127)) & 1 == 1));
     }
 
+    /// Appends another word.
+    pub(super) fn append(&mut self, other: &Word) {
+        self.0.extend(&other.0);
+    }
+
     /// The bits, low ones first.
     pub fn bits(&self) -> &[bool] {
         &self.0

@@ -1,0 +1,108 @@
+//! `requantise`: scale, sum and rounding, and the blocks of a product.
+
+use super::{Known, Taken, prices};
+use crate::arithmetic::{Factors, Rounded};
+use crate::device::Family;
+use crate::images;
+
+/// Blocks of a product of numbers of so many bits, signed: Yosys cuts what is wider than a block's ports, and leaves what
+/// is small to LUTs.
+pub(super) fn blocks(a: u64, b: u64, product: u64, family: Family) -> u64 {
+    let (wide, narrow) = (u64::from(family.dsp().wide), u64::from(family.dsp().narrow));
+    let (a, b) = (a.max(b), a.min(b));
+    let step = narrow - 1;
+    if b < 2 || product < LEAST_PRODUCT {
+        0
+    } else if a > wide {
+        let parts = (a - wide).div_ceil(step);
+        parts * blocks(narrow, b, product, family) + blocks(a - parts * step, b, product, family)
+    } else if b > narrow {
+        let parts = (b - narrow).div_ceil(step);
+        parts * blocks(a, narrow, product, family) + blocks(a, b - parts * step, product, family)
+    } else {
+        1
+    }
+}
+
+/// Bits of the least product that Yosys makes a block of.
+const LEAST_PRODUCT: u64 = 9;
+
+/// Whether a way to codes is anything but wires: if not, the registers in front of it are part of its chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Computed,
+    Wires,
+}
+
+impl Known<'_> {
+    /// `requantise` in so many lanes, of numbers of `own` bits, to codes of `bits`; `skip` are the bits of a number that is
+    /// added.
+    pub(super) fn codes(
+        &self,
+        taken: &mut Taken,
+        way: &Rounded,
+        lanes: usize,
+        (own, skip, bits): (u64, u64, u64),
+    ) -> Way {
+        let image = images::factors(way, lanes);
+        let varies = images::functions(&image);
+        let total = way.total as u64;
+        let (factor, beside) = (way.factor.bits, way.skip.as_ref().map_or(0, |skip| skip.bits));
+        let any = |from: usize, bits: usize| varies[from..from + bits].iter().filter(|v| **v).count() as u64;
+        let nothing = image.iter().all(|word| word.bits().iter().all(|bit| !bit));
+        if way.shift == 0 && way.limits.is_none() && way.skip.is_none() && way.factor.powers && nothing {
+            // Wires and registers.
+            taken.chain(lanes as u64 * bits, 3);
+            return Way::Wires;
+        }
+        for lane in 0..lanes {
+            let at = lane * way.entry();
+            taken.ff(bits);
+            let varies = any(at + factor + beside, way.total) > 0;
+            self.scaled(taken, &way.factor, any(at, factor), (own, total), varies);
+            if let Some(factors) = &way.skip {
+                let most = if factors.powers { (1 << beside) - 1 } else { beside as u64 };
+                let other = total.min(skip + 1 + most);
+                taken.ff(total);
+                taken.lut(total);
+                self.scaled(taken, factors, any(at + factor, beside), (skip + 1, other), false);
+            }
+            let floor = total.saturating_sub(way.shift.into()).max(1);
+            taken.luts(prices::CODE_BIT * bits as f64);
+            taken.luts(prices::TIE_BIT * f64::from(way.shift));
+            if way.limits.is_some() {
+                taken.luts(prices::COMPARED_BIT * floor as f64 + prices::CODE_BIT * bits as f64);
+            }
+        }
+        Way::Computed
+    }
+
+    /// `scale`: a number of `own` bits by a factor of which so many bits `vary` with the beat, and an offset that varies or
+    /// not, in `total` bits.
+    fn scaled(
+        &self,
+        taken: &mut Taken,
+        factors: &Factors,
+        vary: u64,
+        (own, total): (u64, u64),
+        has_offset: bool,
+    ) {
+        let offset = if has_offset { total } else { 0 };
+        if factors.powers {
+            taken.ff(total);
+            let shifter = if vary <= 1 { vary as f64 } else { prices::choose(1 << vary.min(6)) };
+            taken.luts(total as f64 * shifter + offset as f64);
+            return;
+        }
+        let blocks = blocks(own, factors.bits as u64 + 1, total, self.family);
+        taken.dsps += blocks;
+        if blocks == 1 && self.packs() {
+            return;
+        }
+        taken.ff(total);
+        taken.lut(offset);
+        for part in 1..blocks {
+            taken.luts(prices::SPLIT_BIT * total.saturating_sub(17 * part) as f64);
+        }
+    }
+}
