@@ -290,7 +290,12 @@ impl<'a> Layer<'a> {
         let (fields, most) = (2 * apart, 1 << apart.saturating_sub(16));
         let field = fields.min(apart + w + 1 + x);
         let groups = simd.div_ceil(most);
-        taken.luts(prices::PACKED_BIT * (pairs * (simd * (w - 1) + 1)) as f64);
+        // Two weights are put together by an adder, which 7-series has in its block.
+        taken.lut(pairs * (groups + if self.known.packs() { 0 } else { simd * w }));
+        if self.known.packs() && singles == 0 {
+            // It keeps operands as well, a copy in each.
+            taken.ffs -= (m.sets as u64 * simd * (x - 1)).min(taken.ffs);
+        }
         for group in 0..groups {
             let products = most.min(simd - group * most);
             if most == 1 {
@@ -304,20 +309,39 @@ impl<'a> Layer<'a> {
                 tree(taken, products, fields, field, pairs);
             }
         }
-        taken.ff(pairs * groups * (fields + 2));
-        taken.lut(pairs * groups * 2);
-        tree(taken, groups, m.sum, apart + 1, 2 * pairs);
+        // Behind the parting the low field is one of its own bits, the high one of as many as the sum.
+        taken.ff(pairs * groups * (apart + m.sum));
+        tree(taken, groups, m.sum, apart, pairs);
+        tree(taken, groups, m.sum, m.sum, pairs);
     }
 }
 
-/// `tree` over so many terms of `term` bits, `width` wide at the most, so often.
+/// `tree` over so many terms of `term` bits, which come from registers, `width` wide at the most, so often.
 fn tree(taken: &mut Taken, terms: u64, width: u64, term: u64, times: u64) {
     let (mut left, mut own) = (terms, term.min(width));
+    // Levels that the last term has no partner in, and its bits.
+    let (mut waits, mut last) = (0, own);
     while left > 1 {
-        let (adders, alone) = (left / 2, left % 2);
-        taken.ff(times * (adders * width + alone * own));
-        taken.lut(times * adders * own);
-        (left, own) = (adders + alone, width);
+        taken.ff(times * (left / 2) * width);
+        taken.lut(times * (left / 2) * own);
+        if left % 2 == 1 {
+            waits += 1;
+        } else {
+            wait(taken, times * last, waits);
+            (waits, last) = (0, width);
+        }
+        (left, own) = (left.div_ceil(2), width);
+    }
+}
+
+/// A term that waits so many stages behind its register, which becomes part of the chain where that is long.
+fn wait(taken: &mut Taken, width: u64, stages: u64) {
+    match stages {
+        0 | 1 => taken.ff(width * stages),
+        _ => {
+            taken.ffs -= width.min(taken.ffs);
+            taken.chain(width, stages + 1);
+        }
     }
 }
 

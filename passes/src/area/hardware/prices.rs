@@ -41,9 +41,6 @@ pub(super) const CODE_BIT: f64 = 0.5;
 /// A flip-flop of the counters of what a pool gives.
 pub(super) const GIVEN_BIT: f64 = 1.2;
 
-/// A bit of the weights of packed products, which are put together by an adder.
-pub(super) const PACKED_BIT: f64 = 0.8;
-
 /// LUTs of one bit of `choose` among so many: Yosys makes multiplexers of any other number than a power of two worse than
 /// the slices' own.
 pub(super) fn choose(ways: u64) -> f64 {
