@@ -4,8 +4,13 @@ use nonresc_ir::stream::{Kind, Stream, phases};
 use nonresc_passes::area::{Memory, Read, Role, bank_words};
 use nonresc_passes::bind::{Primitive, bind, candidates};
 use nonresc_passes::device::{Device, Family};
+use nonresc_passes::quantise::{QuantiseOptions, Scales};
 use nonresc_passes::target::{Bits, Rate, Target};
+use nonresc_tests::hardware::designed_for;
+use nonresc_tests::quantised::{options, quantised};
+use nonresc_tests::random;
 use nonresc_tests::streams::{Builder, square};
+use nonresc_tests::target::unlimited;
 
 fn target(device: Device) -> Target {
     Target {
@@ -135,4 +140,28 @@ fn totals_are_the_sums_of_the_items() {
     let of = |role: &Role| matches!(role, Role::Fifo(_) | Role::LineBuffer(_));
     let each: u64 = binding.memories.iter().filter(|m| of(&m.memory.role)).map(|m| m.memory.bits()).sum();
     assert_eq!(channels, each);
+}
+
+/// As fast as fits leaves room for the blocks of scales, which are there once lanes are chosen.
+#[test]
+fn the_fastest_design_has_blocks_for_its_scales() {
+    let text = "name = \"few\"\nfamily = \"7-series\"\nluts = 40000\nmemory_luts = 20000\nffs = 80000\ndsps = 40\n\
+                bram18 = 400\nclock_mhz = 100\n";
+    let device = Device::parse(text, "few.toml").unwrap();
+    let target = Target { device, ..unlimited(Rate::Fastest) };
+    let mut with_scales = 0;
+    for seed in 0..12 {
+        let bits = Bits { weights: 8, activations: 8 };
+        let options = QuantiseOptions { bits, ..options(seed, Some(Scales::Free)) };
+        let Some(network) = quantised(&random::network(seed), &options) else { continue };
+        match designed_for(&network, "keep", target.clone()) {
+            Ok(design) => {
+                let (binding, folding) = (design.binding.unwrap(), design.folding.unwrap());
+                assert!(binding.total.dsps <= 40, "seed {seed}");
+                with_scales += usize::from(binding.total.dsps > folding.dsps);
+            }
+            Err(faults) => assert!(!faults.to_string().contains("DSP"), "seed {seed}: {faults}"),
+        }
+    }
+    assert!(with_scales > 3, "{with_scales} designs have blocks of scales");
 }

@@ -109,8 +109,8 @@ impl<'a> Edit<'a> {
         self.network.outputs_mut().push(port);
     }
 
-    /// Changes how the user sees input `i`; the canonical type of its node becomes `ty`, and the types of
-    /// everything behind it are inferred anew by [`Edit::retype`].
+    /// Changes how the user sees input `i`; the canonical type of its node becomes `ty`. The types of everything
+    /// behind it stay as they were.
     pub fn set_input(&mut self, i: usize, port: InputPort, ty: ValueType) {
         self.network.node_mut(port.node).results = vec![ty];
         self.network.inputs_mut()[i] = port;

@@ -18,7 +18,7 @@ use nonresc_ir::id::{ActorId, ChannelId, Value};
 use nonresc_ir::network::{Element, Network, Op, Rounding};
 use nonresc_ir::stream::{Kind, MatVec, Second, Stream};
 
-use crate::integers::Integers;
+use crate::integers::{Integers, Rule, integers};
 use cone::{Cone, Place};
 pub use ways::{Factors, Folded, Rounded, Ways};
 
@@ -172,6 +172,12 @@ pub fn arithmetic(stream: &Stream, integers: &Integers) -> Result<Arithmetic, Di
         }
     }
     faults.or(all)
+}
+
+/// The numbers of every actor of `stream`, which was lowered from `network`; nothing where that is of floats, or where
+/// hardware does not have them.
+pub fn of_network(stream: &Stream, network: &Network) -> Option<Arithmetic> {
+    integers(network, Rule::AsGiven).and_then(|integers| arithmetic(stream, &integers)).ok()
 }
 
 /// Why there are no numbers, and what to do.

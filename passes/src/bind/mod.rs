@@ -17,10 +17,9 @@ use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::stream::Stream;
 
 use crate::area::{self, Area, Inside, Memory, Role};
-use crate::arithmetic::{Arithmetic, arithmetic};
+use crate::arithmetic::{self, Arithmetic};
 use crate::design::{Options, StreamDesign};
 use crate::device::{Device, Limits};
-use crate::integers::{Rule, integers};
 use crate::pass::{Function, Pass, Property};
 use crate::target::Target;
 
@@ -31,9 +30,7 @@ pub(crate) const PASS: Pass = Pass::on_stream("bind", "memories onto the device'
     .function(Function::ReadOnly);
 
 fn run(design: &mut StreamDesign, options: &Options) -> Result<(), Diagnostics> {
-    let arithmetic = integers(&design.source.network, Rule::AsGiven)
-        .and_then(|integers| arithmetic(&design.stream, &integers))
-        .ok();
+    let arithmetic = arithmetic::of_network(&design.stream, &design.source.network);
     design.binding = Some(bind(&design.stream, &options.target, arithmetic.as_ref())?);
     Ok(())
 }

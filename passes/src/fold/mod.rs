@@ -17,6 +17,7 @@ use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::id::ActorId;
 use nonresc_ir::stream::Stream;
 
+use crate::arithmetic::{self, Arithmetic};
 use crate::design::{Options, StreamDesign};
 use crate::pass::{Function, Pass, Property};
 use crate::target::Target;
@@ -29,7 +30,8 @@ pub(crate) const PASS: Pass =
         .function(Function::Same);
 
 fn run(design: &mut StreamDesign, options: &Options) -> Result<(), Diagnostics> {
-    design.folding = Some(fold(&mut design.stream, &options.target)?);
+    let arithmetic = arithmetic::of_network(&design.stream, &design.source.network);
+    design.folding = Some(fold_codes(&mut design.stream, &options.target, arithmetic.as_ref())?);
     design.laid_out = None;
     Ok(())
 }
@@ -83,7 +85,16 @@ pub struct Folding {
 /// # Errors
 /// What no folding can reach on the device: which actor cannot be faster, or what there is too little of.
 pub fn fold(stream: &mut Stream, target: &Target) -> Result<Folding, Diagnostics> {
-    let plan = search::search(stream, target)?;
+    fold_codes(stream, target, None)
+}
+
+/// As [`fold`]; where numbers are known, so are the DSP blocks of their scales.
+fn fold_codes(
+    stream: &mut Stream,
+    target: &Target,
+    arithmetic: Option<&Arithmetic>,
+) -> Result<Folding, Diagnostics> {
+    let plan = search::search(stream, target, arithmetic)?;
     plan.apply(stream);
     Ok(report::folding(stream, target, &plan))
 }

@@ -10,6 +10,7 @@ use super::count::{Counter, Lanes};
 use super::layer::{Choice, Layer, Prefer, projection_mut};
 use super::report;
 use crate::area::{self, Widths};
+use crate::arithmetic::{Arithmetic, Ways};
 use crate::bind;
 use crate::device::{Device, Limits};
 use crate::target::Target;
@@ -30,6 +31,8 @@ pub(super) struct Problem<'a> {
     ends: Vec<[Option<usize>; 3]>,
     /// By the index of an actor, its place among the layers or the others.
     place: Vec<usize>,
+    /// Where numbers are known: actors with scales that are products, and DSP blocks of them in a lane of each output.
+    scales: Option<Vec<(ActorId, [u64; 2])>>,
 }
 
 /// A folding of the whole stream.
@@ -62,8 +65,12 @@ impl Plan {
 }
 
 /// Folds the stream for the target's rate.
-pub(super) fn search(stream: &Stream, target: &Target) -> Result<Plan, Diagnostics> {
-    let problem = Problem::new(stream, &target.device);
+pub(super) fn search(
+    stream: &Stream,
+    target: &Target,
+    arithmetic: Option<&Arithmetic>,
+) -> Result<Plan, Diagnostics> {
+    let problem = Problem::new(stream, &target.device, arithmetic);
     let (least, limiting) = problem.least_interval();
     match target.rate.cycles(target.clock_mhz) {
         Some(cycles) => {
@@ -79,7 +86,7 @@ pub(super) fn search(stream: &Stream, target: &Target) -> Result<Plan, Diagnosti
 }
 
 impl<'a> Problem<'a> {
-    fn new(stream: &'a Stream, device: &'a Device) -> Problem<'a> {
+    fn new(stream: &'a Stream, device: &'a Device, arithmetic: Option<&Arithmetic>) -> Problem<'a> {
         let (classes, class_of) = classes(stream);
         let (mut layers, mut others, mut ends, mut place) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for id in stream.actors() {
@@ -97,11 +104,22 @@ impl<'a> Problem<'a> {
             let output = |i| stream.outputs(id, i).first().map(|c| class_of[c.index()]);
             ends[id.index()] = [input, output(0), output(1)];
         }
-        Problem { stream, device, layers, others, classes, class_of, ends, place }
+        let scale = |id: ActorId, arithmetic: &Arithmetic| {
+            let ways = Ways::of(stream, id, arithmetic)?;
+            let blocks = area::scale_blocks(stream, id, &ways, device.family);
+            (blocks != [0; 2]).then_some((id, blocks))
+        };
+        let of_all = |known: &Arithmetic| stream.actors().filter_map(|id| scale(id, known)).collect();
+        let scales = arithmetic.map(of_all);
+        Problem { stream, device, layers, others, classes, class_of, ends, place, scales }
     }
 
     fn widest(&self) -> Vec<usize> {
         self.classes.iter().map(Class::most).collect()
+    }
+
+    fn narrowest(&self) -> Vec<usize> {
+        vec![1; self.classes.len()]
     }
 
     /// Lanes at an actor's ends.
@@ -150,7 +168,11 @@ impl<'a> Problem<'a> {
         best.collect()
     }
 
+    /// DSP blocks of actors that are no layers. Where numbers are known, they are all of scales.
     fn dsps_beside(&self, lanes: &[usize]) -> u64 {
+        if self.scales.is_some() {
+            return 0;
+        }
         self.others
             .iter()
             .map(|(actor, _)| {
@@ -161,15 +183,25 @@ impl<'a> Problem<'a> {
             .sum()
     }
 
-    /// Choices in the widest lanes, with multipliers in LUTs where DSP blocks run out; none where that cannot be.
-    fn within_dsps(&self, interval: u64) -> Option<(Vec<Prefer>, Vec<Choice>)> {
+    /// DSP blocks of scales, in so many lanes of each class.
+    fn dsps_of_scales(&self, lanes: &[usize]) -> u64 {
+        let of_actor = |&(actor, [first, second]): &(ActorId, [u64; 2])| {
+            let at = self.lanes(actor, lanes);
+            first * at.output as u64 + second * at.second as u64
+        };
+        self.scales.iter().flatten().map(of_actor).sum()
+    }
+
+    /// Choices in the widest lanes, with multipliers in LUTs where DSP blocks run out, so many of which are not to be had;
+    /// none where that cannot be.
+    fn within_dsps(&self, interval: u64, reserved: u64) -> Option<(Vec<Prefer>, Vec<Choice>)> {
         let lanes = self.widest();
         let mut prefer = vec![Prefer::Dsp; self.layers.len()];
         let choices = self.choices(interval, &lanes, &prefer)?;
         let Some(limits) = self.device.limits else {
             return Some((prefer, choices));
         };
-        let have = limits.dsps.checked_sub(self.dsps_beside(&lanes))?;
+        let have = limits.dsps.checked_sub(self.dsps_beside(&lanes) + reserved)?;
         if choices.iter().map(|c| c.dsps).sum::<u64>() <= have {
             return Some((prefer, choices));
         }
@@ -185,7 +217,8 @@ impl<'a> Problem<'a> {
 
     /// Whether weights and data paths alone fit, channels left out.
     fn fits_roughly(&self, interval: u64, lut_percent: u64) -> bool {
-        let Some((_, choices)) = self.within_dsps(interval) else {
+        let reserved = self.dsps_of_scales(&self.narrowest());
+        let Some((_, choices)) = self.within_dsps(interval, reserved) else {
             return false;
         };
         let plan = self.finish(interval, &self.widest(), &choices);
@@ -235,13 +268,30 @@ impl<'a> Problem<'a> {
 
     /// The best folding for an interval; none where it does not fit.
     fn plan(&self, interval: u64, lut_percent: u64) -> Option<Plan> {
-        let (prefer, choices) = self.within_dsps(interval)?;
-        let plan = self.narrow(interval, &prefer, choices);
-        self.fits(&plan, lut_percent, true).then_some(plan)
+        let mut reserved = self.dsps_of_scales(&self.narrowest());
+        loop {
+            let (prefer, choices) = self.within_dsps(interval, reserved)?;
+            let (plan, lanes) = self.narrow(interval, &prefer, choices);
+            // The lanes decide how many scales there are, and they are known last.
+            let scales = self.dsps_of_scales(&lanes);
+            if self.has_dsps(&plan, &lanes, scales) {
+                return self.fits(&plan, lut_percent, true).then_some(plan);
+            }
+            if scales <= reserved {
+                return None;
+            }
+            reserved = scales;
+        }
     }
 
-    /// Takes the fewest lanes, class by class, that cost no multiplier and no port.
-    fn narrow(&self, interval: u64, prefer: &[Prefer], mut choices: Vec<Choice>) -> Plan {
+    /// Whether the device has the blocks of a plan, with those of its scales.
+    fn has_dsps(&self, plan: &Plan, lanes: &[usize], scales: u64) -> bool {
+        let own: u64 = plan.choices.iter().map(|(_, choice)| choice.dsps).sum();
+        self.device.limits.is_none_or(|limits| own + self.dsps_beside(lanes) + scales <= limits.dsps)
+    }
+
+    /// Takes the fewest lanes, class by class, that cost no multiplier and no port; gives them beside the plan.
+    fn narrow(&self, interval: u64, prefer: &[Prefer], mut choices: Vec<Choice>) -> (Plan, Vec<usize>) {
         let mut lanes = self.widest();
         for (index, class) in self.classes.iter().enumerate() {
             let widest = lanes[index];
@@ -256,7 +306,7 @@ impl<'a> Problem<'a> {
                 lanes[index] = widest;
             }
         }
-        self.finish(interval, &lanes, &choices)
+        (self.finish(interval, &lanes, &choices), lanes)
     }
 
     /// The choices of the layers at a class in its new lanes, unless one of them gets dearer.
@@ -322,7 +372,7 @@ impl<'a> Problem<'a> {
     fn refuse(&self, interval: u64) -> Diagnostics {
         let lanes = self.widest();
         let dsp = vec![Prefer::Dsp; self.layers.len()];
-        let (prefer, choices) = match self.within_dsps(interval) {
+        let (prefer, choices) = match self.within_dsps(interval, 0) {
             Some(found) => found,
             None => match self.choices(interval, &lanes, &dsp) {
                 Some(choices) => (dsp, choices),
@@ -337,7 +387,7 @@ impl<'a> Problem<'a> {
                 }
             },
         };
-        let plan = self.narrow(interval, &prefer, choices);
+        let (plan, _) = self.narrow(interval, &prefer, choices);
         let binding =
             bind::allocate(&self.folded(&plan, true), self.device, self.device.limits.as_ref(), None);
         report::does_not_fit(self.stream, self.device, &binding, interval, interval >= self.most_interval())

@@ -11,7 +11,7 @@ pub(super) fn blocks(a: u64, b: u64, product: u64, family: Family) -> u64 {
     let (wide, narrow) = (u64::from(family.dsp().wide), u64::from(family.dsp().narrow));
     let (a, b) = (a.max(b), a.min(b));
     let step = narrow - 1;
-    if b < 2 || product < LEAST_PRODUCT {
+    if b < 2 || product < u64::from(family.dsp().least) {
         0
     } else if a > wide {
         let parts = (a - wide).div_ceil(step);
@@ -24,8 +24,25 @@ pub(super) fn blocks(a: u64, b: u64, product: u64, family: Family) -> u64 {
     }
 }
 
-/// Bits of the least product that Yosys makes a block of.
-const LEAST_PRODUCT: u64 = 9;
+/// Blocks of a lane of `requantise`, of numbers of `own` bits; `skip` are the bits of a number that is added.
+pub(super) fn blocks_of_lane(way: &Rounded, own: u64, skip: u64, family: Family) -> u64 {
+    let total = way.total as u64;
+    let beside = way
+        .skip
+        .as_ref()
+        .map_or(0, |factors| blocks_of_scale(factors, skip + 1, total_beside(factors, skip, total), family));
+    beside + blocks_of_scale(&way.factor, own, total, family)
+}
+
+fn blocks_of_scale(factors: &Factors, own: u64, total: u64, family: Family) -> u64 {
+    if factors.powers { 0 } else { blocks(own, factors.bits as u64 + 1, total, family) }
+}
+
+/// Bits of what is added, scaled.
+fn total_beside(factors: &Factors, skip: u64, total: u64) -> u64 {
+    let most = if factors.powers { (1 << factors.bits) - 1 } else { factors.bits as u64 };
+    total.min(skip + 1 + most)
+}
 
 /// Whether a way to codes is anything but wires: if not, the registers in front of it are part of its chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +78,7 @@ impl Known<'_> {
             let varies = any(at + factor + beside, way.total) > 0;
             self.scaled(taken, &way.factor, any(at, factor), (own, total), varies);
             if let Some(factors) = &way.skip {
-                let most = if factors.powers { (1 << beside) - 1 } else { beside as u64 };
-                let other = total.min(skip + 1 + most);
+                let other = total_beside(factors, skip, total);
                 taken.ff(total);
                 taken.lut(total);
                 self.scaled(taken, factors, any(at + factor, beside), (skip + 1, other), false);
@@ -94,7 +110,7 @@ impl Known<'_> {
             taken.luts(total as f64 * shifter + offset as f64);
             return;
         }
-        let blocks = blocks(own, factors.bits as u64 + 1, total, self.family);
+        let blocks = blocks_of_scale(factors, own, total, self.family);
         taken.dsps += blocks;
         if blocks == 1 && self.packs() {
             return;

@@ -8,7 +8,7 @@ use super::sequence::tally;
 use super::{Known, Taken, bits_of, prices};
 use crate::area::actor::{lut_multiplier, output_registers, pairs};
 use crate::area::inside::Varying;
-use crate::arithmetic::Rounded;
+use crate::arithmetic::{Rounded, Ways};
 use crate::control::fresh;
 use crate::images;
 
@@ -239,24 +239,13 @@ impl<'a> Layer<'a> {
         }
         let mut own = m.sum;
         if let Some(way) = m.inner {
-            let codes = self.inner_bits();
+            let codes = inner_bits(known.ways, m.bits_out);
             known.codes(taken, way, m.lanes, (own, 0, codes));
             own = codes;
         }
         let way = known.codes(taken, m.last, m.lanes, (own, number, m.bits_out));
         taken.ff(if way == Way::Wires && m.inner.is_none() { 0 } else { chosen });
         taken.chain(1, stages + before);
-    }
-
-    /// Bits of the result's own codes before a sum, signed.
-    fn inner_bits(&self) -> u64 {
-        self.known.ways.inner.as_ref().and_then(|way| way.limits).map_or(
-            self.known.w.bits_out,
-            |(low, high)| {
-                let most = low.unsigned_abs().max(high.unsigned_abs());
-                u64::from(u64::BITS - most.leading_zeros()) + 1
-            },
-        )
     }
 
     /// `dot` and `dot_pair`.
@@ -314,6 +303,14 @@ impl<'a> Layer<'a> {
         tree(taken, groups, m.sum, apart, pairs);
         tree(taken, groups, m.sum, m.sum, pairs);
     }
+}
+
+/// Bits of the result's own codes before a sum, signed; `bits_out` are those of the sum.
+pub(super) fn inner_bits(ways: &Ways, bits_out: u64) -> u64 {
+    ways.inner.as_ref().and_then(|way| way.limits).map_or(bits_out, |(low, high)| {
+        let most = low.unsigned_abs().max(high.unsigned_abs());
+        u64::from(u64::BITS - most.leading_zeros()) + 1
+    })
 }
 
 /// `tree` over so many terms of `term` bits, which come from registers, `width` wide at the most, so often.

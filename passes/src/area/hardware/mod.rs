@@ -21,11 +21,12 @@ use nonresc_ir::stream::{Kind, Stream};
 
 use super::actor::{Area, Widths};
 use super::inside::{ControlSizes, Within};
-use crate::arithmetic::Ways;
+use crate::arithmetic::{Rounded, Ways};
 use crate::control::{Layout, Storage};
 use crate::device::Family;
 
-use layer::Layer;
+use codes::blocks_of_lane;
+use layer::{Layer, inner_bits};
 
 /// What a part of an actor takes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -137,6 +138,27 @@ pub(super) fn actor_area(
 }
 
 /// Bits that number so many things; none for a single one.
+/// DSP blocks that scales take in a lane of an actor's outputs, which is known without depths.
+pub(crate) fn scale_blocks(stream: &Stream, actor: ActorId, ways: &Ways, family: Family) -> [u64; 2] {
+    let w = Widths::of(stream, actor);
+    let skip = stream.input(actor, 1).map_or(0, |c| u64::from(stream.channel(c).bits));
+    let lane = |way: &Option<Rounded>, own: u64, skip: u64| {
+        way.as_ref().map_or(0, |way| blocks_of_lane(way, own, skip, family))
+    };
+    match &stream.actor(actor).kind {
+        Kind::MatVec(_) => {
+            let sum = ways.accumulator as u64;
+            let own = if ways.inner.is_some() { inner_bits(ways, w.bits_out) } else { sum };
+            let first = lane(&ways.inner, sum, 0) + lane(&ways.last, own, skip);
+            [first, lane(&ways.beside, ways.beside_accumulator as u64, 0)]
+        }
+        Kind::Sum(_) | Kind::Activate { .. } => [lane(&ways.last, w.bits_in + 1, skip), 0],
+        Kind::GlobalPool(_) => [lane(&ways.last, ways.accumulator as u64, 0), 0],
+        Kind::Pool(_) => [ways.folded.map_or(0, |folded| lane(&ways.last, folded.kept as u64 + 1, 0)), 0],
+        Kind::Source(_) | Kind::Sink(_) | Kind::Select(_) | Kind::Convert(_) => [0; 2],
+    }
+}
+
 fn bits_of(things: usize) -> u64 {
     super::ceil_log2(things as u64)
 }
