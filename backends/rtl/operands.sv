@@ -21,7 +21,7 @@ module operands #(
     input  logic                                clk,
     input  logic [FOLD-1:0]                     fold,
     input  logic [KH*EXTENT*CHANNELS*BITS-1:0]  held,
-    output logic [SETS*SIMD*(BITS+1)-1:0]     chosen
+    output logic [SETS*SIMD*(BITS+1)-1:0]       chosen
 );
     localparam INSIDE = CHANNELS / GROUPS;
     localparam FLAT = KH * KW * INSIDE;

@@ -7,11 +7,10 @@
 use std::ops::Range;
 
 use nonresc_backends::rtl::{Known, channel_name, names, rtl, synthesise};
-use nonresc_passes::arithmetic::arithmetic;
-use nonresc_passes::bind::{Binding, Usage};
+use nonresc_passes::arithmetic;
+use nonresc_passes::bind::Binding;
 use nonresc_passes::design::StreamDesign;
 use nonresc_passes::device::Family;
-use nonresc_passes::integers::{Rule, integers};
 use nonresc_tests::hardware::counted;
 
 /// Seeds of the networks that the prices were fitted to.
@@ -53,25 +52,24 @@ fn main() {
 
 /// Prints a design's figures; gives the larger share by which LUTs and flip-flops are off.
 fn compared(seed: u64, design: &StreamDesign, binding: &Binding, known: &mut Known, with_parts: bool) -> f64 {
-    let whole = integers(&design.source.network, Rule::AsGiven).unwrap();
-    let numbers = arithmetic(&design.stream, &whole).unwrap();
+    let numbers = arithmetic::of_network(&design.stream, &design.source.network).unwrap();
     let made = rtl(&design.stream, &numbers, Some(binding)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let found = synthesise(&made, binding.device.family, folder.path(), known).unwrap();
     let instances = names(&design.stream);
     if with_parts {
         for (part, cells) in &found.parts {
-            let mut usage = Usage::default();
-            for bound in binding.actors.iter().filter(|bound| &instances[&bound.actor] == part) {
-                usage += Usage::from(bound.area);
-            }
-            for bound in &binding.memories {
-                let role = bound.memory.role;
-                let owner = role.actor().map(|actor| instances[&actor].clone());
-                if role.channel().map(channel_name).or(owner).as_ref() == Some(part) {
-                    usage += bound.made_of.usage;
-                }
-            }
+            let actor = binding.actors.iter().find(|bound| &instances[&bound.actor] == part);
+            let channel = || {
+                binding
+                    .memories
+                    .iter()
+                    .find(|m| m.memory.role.channel().map(channel_name).as_ref() == Some(part))
+            };
+            let usage = actor
+                .map(|bound| binding.of_actor(bound.actor))
+                .or_else(|| channel().map(|m| m.made_of.usage))
+                .unwrap();
             println!(
                 "  {part}: LUT {} of {}, FF {} of {}, DSP {} of {}",
                 usage.luts,

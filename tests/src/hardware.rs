@@ -6,12 +6,11 @@ use nonresc_backends::rtl::{Bench, Trial, Verified, rtl};
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::network::Network;
 use nonresc_ir::stream::Kind;
-use nonresc_passes::arithmetic::arithmetic;
+use nonresc_passes::arithmetic;
 use nonresc_passes::choose::choose;
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
 use nonresc_passes::device::{Device, Family};
 use nonresc_passes::fifo::FifoOptions;
-use nonresc_passes::integers::{Rule, integers};
 use nonresc_passes::manager::{self, Checks};
 use nonresc_passes::pass::Property;
 use nonresc_passes::plan::Request;
@@ -75,8 +74,7 @@ pub fn counted(seed: u64, family: Family) -> Option<StreamDesign> {
     let device = Device::parse(&text, "enough.toml").unwrap();
     let target = Target { device, ..unlimited(Rate::Fps(100e6 / cycles)) };
     let design = designed_for(&network, plan, target).ok()?;
-    let whole = integers(&design.source.network, Rule::AsGiven).ok()?;
-    let numbers = arithmetic(&design.stream, &whole).ok()?;
+    let numbers = arithmetic::of_network(&design.stream, &design.source.network)?;
     rtl(&design.stream, &numbers, design.binding.as_ref()).ok()?;
     Some(design)
 }

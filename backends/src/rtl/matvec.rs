@@ -2,9 +2,10 @@
 
 use nonresc_ir::network::Pair;
 use nonresc_ir::stream::{Carry, Form, MatVec, Multiplier, Second};
-use nonresc_passes::area::{Role, pairs};
+use nonresc_passes::area::{Role, operand_sets};
 use nonresc_passes::arithmetic::{Output, Source};
 use nonresc_passes::control::{Control, Refusal, Step, fresh, unsigned};
+use nonresc_passes::device::Family;
 
 use nonresc_passes::images;
 
@@ -33,7 +34,7 @@ impl Making<'_> {
         self.number("SLOTS", slots);
         self.number("PORTS", a.fold.ports.max(1));
         self.number("GROUPS", a.groups);
-        self.number("OWN", if a.groups > 1 { pairs(a, a.fold.pe) } else { 1 });
+        self.number("OWN", operand_sets(a, self.input(0).lanes));
         self.number("PARTS", a.input_folds());
         self.number("PART", unsigned(a.input_folds() as u64 - 1));
         match &a.second {
@@ -63,7 +64,7 @@ impl Making<'_> {
         self.number("TAP_COLUMNS", side.w);
         self.input_numbers();
         self.number("CHOSEN", a.fold.simd / taps);
-        self.number("OWN", if images::chooses_lanes(a, lanes) { pairs(a, a.fold.pe) } else { 1 });
+        self.number("OWN", operand_sets(a, lanes));
         self.number("INSIDE", a.input.channels / a.groups);
         self.number("MEMBERS", a.output.channels / a.groups);
         self.zero()?;
@@ -112,9 +113,11 @@ impl Making<'_> {
             return Err(("it is no layer of whole numbers".into(), "report this with the model"));
         };
         // Without a device the fields lie as far apart as any part has room for.
-        let apart = || self.bound.map_or(Some(18), |bound| bound.device.family.dsp().pair_distance);
+        let family = self.bound.map_or(Family::UltraScalePlus, |bound| bound.device.family);
         let pair = match a.fold.multiplier {
-            Multiplier::DspPair => apart().ok_or(("the part has no room for pairs".into(), "report this"))?,
+            Multiplier::DspPair => {
+                family.dsp().pair_distance.ok_or(("the part has no room for pairs".into(), "report this"))?
+            }
             Multiplier::Dsp | Multiplier::Lut => 0,
         };
         let (ways, w) = (self.ways()?, a.weight_bits as usize);

@@ -1,7 +1,6 @@
 //! What synthesis makes of the design, beside what was predicted.
 
 use nonresc_backends::rtl::{Known, Synthesised, channel_name, names, rtl, synthesise as run};
-use nonresc_ir::id::ActorId;
 use nonresc_passes::arithmetic::arithmetic;
 use nonresc_passes::bind::{Binding, Usage};
 use nonresc_passes::design::StreamDesign;
@@ -36,20 +35,6 @@ pub(super) fn synthesised(
     let folder = folder("synthesis/folder")?;
     let _synthesising = doing("synthesising with Yosys");
     Ok(run(&made, binding.device.family, folder.path(), known)?)
-}
-
-/// What is predicted of an actor with its memories.
-fn of_actor(binding: &Binding, actor: ActorId) -> Usage {
-    let mut usage = Usage::default();
-    for bound in binding.actors.iter().filter(|bound| bound.actor == actor) {
-        usage += Usage::from(bound.area);
-    }
-    for bound in &binding.memories {
-        if bound.memory.role.actor() == Some(actor) {
-            usage += bound.made_of.usage;
-        }
-    }
-    usage
 }
 
 fn printed(design: &StreamDesign, binding: &Binding, found: &Synthesised) -> String {
@@ -104,7 +89,7 @@ fn printed(design: &StreamDesign, binding: &Binding, found: &Synthesised) -> Str
     let instances = names(&design.stream);
     for bound in &binding.actors {
         if let Some(instance) = instances.get(&bound.actor) {
-            line(&bound.label, instance, &of_actor(binding, bound.actor));
+            line(&bound.label, instance, &binding.of_actor(bound.actor));
         }
     }
     let mut otherwise = Vec::new();

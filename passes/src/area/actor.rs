@@ -13,6 +13,7 @@ use nonresc_ir::stream::{
 use super::inside::Within;
 use super::{ceil_log2, hardware};
 use crate::device::Family;
+use crate::images;
 
 /// What an actor takes, memories apart. LUTs and flip-flops are estimates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,9 +156,18 @@ fn global_pool(a: &GlobalPool, w: Widths) -> Area {
     plus_control(lanes * bits, 2 * lanes * bits, dsps)
 }
 
+/// Sets of operands that a fold's outputs have, read in so many lanes: one, or one for each two outputs of a group where
+/// outputs of several groups lie side by side.
+pub fn operand_sets(a: &MatVec, lanes: usize) -> usize {
+    let apart = match a.fold.form {
+        Form::Held { .. } => a.groups > 1,
+        Form::Direct { .. } => images::chooses_lanes(a, lanes),
+        Form::Stationary => false,
+    };
+    if apart { pairs(a, a.fold.pe) } else { 1 }
+}
+
 /// DSP blocks for one SIMD input of PE outputs: two outputs of one group share the input and a block.
-///
-/// Where there are groups, this is how many inputs differ, too.
 pub fn pairs(a: &MatVec, pe: usize) -> usize {
     let outputs = a.output.channels / a.groups;
     match a.groups {

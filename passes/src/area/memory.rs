@@ -365,7 +365,7 @@ fn factors(all: &mut Vec<Memory>, stream: &Stream, id: ActorId, w: Widths, insid
 fn control(all: &mut Vec<Memory>, id: ActorId, inside: &Within) {
     let Some(sizes) = &inside.control else { return };
     let program = Memory::single(Role::Program(id), sizes.words, sizes.word_bits, true);
-    let functions = sizes.functions.iter().filter(|differs| **differs).count() as u64;
+    let functions = sizes.functions_in(0..sizes.word_bits);
     all.push(Memory { varying: sizes.varying[0], functions, luts: Some(sizes.luts[0]), ..program });
     let flow = Memory::single(Role::Flow(id), sizes.words, sizes.flow_bits, true);
     // Where no loop has several passes, nothing reads it.

@@ -121,6 +121,15 @@ impl Binding {
         let at_id = self.memories.get(id.index()).filter(is_its);
         at_id.or_else(|| self.memories.iter().find(is_its))
     }
+
+    /// What an actor takes with its memories.
+    pub fn of_actor(&self, actor: ActorId) -> Usage {
+        let own = self.actors.iter().filter(|bound| bound.actor == actor).map(|bound| bound.area.into());
+        let memories = self.memories.iter().filter(|bound| bound.memory.role.actor() == Some(actor));
+        let mut all = Usage::default();
+        own.chain(memories.map(|bound| bound.made_of.usage)).for_each(|usage| all += usage);
+        all
+    }
 }
 
 /// Binds every memory of the stream; those of factors where it is known what actors compute.

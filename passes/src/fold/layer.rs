@@ -87,8 +87,8 @@ impl Layer {
         let dsp = device.family.dsp();
         let weight_bits = u64::from(a.weight_bits);
         // One more bit makes an unsigned number signed.
-        let (large, small) = (weight_bits.max(w.bits_in + 1), weight_bits.min(w.bits_in + 1));
-        let fits = large <= u64::from(dsp.wide) && small <= u64::from(dsp.narrow);
+        let operand_bits = w.bits_in + 1;
+        let blocks = area::blocks(weight_bits, operand_bits, weight_bits + operand_bits, device.family);
         Layer {
             actor,
             a: a.clone(),
@@ -97,7 +97,7 @@ impl Layer {
             bits_out: w.bits_out,
             family: device.family,
             prices: Prices::of(device.limits.as_ref()),
-            dsp_fits: fits && small > 1 && large + small >= u64::from(dsp.least),
+            dsp_fits: blocks == 1,
             pair_fits: dsp.pair_distance.is_some() && weight_bits <= 8 && w.bits_in <= 8,
         }
     }

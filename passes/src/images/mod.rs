@@ -3,7 +3,8 @@
 //! Needs: a folded stream, the numbers of its actors ([`crate::arithmetic`]) and what their controls run
 //! ([`crate::control`]). Read by `area` (how wide memories are in truth) and by the hardware's text.
 //!
-//! - [`mod@functions`]: words as functions of their address; [`numbers`]: weights, biases, factors; [`program`]: controls; [`word`]: words.
+//! - [`numbers`]: weights, biases, factors; [`program`]: controls; [`word`]: words; [`mod@functions`]: words as functions
+//!   of their address.
 
 mod functions;
 mod numbers;

@@ -7,7 +7,7 @@ use crate::images;
 
 /// Blocks of a product of numbers of so many bits, signed: Yosys cuts what is wider than a block's ports, and leaves what
 /// is small to LUTs.
-pub(super) fn blocks(a: u64, b: u64, product: u64, family: Family) -> u64 {
+pub(crate) fn blocks(a: u64, b: u64, product: u64, family: Family) -> u64 {
     let (wide, narrow) = (u64::from(family.dsp().wide), u64::from(family.dsp().narrow));
     let (a, b) = (a.max(b), a.min(b));
     let step = narrow - 1;

@@ -6,7 +6,7 @@ use nonresc_ir::stream::{Form, MatVec, Multiplier, Projection, Second};
 use super::codes::{Way, blocks};
 use super::sequence::tally;
 use super::{Known, Taken, bits_of, prices};
-use crate::area::actor::{lut_multiplier, output_registers, pairs};
+use crate::area::actor::{lut_multiplier, operand_sets, output_registers};
 use crate::area::inside::Varying;
 use crate::arithmetic::{Rounded, Ways};
 use crate::control::fresh;
@@ -57,19 +57,17 @@ impl<'a> Layer<'a> {
             known.taking(taken, &known.layout(1)?, word);
         }
         let mut before = 1;
-        let own = |apart: bool| if apart { pairs(a, a.fold.pe) } else { 1 };
-        let mut sets = own(a.groups > 1);
+        let sets = operand_sets(a, lanes);
         let parts = match a.fold.form {
             Form::Held { slots } => {
                 before = 2;
                 known.gather(taken, &layout, beat, Pair { h: a.fold.ports.max(1), w: 1 });
-                self.window(taken, slots, layout.beats);
+                self.window(taken, slots, layout.beats, sets);
                 a.input_folds()
             }
             Form::Direct { taps } => {
                 let side = a.window.side_by_side(taps);
                 known.gather(taken, &layout, beat, side);
-                sets = own(images::chooses_lanes(a, lanes));
                 self.direct(taken, side, sets);
                 a.direct_beats(lanes)[0].len() * (a.window.kernel.h * a.window.kernel.w).div_ceil(taps)
             }
@@ -109,7 +107,7 @@ impl<'a> Layer<'a> {
     }
 
     /// `window`: the held pixels and what is staged in front of them, and the registers of their operands.
-    fn window(&self, taken: &mut Taken, slots: usize, beats: usize) {
+    fn window(&self, taken: &mut Taken, slots: usize, beats: usize, sets: usize) {
         let a = self.a;
         let (bits, fresh) = (self.known.w.bits_in, fresh(a) as u64);
         let (kernel, c) = (a.window.kernel, self.known.control);
@@ -124,17 +122,13 @@ impl<'a> Layer<'a> {
         taken.lut(2 * kernel.h as u64 * slots * fresh * beats as u64);
         // What loads, and what lies in the padding, two stages behind; what fetches, one stage.
         let at = c.micro_at();
-        let masks = at + 27 - 8 + self.known.layout(0).map_or(0, |layout| layout.address as u64) + 8;
+        let masks = at + 27 + self.known.layout(0).map_or(0, |layout| layout.address as u64);
         let load = c.functions_in(at + 1..at + 3)
             + c.functions_in(at + 6..at + 8)
             + c.functions_in(masks..at + c.micro);
         taken.ff(2 * load + c.functions_in(at..at + 1) + c.functions_in(at + 8..at + 18));
-        let (own, folds) = if a.groups == 1 {
-            (1, a.input_folds())
-        } else {
-            (pairs(a, a.fold.pe), a.input_folds() * a.output_folds())
-        };
-        let operands = (own * a.fold.simd) as u64 * bits;
+        let folds = a.input_folds() * if a.groups == 1 { 1 } else { a.output_folds() };
+        let operands = (sets * a.fold.simd) as u64 * bits;
         taken.ff(operands + 2 * bits_of(folds));
         taken.luts(operands as f64 * prices::choose(folds as u64));
     }

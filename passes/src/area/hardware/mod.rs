@@ -25,6 +25,7 @@ use crate::arithmetic::{Rounded, Ways};
 use crate::control::{Layout, Storage};
 use crate::device::Family;
 
+pub(crate) use codes::blocks;
 use codes::blocks_of_lane;
 use layer::{Layer, inner_bits};
 
