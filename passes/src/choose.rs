@@ -4,18 +4,17 @@
 //! Coordinate descent: it starts from the cheapest plan that gives every skip with a choice the same rewrite, as far
 //! as that fits, and then takes the skips in order, each with every other of its candidates, and keeps what is
 //! cheaper. So the plan is never dearer than the best single rewrite. What is compared is the worth of what the whole
-//! design takes of the device ([`bind::worth`]), then the bits of its channels; of equals the earlier candidate stays.
+//! design takes of the device ([`Binding::worth`](crate::bind::Binding::worth)), then the bits of its channels; of equals the earlier candidate stays.
 
 use std::cmp::Ordering;
 
 use nonresc_ir::diagnostic::Diagnostics;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
-use crate::bind;
 use crate::design::{NetworkDesign, Options, StreamDesign};
 use crate::manager::Checks;
 use crate::plan::{Entry, Plan, Request, Rewrite, Want, fits};
-use crate::target::{Rate, Target};
+use crate::target::Rate;
 use crate::trial;
 
 /// What a design costs: the worth of what it takes, then the bits of its channels.
@@ -41,8 +40,7 @@ pub fn choose(analysed: &NetworkDesign, options: &Options) -> Result<Request, Di
             all.filter(|&rewrite| fits(network, skip, rewrite).is_ok()).collect()
         })
         .collect();
-    let choosing = Choosing { analysed, options: for_one_rate(analysed, &plan, options)? };
-    let mut cost = choosing.cost(&plan)?;
+    let (choosing, mut cost) = Choosing::from(analysed, &plan, options)?;
     let starts: Vec<Plan> = Rewrite::ALL
         .into_iter()
         .filter(|rewrite| candidates.iter().any(|all| all.len() > 1 && all.contains(rewrite)))
@@ -72,27 +70,33 @@ fn with(plan: &Plan, rewrite: impl Fn(usize) -> Option<Rewrite>) -> Plan {
     }
 }
 
-/// The options with a rate: the one that is asked for, else that of the design that the plan makes.
-fn for_one_rate(analysed: &NetworkDesign, plan: &Plan, options: &Options) -> Result<Options, Diagnostics> {
-    let options = Options { skips: Request::from(plan.clone()), ..options.clone() };
-    if options.target.rate != Rate::Fastest {
-        return Ok(options);
-    }
-    let design = trial::planned(analysed, &options, &Checks::default()).map_err(|failed| failed.faults)?;
-    let cycles = design.folding.map_or(u64::MAX, |folding| folding.interval);
-    Ok(Options { target: Target { rate: Rate::Cycles(cycles), ..options.target.clone() }, ..options })
-}
-
 struct Choosing<'a> {
     analysed: &'a NetworkDesign,
     options: Options,
 }
 
-impl Choosing<'_> {
+impl<'a> Choosing<'a> {
+    /// From a first plan, and what it costs. All others are for one rate, the one that is asked for or that of the first,
+    /// and at the first one's price of a block RAM.
+    fn from(
+        analysed: &'a NetworkDesign,
+        plan: &Plan,
+        options: &Options,
+    ) -> Result<(Choosing<'a>, Cost), Diagnostics> {
+        let mut options = Options { skips: Request::from(plan.clone()), ..options.clone() };
+        let made = trial::planned(analysed, &options, &Checks::default());
+        let design = made.map_err(|failed| failed.faults)?;
+        if let (Rate::Fastest, Some(folding)) = (options.target.rate, &design.folding) {
+            options.target.rate = Rate::Cycles(folding.interval);
+        }
+        options.bind.block_price = design.binding.as_ref().map(|binding| binding.block_price);
+        Ok((Choosing { analysed, options }, cost(&design)))
+    }
+
     fn cost(&self, plan: &Plan) -> Result<Cost, Diagnostics> {
         let options = Options { skips: Request::from(plan.clone()), ..self.options.clone() };
         let made = trial::planned(self.analysed, &options, &Checks::default());
-        made.map(|design| cost(&design, &self.options)).map_err(|failed| failed.faults)
+        made.map(|design| cost(&design)).map_err(|failed| failed.faults)
     }
 
     /// Takes the cheapest of `others`, where it is cheaper. Those that make no design are passed over.
@@ -106,8 +110,7 @@ impl Choosing<'_> {
     }
 }
 
-fn cost(design: &StreamDesign, options: &Options) -> Cost {
+fn cost(design: &StreamDesign) -> Cost {
     let binding = design.binding.as_ref().expect("the pipeline binds every stream");
-    let worth = bind::worth(&binding.total, options.target.device.limits.as_ref());
-    (worth, binding.bits.fifo + binding.bits.line_buffer)
+    (binding.worth(), binding.bits.fifo + binding.bits.line_buffer)
 }

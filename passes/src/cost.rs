@@ -8,7 +8,7 @@ use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::id::ChannelId;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::bind::{self, Usage};
+use crate::bind::{self, BindOptions, Usage};
 use crate::design::{NetworkDesign, Options, StreamDesign};
 use crate::fifo::{Depth, Effort, FifoOptions, Mode};
 use crate::manager::{Checks, Failed};
@@ -354,6 +354,7 @@ impl Reporter<'_> {
             skips: Request::from(plan.clone()),
             target: Target { rate, ..self.options.target.clone() },
             fifo: self.fifo(Mode::Exact),
+            bind: self.bind(),
         };
         also_too_large(options, |options| trial::planned(self.analysed, options, &Checks::default()))
     }
@@ -363,6 +364,7 @@ impl Reporter<'_> {
             trained: None,
             target: self.options.target.clone(),
             fifo: self.fifo(mode),
+            bind: self.bind(),
             skips: self.options.skips.clone(),
         };
         also_too_large(options, |options| trial::resized(design, options, &Checks::default()))
@@ -377,6 +379,11 @@ impl Reporter<'_> {
             Effort::Full | Effort::Within(_) => Effort::COMPARED,
         };
         FifoOptions { mode, effort, peaks_left_open: true }
+    }
+
+    /// All designs are made at one price of a block RAM, so that they differ by their skips alone.
+    fn bind(&self) -> BindOptions {
+        BindOptions { block_price: self.design.binding.as_ref().map(|binding| binding.block_price) }
     }
 
     fn figures(&self, design: &StreamDesign) -> Figures {

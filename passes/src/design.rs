@@ -12,7 +12,7 @@ use nonresc_ir::network::Network;
 use nonresc_ir::stream::Stream;
 use nonresc_ir::text;
 
-use crate::bind::Binding;
+use crate::bind::{BindOptions, Binding};
 use crate::distill::state::State;
 use crate::fifo::{FifoOptions, LaidOut, Sizing};
 use crate::fold::Folding;
@@ -33,12 +33,20 @@ pub struct Options {
     pub trained: Option<Arc<State>>,
     /// How FIFOs are sized.
     pub fifo: FifoOptions,
+    /// How memories are chosen.
+    pub bind: BindOptions,
 }
 
 impl Options {
     /// What the command line does without flags: skips kept, FIFOs exact.
     pub fn of(target: Target) -> Options {
-        Options { target, skips: Request::KEEP, trained: None, fifo: FifoOptions::default() }
+        Options {
+            target,
+            skips: Request::KEEP,
+            trained: None,
+            fifo: FifoOptions::default(),
+            bind: BindOptions::default(),
+        }
     }
 }
 

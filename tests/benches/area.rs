@@ -1,7 +1,8 @@
-//! `cargo bench -p nonresc-tests --bench area -- fit|check|FIRST LAST [parts]`: what is predicted of random quantised networks
+//! `cargo bench -p nonresc-tests --bench area -- fit|check|FIRST LAST [parts]|memories COUNT`: what is predicted of random quantised networks
 //! beside what Yosys makes of them, for UltraScale+ and 7-series. The figures of
 //! `passes/src/area/hardware/prices.rs` were fitted to the networks of `fit` on UltraScale+; those of `check` were held out, and it fails
-//! where LUTs or flip-flops of one of them are more than 10 % off. `parts` prints each part as well.
+//! where LUTs or flip-flops of one of them are more than 10 % off. `parts` prints each part as well. `memories COUNT`
+//! holds the blocks of so many random memories of each family against what Yosys makes of them, and fails where they differ.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and fails where it cannot")]
 
 use std::ops::Range;
@@ -12,6 +13,7 @@ use nonresc_passes::bind::Binding;
 use nonresc_passes::design::StreamDesign;
 use nonresc_passes::device::Family;
 use nonresc_tests::hardware::counted;
+use nonresc_tests::memories::alone;
 
 /// Seeds of the networks that the prices were fitted to.
 const FITTED: Range<u64> = 0..12;
@@ -25,6 +27,9 @@ const LARGEST: u64 = 2_500;
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let numbers: Vec<u64> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    if words.iter().any(|word| word == "memories") {
+        return memories(numbers.first().copied().unwrap_or(100) as usize);
+    }
     let is_check = words.iter().any(|word| word == "check");
     let seeds = match numbers[..] {
         [first, last] => first..last,
@@ -32,8 +37,12 @@ fn main() {
         _ => HELD_OUT,
     };
     let with_parts = words.iter().any(|word| word == "parts");
+    let families = match words.iter().any(|word| word == "ecp5") {
+        true => vec![Family::Ecp5],
+        false => vec![Family::UltraScalePlus, Family::Series7],
+    };
     let mut wrong = Vec::new();
-    for family in [Family::UltraScalePlus, Family::Series7] {
+    for family in families {
         let mut known = Known::default();
         for seed in seeds.clone() {
             let Some(design) = counted(seed, family) else { continue };
@@ -48,6 +57,26 @@ fn main() {
         }
     }
     assert!(!is_check || wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Holds random memories against what is made of them.
+fn memories(count: usize) {
+    let mut wrong = Vec::new();
+    for family in [Family::UltraScalePlus, Family::Series7, Family::Ecp5] {
+        let (all, rtl) = alone(2, count, family);
+        let folder = tempfile::tempdir().unwrap();
+        let found = synthesise(&rtl, family, folder.path(), &mut Known::default()).unwrap();
+        let mut equal = 0;
+        for one in &all {
+            let (cells, usage) = (&found.parts[&one.name], &one.bound.usage);
+            match (cells.blocks(), cells.urams) == (usage.bram18, usage.urams) {
+                true => equal += 1,
+                false => wrong.push(format!("{}: {cells:?} of {one:?}", family.name())),
+            }
+        }
+        println!("{}: {equal} of {count} memories are made of as many blocks as predicted", family.name());
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// Prints a design's figures; gives the larger share by which LUTs and flip-flops are off.

@@ -45,8 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Milliseconds from the network to the report on skips, and how many channels are proven.
 fn best(network: &NetworkDesign, effort: Effort) -> Result<(f64, String), Box<dyn Error>> {
     let fifo = FifoOptions { mode: Mode::Exact, effort, ..FifoOptions::default() };
-    let options =
-        Options { target: unlimited(Rate::Cycles(CYCLES)), skips: Request::KEEP, trained: None, fifo };
+    let options = Options { fifo, ..Options::of(unlimited(Rate::Cycles(CYCLES))) };
     let (mut best, mut proven) = (f64::MAX, String::new());
     for _ in 0..RUNS {
         let design = Design::Network(network.clone());

@@ -165,3 +165,31 @@ fn the_fastest_design_has_blocks_for_its_scales() {
     }
     assert!(with_scales > 3, "{with_scales} designs have blocks of scales");
 }
+
+/// What "as fast as fits" chooses fits indeed, once FIFOs are sized and all is counted.
+#[test]
+fn the_fastest_design_fits_when_all_is_counted() {
+    let mut made = 0;
+    for (luts, dsps) in [(3_000, 20), (8_000, 60), (20_000, 100)] {
+        let text = format!(
+            "name = \"few\"\nfamily = \"7-series\"\nluts = {luts}\nmemory_luts = {}\nffs = {}\ndsps = {dsps}\n\
+             bram18 = 40\nclock_mhz = 100\n",
+            luts / 3,
+            luts * 2
+        );
+        let device = Device::parse(&text, "few.toml").unwrap();
+        let target = Target { device, ..unlimited(Rate::Fastest) };
+        for seed in 0..16 {
+            let Some(network) = quantised(&random::network(seed), &options(seed, None)) else { continue };
+            match designed_for(&network, "keep", target.clone()) {
+                Ok(design) => {
+                    let total = design.binding.unwrap().total;
+                    assert!(total.luts <= luts && total.dsps <= dsps, "seed {seed}: {total:?}");
+                    made += 1;
+                }
+                Err(faults) => assert!(!faults.to_string().contains("bind/over"), "seed {seed}: {faults}"),
+            }
+        }
+    }
+    assert!(made > 15, "{made} designs fit");
+}

@@ -4,10 +4,8 @@
 use std::cell::RefCell;
 
 use nonresc_ir::network::Network;
-use nonresc_passes::bind;
 use nonresc_passes::choose::choose;
 use nonresc_passes::design::{Design, NetworkDesign, Options};
-use nonresc_passes::fifo::FifoOptions;
 use nonresc_passes::manager::{self, Checks};
 use nonresc_passes::plan::{Plan, Request, Rewrite, Wanted, fits};
 use nonresc_passes::table;
@@ -30,8 +28,7 @@ impl Case {
         let mut cycles = 4_000;
         loop {
             let target = unlimited(Rate::Cycles(cycles));
-            let options =
-                Options { target, skips: Request::KEEP, trained: None, fifo: FifoOptions::default() };
+            let options = Options::of(target);
             let planning = table::up_to("residual").unwrap();
             let design = Design::Network(NetworkDesign::new(network.clone()));
             let finished =
@@ -49,7 +46,7 @@ impl Case {
     fn worth(&self, request: &Request) -> Option<f64> {
         let options = Options { skips: request.clone(), ..self.options.clone() };
         let design = trial::planned(&self.analysed, &options, &Checks::default()).ok()?;
-        Some(bind::worth(&design.binding?.total, None))
+        Some(design.binding?.worth())
     }
 
     fn auto(&self) -> f64 {

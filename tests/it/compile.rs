@@ -11,9 +11,7 @@ use nonresc_ir::onnx::import::{ImportOptions, import_file};
 use nonresc_ir::onnx::messages::{ModelProto, NodeProto};
 use nonresc_passes::design::{Design, NetworkDesign, Options};
 use nonresc_passes::device::Device;
-use nonresc_passes::fifo::FifoOptions;
 use nonresc_passes::manager::{self, Checks};
-use nonresc_passes::plan::Request;
 use nonresc_passes::target::{Bits, Rate, Target};
 use nonresc_tests::seed::Seed;
 use prost::Message as _;
@@ -115,7 +113,7 @@ fn the_library_makes_the_schedule_of_the_program() {
     let device = Device::find("xck26").unwrap();
     let bits = Bits { weights: 8, activations: 8 };
     let target = Target { clock_mhz: device.clock_mhz, device, rate: Rate::Fastest, bits, seed: 0 };
-    let options = Options { target, skips: Request::KEEP, trained: None, fifo: FifoOptions::default() };
+    let options = Options::of(target);
     let design = Design::Network(NetworkDesign::new(imported.network));
     let design = manager::compile(design, &options, &Checks::all()).unwrap().design;
     let made = schedule::schedule(design.stream().unwrap(), &options, None, &[]).unwrap();

@@ -5,7 +5,6 @@ use nonresc_ir::network::Network;
 use nonresc_ir::tensor::Tensor;
 use nonresc_passes::design::{Design, NetworkDesign, Options};
 use nonresc_passes::device::Device;
-use nonresc_passes::fifo::FifoOptions;
 use nonresc_passes::manager::{self, Checks};
 use nonresc_passes::plan::{Request, Rewrite, Wanted, apply};
 use nonresc_passes::residual::skips;
@@ -32,7 +31,7 @@ fn dsps(network: &Network, rewrite: Rewrite) -> u64 {
         seed: 0,
     };
     let skips = Request::All(Wanted::This(rewrite));
-    let options = Options { target, skips, trained: None, fifo: FifoOptions::default() };
+    let options = Options { skips, ..Options::of(target) };
     let design = Design::Network(NetworkDesign::new(network.clone()));
     let finished = manager::compile(design, &options, &Checks::default()).unwrap();
     finished.design.stream().unwrap().binding.as_ref().unwrap().total.dsps

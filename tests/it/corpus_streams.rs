@@ -8,9 +8,7 @@ use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Network, Op};
 use nonresc_ir::tensor::Tensor;
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
-use nonresc_passes::fifo::FifoOptions;
 use nonresc_passes::manager::{self, Checks};
-use nonresc_passes::plan::Request;
 use nonresc_passes::target::Rate;
 use nonresc_tests::corpus::{Entry, array, distance};
 use nonresc_tests::double::in_double;
@@ -44,12 +42,7 @@ fn is_quantised(network: &Network) -> bool {
 
 /// The whole pipeline, all skips kept.
 fn design(network: &Network, rate: Rate) -> Result<StreamDesign, String> {
-    let options = Options {
-        target: unlimited(rate),
-        skips: Request::KEEP,
-        trained: None,
-        fifo: FifoOptions::default(),
-    };
+    let options = Options::of(unlimited(rate));
     let design = Design::Network(NetworkDesign::new(network.clone()));
     let finished =
         manager::compile(design, &options, &Checks::default()).map_err(|failed| failed.faults.to_string())?;

@@ -5,17 +5,20 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use nonresc_backends::rtl::{Trial, project};
-use nonresc_ir::network::Network;
+use nonresc_ir::network::{Element, Network};
 use nonresc_ir::onnx::import::{ImportOptions, import_bytes};
+use nonresc_ir::tensor::Tensor;
 use nonresc_passes::device::Device;
+use nonresc_passes::engine::Given;
 use nonresc_passes::integers::{Rule, integers};
 use nonresc_passes::plan::{Serve, Site};
 use nonresc_passes::quantise::{QuantiseOptions, Scales};
 use nonresc_passes::target::{Bits, Rate, Target};
-use nonresc_tests::hardware::{bench, designed, designed_for, faults};
+use nonresc_tests::hardware::{bench, designed, designed_for, faults, with_shorter_skips};
 use nonresc_tests::networks::Maker;
 use nonresc_tests::quantised::{options, quantised};
 use nonresc_tests::random;
+use nonresc_tests::seed::Seed;
 use nonresc_tests::target::unlimited;
 
 use crate::program::example;
@@ -92,31 +95,11 @@ fn projections_of_codes_are_fused() {
 #[test]
 fn no_skip_can_lose_a_word() {
     let design = designed(&resnet8(8), "keep", Rate::Fps(100e6 / 8_200.0)).unwrap();
+    let shorter = with_shorter_skips(&design, 12).unwrap();
+    assert_eq!(shorter.len(), 3);
     let interval = design.sizing.as_ref().unwrap().timing.interval_clocks;
-    let folder = tempfile::tempdir().unwrap();
-    let mut bench = bench(&design, folder.path(), false).unwrap();
-    let skips: Vec<_> =
-        design.stream.channels().filter(|&c| design.stream.channel(c).skip.is_some()).collect();
-    assert_eq!(skips.len(), 3);
-    let shorter: Vec<_> = skips
-        .iter()
-        .map(|&id| {
-            let mut stream = design.stream.clone();
-            let depth = stream.channel(id).depth.unwrap();
-            stream.channel_mut(id).depth = Some(depth - 1);
-            stream
-        })
-        .collect();
-    for stream in &shorter {
-        bench = bench.with_depths(stream).unwrap().expect("a word less changes no width");
-        match bench.run(Trial { frames: 12, seed: 5, stalled: false, reset: false }) {
-            // The schedule says that it hangs.
-            Err(_) => assert!(bench.frames_out(12).unwrap() < 12),
-            Ok(found) => {
-                assert_eq!(found.wrong, Vec::<String>::new());
-                assert!(found.interval.unwrap() > interval);
-            }
-        }
+    for (skip, found) in shorter {
+        assert!(found.is_none_or(|found| found > interval), "{skip}: {found:?} and not more than {interval}");
     }
 }
 
@@ -128,7 +111,7 @@ fn scripts_are_for_the_device() {
     let scripts = |name: &str, clock_mhz: f64| {
         let target = Target { clock_mhz, ..Target::of(Device::find(name).unwrap()) };
         let design = designed_for(&network, "keep", target.clone()).unwrap();
-        project(&design.stream, &made, design.binding.as_ref(), &target).unwrap().files
+        project(&design.stream, &made, design.binding.as_ref(), &target, None).unwrap().files
     };
     let (lattice, amd) = (scripts("LFE5U-85F", 66.0), scripts("xc7a100t", 125.0));
     assert!(
@@ -196,7 +179,8 @@ fn the_testbench_says_what_is_right_and_what_is_wrong() {
     let network = quantised(&random::network(13), &options(13, Some(Scales::PowerOfTwo))).unwrap();
     let design = designed(&network, "keep", Rate::Fastest).unwrap();
     let made = integers(&design.source.network, Rule::AsGiven).unwrap();
-    let written = project(&design.stream, &made, design.binding.as_ref(), &unlimited(Rate::Fastest)).unwrap();
+    let written =
+        project(&design.stream, &made, design.binding.as_ref(), &unlimited(Rate::Fastest), None).unwrap();
     let folder = tempfile::tempdir().unwrap();
     for (file, text) in &written.files {
         std::fs::write(folder.path().join(file), text).unwrap();
@@ -215,6 +199,59 @@ fn the_testbench_says_what_is_right_and_what_is_wrong() {
     let digit = if text.as_bytes()[last] == b'0' { "1" } else { "0" };
     std::fs::write(&expected, text[..last].to_owned() + digit + "\n").unwrap();
     assert!(says().contains("FAIL: 1 faults"), "{}", says());
+}
+
+/// The user's own frames are streamed, in codes by the definition of `QuantizeLinear`.
+#[test]
+fn frames_that_are_given_are_those_that_are_streamed() {
+    let network = quantised(&random::network(13), &options(13, Some(Scales::PowerOfTwo))).unwrap();
+    let design = designed(&network, "keep", Rate::Fastest).unwrap();
+    let port = &network.inputs()[0];
+    let shape = network.ty(port.node.into()).shape.clone();
+    assert_eq!((network.inputs().len(), shape.0[0], port.perm.is_sorted()), (1, 1, true));
+    let mut seed = Seed(5);
+    let frames: Vec<f64> = (0..2 * shape.len()).map(|_| seed.within(-4000, 4000) as f64 / 1000.0).collect();
+    let two = [&[2], &shape.0[1..]].concat();
+    let given =
+        Given::from([("input".to_owned(), Tensor::from_f64(Element::F32, &two[..], &frames).unwrap())]);
+
+    let made = integers(&design.source.network, Rule::AsGiven).unwrap();
+    let target = unlimited(Rate::Fastest);
+    let written = project(&design.stream, &made, design.binding.as_ref(), &target, Some(&given)).unwrap();
+    let quantiser = network.users(port.node.into())[0].0;
+    let operands = network.operands(quantiser);
+    let scale = network.constant(operands[1]).unwrap().to_f64()[0];
+    let zero = network.constant(operands[2]).unwrap().to_i64().unwrap()[0];
+    let pin = &written.pins[0];
+    let (low, high) = match pin.signed {
+        true => (-(1i64 << (pin.bits - 1)), (1i64 << (pin.bits - 1)) - 1),
+        false => (0, (1i64 << pin.bits) - 1),
+    };
+    let code = |x: f64| ((f64::from(x as f32) / scale).round_ties_even() as i64 + zero).clamp(low, high);
+    let (channels, pixels) = (pin.map.channels, pin.map.pixels());
+    let mut words = written.files["s_axis.hex"].lines().map(|line| u128::from_str_radix(line, 16).unwrap());
+    for frame in frames.chunks(shape.len()) {
+        for pixel in 0..pixels {
+            for first in (0..channels).step_by(pin.lanes) {
+                let word = words.next().unwrap();
+                for (lane, channel) in (first..channels.min(first + pin.lanes)).enumerate() {
+                    let number = word >> (lane * pin.bits) & ((1 << pin.bits) - 1);
+                    let wanted = code(frame[channel * pixels + pixel]) & ((1 << pin.bits) - 1);
+                    assert_eq!(number, wanted as u128, "channel {channel} of pixel {pixel}");
+                }
+            }
+        }
+    }
+    assert_eq!(words.next(), None);
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = bench(&design, folder.path(), true).unwrap();
+    bench.give(&given).unwrap();
+    let found = bench.run(Trial { frames: 3, seed: 1, stalled: false, reset: false }).unwrap();
+    assert_eq!((found.wrong, found.frames), (Vec::new(), 3));
+    let other =
+        Given::from([("input".to_owned(), Tensor::from_f64(Element::F32, &[1, 1][..], &[0.0]).unwrap())]);
+    assert!(bench.give(&other).unwrap_err().to_string().contains("expects"));
 }
 
 /// The design is not at fault where a tool finds the disk full.

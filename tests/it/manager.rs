@@ -8,10 +8,8 @@ use nonresc_ir::id::Value;
 use nonresc_ir::network::{Edit, LeakyRelu, Network, Op, Relu};
 use nonresc_passes::design::{Design, NetworkDesign, Options};
 use nonresc_passes::device::Device;
-use nonresc_passes::fifo::FifoOptions;
 use nonresc_passes::manager::{Checks, Failed, Finished, run};
 use nonresc_passes::pass::{Function, Pass, Property};
-use nonresc_passes::plan::Request;
 use nonresc_passes::table;
 use nonresc_passes::target::{Bits, Rate, Target};
 use nonresc_tests::networks::two_blocks;
@@ -25,7 +23,7 @@ fn options() -> Options {
         bits: Bits { weights: 8, activations: 8 },
         seed: 0,
     };
-    Options { target, skips: Request::KEEP, trained: None, fifo: FifoOptions::default() }
+    Options::of(target)
 }
 
 /// Runs `passes` over a small network; gives what was handed out after each pass, too.

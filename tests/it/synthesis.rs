@@ -14,8 +14,8 @@ use nonresc_passes::quantise::Scales;
 use nonresc_passes::target::{Rate, Target};
 use nonresc_tests::hardware::{counted, designed, designed_for};
 use nonresc_tests::quantised::{options, quantised};
-use nonresc_tests::random;
 use nonresc_tests::target::unlimited;
+use nonresc_tests::{memories, random};
 
 fn made(design: &StreamDesign) -> Result<Rtl, Diagnostics> {
     let integers = integers(&design.source.network, Rule::AsGiven)?;
@@ -49,6 +49,20 @@ fn has_the_blocks_that_are_bound(design: &StreamDesign, found: &Synthesised) {
     }
     let total = design.binding.as_ref().unwrap().total;
     assert_eq!((found.total.blocks(), found.total.urams), (total.bram18, total.urams));
+}
+
+/// Words that lie deeper than one block share the width of blocks, where they can.
+#[test]
+fn a_memory_takes_as_many_blocks_as_it_is_said_to() {
+    for family in [Family::UltraScalePlus, Family::Series7, Family::Ecp5] {
+        let (all, rtl) = memories::alone(1, 6, family);
+        let folder = tempfile::tempdir().unwrap();
+        let found = synthesise(&rtl, family, folder.path(), &mut Known::default()).unwrap();
+        for one in &all {
+            let (cells, usage) = (&found.parts[&one.name], &one.bound.usage);
+            assert_eq!((cells.blocks(), cells.urams), (usage.bram18, usage.urams), "{family:?}: {one:?}");
+        }
+    }
 }
 
 /// Block RAMs and UltraRAMs that the binding lists for each part.

@@ -10,7 +10,6 @@ use nonresc_passes::arithmetic;
 use nonresc_passes::choose::choose;
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
 use nonresc_passes::device::{Device, Family};
-use nonresc_passes::fifo::FifoOptions;
 use nonresc_passes::manager::{self, Checks};
 use nonresc_passes::pass::Property;
 use nonresc_passes::plan::Request;
@@ -41,7 +40,7 @@ pub fn designed(network: &Network, plan: &str, rate: Rate) -> Result<StreamDesig
 /// With a plan that says nothing that can be understood.
 pub fn designed_for(network: &Network, plan: &str, target: Target) -> Result<StreamDesign, Diagnostics> {
     let skips = Request::parse(plan).unwrap();
-    let options = Options { target, skips, trained: None, fifo: FifoOptions::default() };
+    let options = Options { skips, ..Options::of(target) };
     let run = |design, passes, options: &Options| {
         let finished = manager::run(design, passes, options, &Checks::default(), &mut |_, _| {});
         finished.map(|finished| finished.design).map_err(|failed| failed.faults)
@@ -138,4 +137,46 @@ pub fn faults(design: &StreamDesign, frames: usize) -> Result<(Verified, Vec<Str
         wrong.extend(found.wrong.iter().map(|why| format!("seed {seed}, stalled {stalled}: {why}")));
     }
     Ok((free, wrong))
+}
+
+/// For each skip, by its number: the cycles between frames in simulation where its FIFO has a word less; nothing where not
+/// all of the frames come out.
+///
+/// # Errors
+/// Actors without hardware.
+///
+/// # Panics
+/// Where numbers differ, or a simulation stops whose frames all come out.
+pub fn with_shorter_skips(
+    design: &StreamDesign,
+    frames: usize,
+) -> Result<Vec<(usize, Option<u64>)>, Diagnostics> {
+    let skip_of = |id| Some((id, design.stream.channel(id).skip?));
+    let skips: Vec<_> = design.stream.channels().filter_map(skip_of).collect();
+    let shorter = skips.iter().map(|&(id, skip)| {
+        let mut stream = design.stream.clone();
+        let depth = stream.channel(id).depth.unwrap();
+        stream.channel_mut(id).depth = Some(depth - 1);
+        (skip, stream)
+    });
+    let shorter: Vec<_> = shorter.collect();
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = bench(design, folder.path(), false)?;
+    let mut all = Vec::new();
+    for (skip, stream) in &shorter {
+        bench = bench.with_depths(stream)?.expect("a word less changes no width");
+        let interval = match bench.run(Trial { frames, seed: 5, stalled: false, reset: false }) {
+            // The schedule says that it hangs.
+            Err(_) => {
+                assert!(bench.frames_out(frames)? < frames);
+                None
+            }
+            Ok(found) => {
+                assert_eq!(found.wrong, Vec::<String>::new());
+                found.interval
+            }
+        };
+        all.push((*skip, interval));
+    }
+    Ok(all)
 }

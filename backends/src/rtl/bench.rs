@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::stream::{Kind, Stream};
+use nonresc_passes::engine::Given;
 use nonresc_passes::integers::Integers;
 use nonresc_passes::random::Random;
 use nonresc_passes::target::Target;
@@ -21,14 +22,16 @@ const FRAMES: usize = 2;
 /// The files, by name.
 ///
 /// # Errors
-/// Pins whose numbers are not whole.
+/// Pins whose numbers are not whole; arrays that are not the network's inputs.
 pub(super) fn files(
     stream: &Stream,
     integers: &Integers,
     rtl: &Rtl,
     target: &Target,
+    given: Option<&Given>,
 ) -> Result<BTreeMap<String, String>, Diagnostics> {
-    let frames = Reference::new(stream, integers)?.frames(FRAMES, &mut Random(target.seed))?;
+    let reference = Reference::new(stream, integers, given)?;
+    let frames = reference.frames(FRAMES, &mut Random(target.seed))?;
     let mut files = BTreeMap::new();
     let (inputs, outputs): (Vec<&Pin>, Vec<&Pin>) = rtl.pins.iter().partition(|pin| pin.input);
     for (pins, numbers) in [(&inputs, &frames.inputs), (&outputs, &frames.outputs)] {

@@ -34,6 +34,7 @@ use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::stream::Stream;
 use nonresc_passes::arithmetic::{Arithmetic, arithmetic};
 use nonresc_passes::bind::Binding;
+use nonresc_passes::engine::Given;
 use nonresc_passes::integers::Integers;
 use nonresc_passes::target::Target;
 
@@ -97,18 +98,20 @@ pub fn rtl(stream: &Stream, arithmetic: &Arithmetic, bound: Option<&Binding>) ->
     Ok(rtl)
 }
 
-/// The files of a design with a testbench, scripts for the target's family and a page beside them.
+/// The files of a design with a testbench, scripts for the target's family and a page beside them. The testbench streams
+/// the frames that are given by the names of the network's inputs, or random codes.
 ///
 /// # Errors
-/// As [`rtl`].
+/// As [`rtl`]; arrays that are not the network's inputs.
 pub fn project(
     stream: &Stream,
     integers: &Integers,
     bound: Option<&Binding>,
     target: &Target,
+    given: Option<&Given>,
 ) -> Result<Rtl, Diagnostics> {
     let mut rtl = rtl(stream, &arithmetic(stream, integers)?, bound)?;
-    let beside = bench::files(stream, integers, &rtl, target)?;
+    let beside = bench::files(stream, integers, &rtl, target, given)?;
     rtl.files.extend(beside);
     Ok(rtl)
 }

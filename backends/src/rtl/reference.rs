@@ -1,12 +1,12 @@
 //! What comes out of a design for what goes in: the integer network between the codes at the sources and the numbers at
-//! the sinks; frames of random codes.
+//! the sinks; frames of random codes, or of the user's.
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{ActorId, ChannelId, Value};
 use nonresc_ir::network::{Batch, Edit, EditError, Element, Network, Op, ValueType};
 use nonresc_ir::stream::{Kind, Stream};
 use nonresc_ir::tensor::Tensor;
-use nonresc_passes::engine::{Engine, Session, users_shape};
+use nonresc_passes::engine::{self, Engine, Given, Session, users_shape};
 use nonresc_passes::integers::Integers;
 use nonresc_passes::random::Random;
 
@@ -16,6 +16,8 @@ pub(super) struct Reference {
     session: Box<dyn Session>,
     /// The value at each source, in the order of actors.
     sources: Vec<Value>,
+    /// Codes at the sources, frame by frame; of none they are random.
+    given: Vec<Vec<Tensor>>,
 }
 
 /// Frames at the pins: for each pin, for each frame, numbers in the order of the stream.
@@ -34,6 +36,10 @@ fn internal(e: EditError) -> Diagnostic {
     )
 }
 
+fn pins(stream: &Stream, is_pin: impl Fn(&Kind) -> bool) -> impl Iterator<Item = ActorId> {
+    stream.actors().filter(move |&id| is_pin(&stream.actor(id).kind))
+}
+
 /// The value that passes a pin's actor, as whole numbers.
 pub(super) fn at_pin(stream: &Stream, integers: &Integers, id: ActorId) -> Result<Value, Diagnostic> {
     let channel: Option<ChannelId> = match stream.actor(id).kind {
@@ -48,15 +54,16 @@ pub(super) fn at_pin(stream: &Stream, integers: &Integers, id: ActorId) -> Resul
 }
 
 impl Reference {
-    pub(super) fn new(stream: &Stream, integers: &Integers) -> Result<Reference, Diagnostics> {
-        let (mut sources, mut sinks) = (Vec::new(), Vec::new());
-        for id in stream.actors() {
-            match stream.actor(id).kind {
-                Kind::Source(_) => sources.push(at_pin(stream, integers, id)?),
-                Kind::Sink(_) => sinks.push(at_pin(stream, integers, id)?),
-                _ => {}
-            }
-        }
+    pub(super) fn new(
+        stream: &Stream,
+        integers: &Integers,
+        given: Option<&Given>,
+    ) -> Result<Reference, Diagnostics> {
+        let values = |is_pin: fn(&Kind) -> bool| {
+            pins(stream, is_pin).map(|id| at_pin(stream, integers, id)).collect::<Result<Vec<Value>, _>>()
+        };
+        let sources = values(|kind| matches!(kind, Kind::Source(_)))?;
+        let sinks = values(|kind| matches!(kind, Kind::Sink(_)))?;
         let mut core = integers.network.clone();
         let mut edit = Edit::new(&mut core);
         edit.retain_outputs(|_| false);
@@ -72,15 +79,51 @@ impl Reference {
         }
         edit.remove_dead();
         let session = Engine::Native.load(&core)?;
-        Ok(Reference { core, session, sources: inputs })
+        let mut reference = Reference { core, session, sources: inputs, given: Vec::new() };
+        given.map_or(Ok(()), |given| reference.give(stream, integers, given))?;
+        Ok(reference)
     }
 
-    /// Frames of random codes, and what the network makes of them.
+    /// Takes the frames of the user's arrays in place of random codes.
+    ///
+    /// # Errors
+    /// Arrays that are not the network's inputs.
+    pub(super) fn give(
+        &mut self,
+        stream: &Stream,
+        integers: &Integers,
+        given: &Given,
+    ) -> Result<(), Diagnostic> {
+        let mut front = integers.network.clone();
+        let batch = front.inputs()[0].batch.clone();
+        let mut edit = Edit::new(&mut front);
+        edit.retain_outputs(|_| false);
+        for (i, id) in pins(stream, |kind| matches!(kind, Kind::Source(_))).enumerate() {
+            edit.output(&format!("source {i}"), at_pin(stream, integers, id)?, batch.clone());
+        }
+        edit.remove_dead();
+        let codes = engine::Frames::new(&front, Engine::Native)?.run(given)?;
+        let mut by_source = self.sources.iter().zip(&codes).map(|(&source, (_, codes))| {
+            let ty = self.core.ty(source);
+            codes.to_f64().chunks(ty.shape.len()).map(|codes| filled(ty, codes)).collect::<Vec<_>>()
+        });
+        let first = by_source.next().unwrap_or_default();
+        self.given = first.into_iter().map(|codes| vec![codes]).collect();
+        for codes in by_source {
+            self.given.iter_mut().zip(codes).for_each(|(frame, codes)| frame.push(codes));
+        }
+        Ok(())
+    }
+
+    /// Frames of the codes that were given, again from the first where they are fewer, else of random ones; and what the
+    /// network makes of them.
     pub(super) fn frames(&self, frames: usize, draw: &mut Random) -> Result<Frames, Diagnostic> {
         let mut all = Frames { inputs: vec![Vec::new(); self.sources.len()], outputs: Vec::new() };
-        for _ in 0..frames {
-            let codes: Vec<Tensor> =
-                self.sources.iter().map(|&source| random(self.core.ty(source), draw)).collect();
+        for frame in 0..frames {
+            let codes: Vec<Tensor> = match self.given.len() {
+                0 => self.sources.iter().map(|&source| random(self.core.ty(source), draw)).collect(),
+                there => self.given[frame % there].clone(),
+            };
             let given: Vec<Tensor> = self
                 .core
                 .inputs()

@@ -94,7 +94,8 @@ command -v nextpnr-himbaechel-xilinx >/dev/null || { echo "install nextpnr-himba
 database="${PRJXRAY_DATABASE:-/usr/share/prjxray/database}"
 part="${3:-$(for found in "$database"/*/DEVICE*-1; do basename "$found"; break; done)}"
 pins="$(ls "$database"/*/"$part"/package_pins.csv)" || { echo "install prjxray-database, or name a PART of it" >&2; exit 3; }
-[ -f pads.json ] || { sed 's/ -noiopad -noclkbuf//; s/TOP.json/pads.json/' yosys.ys >pads.ys && yosys -q pads.ys >yosys.log 2>&1; }
+# Without shift registers: nextpnr puts those that always shift where LUT RAM is, and then cannot route both.
+[ -f pads.json ] || { sed 's/ -noiopad -noclkbuf/ -nosrl/; s/TOP.json/pads.json/' yosys.ys >pads.ys && yosys -q pads.ys >yosys.log 2>&1; }
 awk -F, -v ports="PORTS" '
     function lies(port, pin) {
         printf "set_property LOC %s [get_ports {%s}]\nset_property IOSTANDARD LVCMOS33 [get_ports {%s}]\n", pin, port, port

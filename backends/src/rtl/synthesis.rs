@@ -163,7 +163,8 @@ pub fn synthesise(
         let all = [output.stderr, output.stdout].concat();
         let text = String::from_utf8_lossy(&all).into_owned();
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("Warning")).take(20).collect();
-        return Err(failed(lines.join("\n")));
+        let said = if lines.is_empty() { output.status.to_string() } else { lines.join("\n") };
+        return Err(failed(said));
     }
     let path = folder.join("stat.txt");
     let text = fs::read_to_string(&path).map_err(|e| unwritable(&path, e))?;

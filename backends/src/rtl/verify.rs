@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use nonresc_ir::diagnostic::Diagnostics;
+use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_ir::network::Network;
 use nonresc_ir::stream::{Kind, Stream, phases};
 use nonresc_passes::arithmetic::arithmetic;
 use nonresc_passes::bind::Binding;
 use nonresc_passes::control::{Step, steps};
+use nonresc_passes::engine::Given;
 use nonresc_passes::fifo;
 use nonresc_passes::integers::{Integers, Rule, integers};
 use nonresc_passes::random::Random;
@@ -104,9 +105,18 @@ impl<'a> Bench<'a> {
     ) -> Result<Bench<'a>, Diagnostics> {
         let integers = integers(network, Rule::AsGiven)?;
         let files = rtl(stream, &arithmetic(stream, &integers)?, bound)?;
-        let reference = Reference::new(stream, &integers)?;
+        let reference = Reference::new(stream, &integers, None)?;
         let simulator = Simulator::build(stream, &files, folder, library)?;
         Ok(Bench { stream, reference, simulator, integers, files })
+    }
+
+    /// Takes the frames of arrays by the names of the network's inputs in place of random codes, again from the first where
+    /// a trial has more.
+    ///
+    /// # Errors
+    /// Arrays that are not the network's inputs.
+    pub fn give(&mut self, given: &Given) -> Result<(), Diagnostic> {
+        self.reference.give(self.stream, &self.integers, given)
     }
 
     /// The same design with other depths of channels, which the simulator takes without being built anew; nothing where
@@ -127,7 +137,7 @@ impl<'a> Bench<'a> {
         Ok(Some(Bench { stream, files, ..self }))
     }
 
-    /// Simulates frames of random codes.
+    /// Simulates frames of random codes, or of those that were given.
     ///
     /// # Errors
     /// A simulation that stops; a schedule that hangs.

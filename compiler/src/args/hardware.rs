@@ -1,5 +1,7 @@
 //! What the compiler writes, and what is done with the hardware once it is written.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 /// Proofs of the hardware.
@@ -12,6 +14,11 @@ pub struct Hardware {
         value_parser = clap::value_parser!(u32).range(2..=1000), help_heading = "Hardware"
     )]
     pub verify: Option<u32>,
+
+    /// Arrays, as for `nonresc run`, whose frames the testbench and --verify stream in place of random codes; again from
+    /// the first where they are fewer
+    #[arg(long, value_name = "FILE", help_heading = "Hardware")]
+    pub stimulus: Option<PathBuf>,
 
     /// Synthesise the design for the device's family, and print what it takes beside what was predicted, in all and by
     /// actor

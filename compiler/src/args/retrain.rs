@@ -33,7 +33,7 @@ pub struct Retrain {
     pub images: Images,
 
     /// Times that each image is seen
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..), requires = "retrain")]
     pub epochs: u32,
 
     /// Images a step
@@ -42,31 +42,31 @@ pub struct Retrain {
 
     /// When skips go: at-once, gradual or gradual:EVERY:FIRST in epochs, tailor, anneal or anneal:SHARE, cost, or a list
     /// such as 1@3,2@6
-    #[arg(long, value_name = "POLICY", default_value = "at-once")]
+    #[arg(long, value_name = "POLICY", default_value = "at-once", requires = "retrain")]
     pub policy: Policy,
 
     /// Highest learning rate
-    #[arg(long, value_name = "RATE", default_value_t = 0.05, value_parser = positive)]
+    #[arg(long, value_name = "RATE", default_value_t = 0.05, value_parser = positive, requires = "retrain")]
     pub rate: f64,
 
     /// How the rate falls, from each removal on: constant, cosine, or step:EPOCHSxFACTOR
-    #[arg(long, value_name = "DECAY", default_value = "cosine")]
+    #[arg(long, value_name = "DECAY", default_value = "cosine", requires = "retrain")]
     pub decay: Decay,
 
     /// Steps in which the rate rises, at the beginning and after each removal
-    #[arg(long, value_name = "N", default_value_t = 200)]
+    #[arg(long, value_name = "N", default_value_t = 200, requires = "retrain")]
     pub warmup: u32,
 
     /// How parameters follow gradients: sgd:MOMENTUM, nesterov:MOMENTUM or adamw
-    #[arg(long, value_name = "METHOD", default_value = "nesterov:0.9")]
+    #[arg(long, value_name = "METHOD", default_value = "nesterov:0.9", requires = "retrain")]
     pub optimiser: Method,
 
     /// Decay of weights
-    #[arg(long, value_name = "FACTOR", default_value_t = 1e-4, value_parser = not_negative)]
+    #[arg(long, value_name = "FACTOR", default_value_t = 1e-4, value_parser = not_negative, requires = "retrain")]
     pub weight_decay: f64,
 
     /// Longest gradient, as a norm over all parameters
-    #[arg(long, value_name = "NORM", default_value_t = 5.0, value_parser = positive)]
+    #[arg(long, value_name = "NORM", default_value_t = 5.0, value_parser = positive, requires = "retrain")]
     pub clip_norm: f64,
 
     /// What is minimised, with a weight each, which may fade: hard (labels), logits (squared difference of scores), soft
@@ -88,28 +88,28 @@ pub struct Retrain {
     pub engine: Engine,
 
     /// Pixels by which a training image is moved at most, each way [default: an eighth of its smaller side]
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(long, value_name = "PIXELS", requires = "retrain")]
     pub shift: Option<u32>,
 
     /// Never mirror a training image
-    #[arg(long)]
+    #[arg(long, requires = "retrain")]
     pub no_flip: bool,
 
     /// Share of the training images that the best epoch is chosen by, and that are not trained on
-    #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, value_parser = share, requires = "retrain")]
     pub validation: f64,
 
     /// Most points of validation accuracy that a skip's going may cost: one that costs more stays. Skips go one by one
     /// for that, and each phase ends at a low rate
-    #[arg(long, value_name = "POINTS", value_parser = not_negative)]
+    #[arg(long, value_name = "POINTS", value_parser = not_negative, requires = "retrain")]
     pub max_drop: Option<f64>,
 
     /// Epochs with weights and activations rounded to --bits, behind the others; 0 for codes by calibration alone
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4, requires = "retrain")]
     pub qat_epochs: u32,
 
     /// Highest learning rate of these [default: a fiftieth of --rate]
-    #[arg(long, value_name = "RATE", value_parser = positive)]
+    #[arg(long, value_name = "RATE", value_parser = positive, requires = "retrain")]
     pub qat_rate: Option<f64>,
 
     /// Keep the state in this file, after each epoch and at Ctrl-C; that of the epochs in codes in FILE.qat

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use nonresc_backends::rtl::Known;
 use nonresc_backends::schedule;
 use nonresc_ir::diagnostic::Diagnostic;
+use nonresc_passes::bind::BindOptions;
+use nonresc_passes::design::Options;
 use nonresc_passes::numerals::{grouped, kbit};
 use serde::Serialize;
 use serde_json::Value;
@@ -45,15 +47,19 @@ struct Compared {
 /// Refused models, plans and devices; files that are no schedule of this version.
 pub(super) fn compare(args: &Compare) -> Result<(), Failure> {
     let (mut all, mut known) = (Vec::new(), Known::default());
+    // Designs that are held against each other are made at one price of a block RAM.
+    let mut bind = BindOptions::default();
     for path in &args.designs {
         if let Some(file) = written(path) {
             all.push(Compared::read(path, &file)?);
             continue;
         }
         for (fifos, skips) in args.fifos.iter().flat_map(|&f| args.skips.iter().map(move |s| (f, s))) {
-            let options = options::options(&args.design, fifos, skips)?;
+            let options = Options { bind, ..options::options(&args.design, fifos, skips)? };
             let mode = options.fifo.mode.name();
             let made = options::designed(path, &args.reading, options)?;
+            let price = made.design.binding.as_ref().map(|binding| binding.block_price);
+            bind.block_price = bind.block_price.or(price);
             let schedule = schedule::schedule(&made.design, &made.options, None, &[])?;
             let value = serde_json::to_value(&schedule).expect("strings, numbers and lists alone");
             let mut one = Compared::of(path, Some(skips), &value)?;

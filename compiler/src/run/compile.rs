@@ -16,6 +16,7 @@ use nonresc_passes::cost::{SkipReport, skip_report};
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
 use nonresc_passes::distill::checkpoint::Checkpoint;
 use nonresc_passes::distill::student::is_quantised;
+use nonresc_passes::engine::Given;
 use nonresc_passes::manager::{self, Checks, Finished};
 use nonresc_passes::numerals::grouped;
 use nonresc_passes::pass::Pass;
@@ -35,6 +36,14 @@ use crate::report;
 /// Refused models, plans and devices; flags that make no sense together.
 pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     let passes = passes(args)?;
+    if args.hardware.stimulus.is_some() && args.hardware.verify.is_none() && args.out.is_none() {
+        return Err(Failure::usage(Diagnostic::new(
+            "usage/stimulus",
+            "--stimulus",
+            "nothing is simulated, and no testbench is written",
+            "add --verify, --out, or both",
+        )));
+    }
     let mut options = options::options(&args.design, args.depths.fifos, &args.skips)?;
     if let Some(dir) = &args.out {
         let trains = &args.retrain;
@@ -49,6 +58,8 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     let mut steps = Steps::new();
     let loaded = model::load(path, &args.reading, &args.output)?;
     steps.read(&loaded.network);
+    let stimulus = args.hardware.stimulus.as_deref().map(|file| hardware::stimulus(file, &loaded.network));
+    let stimulus = stimulus.transpose()?;
     let mut dumps = Dumps::new(args.dump_ir.as_ref());
     let design = Design::Network(NetworkDesign::new(loaded.network));
     dumps.before(&design, args.stop_after.is_none());
@@ -112,7 +123,7 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
         None => made.printed(path),
     };
     if let Some(dir) = &args.out {
-        let files = made.files()?;
+        let files = made.files(stimulus.as_ref())?;
         out::write(dir, &files)?;
         steps.done("write", || {
             let size: usize = files.iter().map(|file| file.bytes.len()).sum();
@@ -121,7 +132,7 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     }
     exit::print(&*printed)?;
     if let (Some(frames), Some(design)) = (args.hardware.verify, made.bound()) {
-        hardware::verify(design, frames as usize, options.target.seed)?;
+        hardware::verify(design, frames as usize, stimulus.as_ref(), options.target.seed)?;
     }
     if let (Some(Synthesiser::Yosys), Some(design)) = (args.hardware.synth, made.bound()) {
         synthesis::synthesise(design)?;
@@ -276,7 +287,7 @@ impl<'a> Made<'a> {
     }
 
     /// The files of the output folder, as far as the run has come.
-    fn files(&self) -> Result<Vec<OutFile>, Failure> {
+    fn files(&self, stimulus: Option<&Given>) -> Result<Vec<OutFile>, Failure> {
         let mut files = Vec::new();
         let mut file = |name: &str, bytes| files.push(OutFile { name: name.to_owned(), bytes });
         let source = self.design.source();
@@ -322,7 +333,7 @@ impl<'a> Made<'a> {
         }
         if let Some(design) = self.bound().filter(|_| self.wanted(Emit::Systemverilog)) {
             let asked = self.args.emit.contains(&Emit::Systemverilog);
-            match hardware::files(design, &self.options.target) {
+            match hardware::files(design, &self.options.target, stimulus) {
                 Ok(hardware) => files.extend(hardware),
                 Err(Failure::Refused(faults)) if !asked => {
                     let whys: Vec<String> = faults.iter().map(|d| format!("{}: {}", d.what, d.why)).collect();

@@ -1,12 +1,16 @@
 //! The design as hardware: its files, and its proof in simulation.
 
 use std::io;
+use std::path::Path;
 
 use nonresc_backends::out::OutFile;
 use nonresc_backends::rtl::{Bench, Trial, Verified, project};
 use nonresc_backends::transient::Folder;
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
+use nonresc_ir::network::Network;
+use nonresc_passes::data::arrays;
 use nonresc_passes::design::StreamDesign;
+use nonresc_passes::engine::{Engine, Frames, Given};
 use nonresc_passes::integers::{Rule, integers};
 use nonresc_passes::target::Target;
 
@@ -18,9 +22,13 @@ use crate::exit::{self, Failure};
 ///
 /// # Errors
 /// Networks of floats; actors without hardware.
-pub(super) fn files(design: &StreamDesign, target: &Target) -> Result<Vec<OutFile>, Failure> {
+pub(super) fn files(
+    design: &StreamDesign,
+    target: &Target,
+    given: Option<&Given>,
+) -> Result<Vec<OutFile>, Failure> {
     let integers = integers(&design.source.network, Rule::AsGiven)?;
-    let rtl = project(&design.stream, &integers, design.binding.as_ref(), target)?;
+    let rtl = project(&design.stream, &integers, design.binding.as_ref(), target, given)?;
     let file =
         |(name, text): (String, String)| OutFile { name: format!("rtl/{name}"), bytes: text.into_bytes() };
     Ok(rtl.files.into_iter().map(file).collect())
@@ -64,18 +72,38 @@ fn unequal<'a>(wrong: impl Iterator<Item = (&'a str, &'a String)>) -> Result<(),
     faults.or(()).map_err(Failure::Unverified)
 }
 
-/// Simulates the design freely and with random stalls, and prints what was measured beside the schedule.
+/// The arrays that `--stimulus` names, which are inputs of the network.
+///
+/// # Errors
+/// A file that cannot be read; arrays of other names or shapes.
+pub(super) fn stimulus(file: &Path, network: &Network) -> Result<Given, Diagnostic> {
+    let given = arrays::read(file)?;
+    Frames::new(network, Engine::Plain)?.check(&given)?;
+    Ok(given)
+}
+
+/// Simulates the design freely and with random stalls, on random codes or on what is given, and prints what was measured
+/// beside the schedule.
 ///
 /// # Errors
 /// What differs; networks of floats; actors without hardware; a missing tool.
-pub(super) fn verify(design: &StreamDesign, frames: usize, seed: u64) -> Result<(), Failure> {
+pub(super) fn verify(
+    design: &StreamDesign,
+    frames: usize,
+    given: Option<&Given>,
+    seed: u64,
+) -> Result<(), Failure> {
     let folder = folder("verify/folder")?;
-    let bench = built(design, &folder)?;
+    let mut bench = built(design, &folder)?;
+    if let Some(given) = given {
+        bench.give(given)?;
+    }
     let simulating = doing("simulating with Verilator");
     let free = bench.run(Trial { frames, seed, stalled: false, reset: false })?;
     let stalled = bench.run(Trial { frames, seed: seed ^ 1, stalled: true, reset: false })?;
     drop(simulating);
-    exit::print(printed(design, &free, &stalled))?;
+    let of = if given.is_some() { "frames of --stimulus" } else { "frames of random codes" };
+    exit::print(printed(design, of, &free, &stalled))?;
     let wrong =
         free.wrong.iter().map(|why| ("", why)).chain(stalled.wrong.iter().map(|why| (" with stalls", why)));
     unequal(wrong)
@@ -84,9 +112,9 @@ pub(super) fn verify(design: &StreamDesign, frames: usize, seed: u64) -> Result<
 /// Cycles from a sink's phase to its beat at the pin, which stands behind a channel of one stage.
 const TO_THE_PIN: u64 = 2;
 
-fn printed(design: &StreamDesign, free: &Verified, stalled: &Verified) -> String {
+fn printed(design: &StreamDesign, of: &str, free: &Verified, stalled: &Verified) -> String {
     let mut text = format!(
-        "\nSimulated with Verilator: {} frames of random codes, and {} with random stalls at all pins\n",
+        "\nSimulated with Verilator: {} {of}, and {} with random stalls at all pins\n",
         free.frames, stalled.frames
     );
     let Some(sizing) = &design.sizing else { return text };

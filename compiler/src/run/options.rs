@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use nonresc_ir::diagnostic::Diagnostic;
+use nonresc_passes::bind::BindOptions;
 use nonresc_passes::choose::choose;
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
 use nonresc_passes::device::Device;
@@ -47,6 +48,7 @@ pub(super) fn options(args: &args::Design, fifos: Fifos, skips: &str) -> Result<
         skips,
         trained: None,
         fifo: FifoOptions { mode, effort, ..FifoOptions::default() },
+        bind: BindOptions::default(),
     })
 }
 

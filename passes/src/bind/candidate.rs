@@ -209,10 +209,24 @@ fn logic_rom(m: &Memory, family: Family) -> Candidate {
     plain(Primitive::LogicRom, luts, m.words, Usage { luts, ffs, ..Usage::default() })
 }
 
+/// Bits of a block that are written by themselves.
+const BYTE: u64 = 9;
+
+/// Blocks of a bank in this mode. Where words lie deeper than one block, those at the same place of each depth are read at
+/// once, and share the width of blocks: bit by bit where nothing is written, else byte by byte.
+fn blocks(shape: Shape, m: &Memory) -> u64 {
+    let unit = match m.constant {
+        true => 1,
+        false => BYTE.min(shape.width),
+    };
+    let ways = m.bank_words.div_ceil(shape.depth);
+    (ways * m.varying.div_ceil(unit)).div_ceil(shape.width / unit)
+}
+
 fn block(m: &Memory, family: Family) -> Candidate {
     let copies = m.banks * m.readers;
     let of = |shape: Shape| {
-        let count = copies * shape.count(m.bank_words, m.varying);
+        let count = copies * blocks(shape, m);
         let ways = m.bank_words.div_ceil(shape.depth);
         let luts = copies * m.varying * family.mux_luts(ways);
         // Weights have a register behind the block.
@@ -237,7 +251,7 @@ fn block(m: &Memory, family: Family) -> Candidate {
 fn ultra_ram(m: &Memory, family: Family) -> Option<Candidate> {
     let shape = family.uram()?;
     let copies = m.banks * m.readers;
-    let count = copies * shape.count(m.bank_words, m.width);
+    let count = copies * blocks(shape, m);
     let ways = m.bank_words.div_ceil(shape.depth);
     let own = Usage { luts: copies * m.width * family.mux_luts(ways), urams: count, ..Usage::default() };
     Some(Candidate {

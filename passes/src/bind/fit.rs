@@ -1,8 +1,12 @@
-//! Which way each memory is made, so that all fit the device: the cheapest first, then what is over is relieved
-//! where that costs least a unit.
+//! Which way each memory is made, so that all fit the device: what is cheapest by what a block RAM is worth, then what is
+//! over is relieved where that costs least a unit.
 //!
-//! A block is worth the device's LUTs a block: it is used where it saves more than that. The result depends on the
-//! order of the memories alone.
+//! A block RAM is worth the device's LUTs a block, or less where more than half of the LUTs would be taken: place and
+//! route get harder from there on. What is taken of each resource beyond half is made least, in the sum of squares.
+//! Each memory is chosen by that price alone, so that two designs of one price differ in no memory that both have.
+//! The result depends on the order of the memories alone.
+
+use std::f64::consts::FRAC_1_SQRT_2;
 
 use super::candidate::{Candidate, Usage, candidates};
 use crate::area::Memory;
@@ -33,6 +37,11 @@ impl Prices {
         }
     }
 
+    /// The same with block RAMs at this share of their price.
+    pub(crate) fn with_blocks_at(self, share: f64) -> Prices {
+        Prices { bram18: self.bram18 * share, ..self }
+    }
+
     pub(crate) fn of_usage(&self, u: &Usage) -> f64 {
         u.luts as f64
             + u.ffs as f64 * LUTS_A_FLIP_FLOP
@@ -44,11 +53,14 @@ impl Prices {
 
 /// The cheapest way to make a memory where nothing is short.
 pub(crate) fn cheapest(m: &Memory, family: Family, prices: &Prices) -> Candidate {
-    let all = candidates(m, family);
-    let mut best = all[0];
-    for &c in &all[1..] {
-        if prices.of_usage(&c.usage) < prices.of_usage(&best.usage) {
-            best = c;
+    cheapest_of(&candidates(m, family), prices)
+}
+
+fn cheapest_of(ways: &[Candidate], prices: &Prices) -> Candidate {
+    let mut best = ways[0];
+    for &way in &ways[1..] {
+        if prices.of_usage(&way.usage) < prices.of_usage(&best.usage) {
+            best = way;
         }
     }
     best
@@ -62,19 +74,59 @@ fn limit_of(limits: &Limits) -> [u64; 5] {
     [limits.bram18, limits.urams, limits.memory_luts, limits.luts, limits.ffs]
 }
 
-/// A way for each memory; `used` is what is taken beside them. What does not fit is left over the limit.
+/// Shares of the price of a block RAM that are tried: halves of it down to a thirty-second, by the root of two.
+const SHARES: i32 = 10;
+
+/// Which share of the price of a block RAM fills the device with most ease; all of it without limits.
+fn easiest(ways: &[Vec<Candidate>], prices: &Prices, limits: Option<&Limits>, used: &Usage) -> f64 {
+    let Some(limits) = limits else { return 1.0 };
+    let strain = |share: f64| {
+        let prices = prices.with_blocks_at(share);
+        let mut total = *used;
+        ways.iter().for_each(|ways| total += cheapest_of(ways, &prices).usage);
+        strain_of(&total, limits)
+    };
+    let shares = (0..=SHARES).map(|k| 2f64.powi(-k / 2) * if k % 2 == 0 { 1.0 } else { FRAC_1_SQRT_2 });
+    let mut best = (f64::INFINITY, 1.0);
+    for share in shares {
+        let found = strain(share);
+        if found < best.0 {
+            best = (found, share);
+        }
+    }
+    best.1
+}
+
+/// The share of a resource that is taken without ado.
+const EASY: f64 = 0.5;
+
+/// The sum of the squares of what is taken of each resource beyond that.
+fn strain_of(total: &Usage, limits: &Limits) -> f64 {
+    let square = |(amount, limit): (&fn(&Usage) -> u64, u64)| match amount(total) {
+        0 => 0.0,
+        taken => (taken as f64 / limit as f64 - EASY).max(0.0).powi(2),
+    };
+    RESOURCES.iter().zip(limit_of(limits)).map(square).sum()
+}
+
+/// A way for each memory, and the share of its price that a block RAM was taken to be worth: the one that is given, else
+/// the one that fills the device with most ease. `used` is what is taken beside them. What does not fit is left over the
+/// limit.
 pub(crate) fn choose(
     memories: &[Memory],
     family: Family,
     limits: Option<&Limits>,
     used: Usage,
-) -> Vec<Candidate> {
-    let prices = Prices::of(limits);
-    let mut chosen: Vec<Candidate> = memories.iter().map(|m| cheapest(m, family, &prices)).collect();
-    let Some(limits) = limits else {
-        return chosen;
-    };
+    price: Option<f64>,
+) -> (Vec<Candidate>, f64) {
     let ways: Vec<Vec<Candidate>> = memories.iter().map(|m| candidates(m, family)).collect();
+    let prices = Prices::of(limits);
+    let price = price.unwrap_or_else(|| easiest(&ways, &prices, limits, &used));
+    let prices = prices.with_blocks_at(price);
+    let mut chosen: Vec<Candidate> = ways.iter().map(|ways| cheapest_of(ways, &prices)).collect();
+    let Some(limits) = limits else {
+        return (chosen, price);
+    };
     let limit = limit_of(limits);
     let mut total = used;
     for c in &chosen {
@@ -88,7 +140,7 @@ pub(crate) fn choose(
             chosen[memory] = way;
         }
     }
-    chosen
+    (chosen, price)
 }
 
 fn after(total: &Usage, old: &Usage, new: &Usage) -> Usage {

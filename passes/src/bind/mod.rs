@@ -31,8 +31,16 @@ pub(crate) const PASS: Pass = Pass::on_stream("bind", "memories onto the device'
 
 fn run(design: &mut StreamDesign, options: &Options) -> Result<(), Diagnostics> {
     let arithmetic = arithmetic::of_network(&design.stream, &design.source.network);
-    design.binding = Some(bind(&design.stream, &options.target, arithmetic.as_ref())?);
+    design.binding = Some(bind_as(&design.stream, &options.target, arithmetic.as_ref(), options.bind)?);
     Ok(())
+}
+
+/// How memories are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct BindOptions {
+    /// Which share of the device's LUTs a block RAM a block is worth; nothing for the one that fills the device with
+    /// most ease. Designs that are held against each other have one.
+    pub block_price: Option<f64>,
 }
 
 /// A memory and what it is made of.
@@ -55,11 +63,6 @@ impl Bound {
         };
         self.made_of.allocated_words * self.memory.width * copies
     }
-}
-
-/// What an amount is worth in LUTs of a device with these limits.
-pub fn worth(usage: &Usage, limits: Option<&Limits>) -> f64 {
-    Prices::of(limits).of_usage(usage)
 }
 
 /// An actor and what it takes beside memories.
@@ -105,6 +108,8 @@ pub struct Binding {
     pub total: Usage,
     /// Bits that are needed.
     pub bits: Bits,
+    /// Which share of the device's LUTs a block RAM a block was taken to be worth.
+    pub block_price: f64,
 }
 
 impl Binding {
@@ -112,6 +117,11 @@ impl Binding {
     pub fn allocated_bits(&self) -> u64 {
         let channels = self.memories.iter().filter(|b| b.memory.role.channel().is_some());
         channels.map(Bound::allocated_bits).sum()
+    }
+
+    /// What all that is taken is worth in LUTs.
+    pub fn worth(&self) -> f64 {
+        Prices::of(self.device.limits.as_ref()).with_blocks_at(self.block_price).of_usage(&self.total)
     }
 
     /// The memory of a channel.
@@ -141,12 +151,18 @@ pub fn bind(
     target: &Target,
     arithmetic: Option<&Arithmetic>,
 ) -> Result<Binding, Diagnostics> {
-    let binding = allocate(
-        stream,
-        &target.device,
-        target.device.limits.as_ref(),
-        Some(&Inside::of(stream, arithmetic)),
-    );
+    bind_as(stream, target, arithmetic, BindOptions::default())
+}
+
+fn bind_as(
+    stream: &Stream,
+    target: &Target,
+    arithmetic: Option<&Arithmetic>,
+    options: BindOptions,
+) -> Result<Binding, Diagnostics> {
+    let inside = Inside::of(stream, arithmetic);
+    let limits = target.device.limits.as_ref();
+    let binding = allocate(stream, &target.device, limits, Some(&inside), options);
     report::over_use(&binding).or(binding)
 }
 
@@ -157,6 +173,7 @@ pub(crate) fn allocate(
     device: &Device,
     limits: Option<&Limits>,
     inside: Option<&Inside>,
+    options: BindOptions,
 ) -> Binding {
     let actors: Vec<BoundActor> = stream
         .actors()
@@ -174,7 +191,7 @@ pub(crate) fn allocate(
         bits.staging += area.staging_ffs;
     }
     let memories = area::memories(stream, inside);
-    let chosen = fit::choose(&memories, device.family, limits, total);
+    let (chosen, block_price) = fit::choose(&memories, device.family, limits, total, options.block_price);
     for (memory, made_of) in memories.iter().zip(&chosen) {
         total += made_of.usage;
         match memory.role {
@@ -194,5 +211,5 @@ pub(crate) fn allocate(
         made_of,
     };
     let memories = memories.into_iter().zip(chosen).map(bound).collect();
-    Binding { device: device.clone(), memories, actors, total, bits }
+    Binding { device: device.clone(), memories, actors, total, bits, block_price }
 }

@@ -71,14 +71,23 @@ fn interned<K: Clone + Eq + Hash>(items: Vec<K>) -> (Vec<u32>, Vec<K>) {
 /// are; zeros where there is none.
 fn repeats(items: &[u32]) -> Vec<(usize, usize)> {
     let mut all = vec![(0, 0); items.len()];
+    // Most places have a short body, and are not looked at again. The last place comes first.
+    let mut open: Vec<usize> = (0..items.len()).rev().collect();
     for length in 1..=LONGEST.min(items.len() / 2) {
-        let mut equal = 0;
-        for at in (0..items.len() - length).rev() {
-            equal = if items[at] == items[at + length] { equal + 1 } else { 0 };
-            if equal >= length && all[at].0 == 0 {
+        // How many items from the place that was looked at last are those `length` further on.
+        let (mut last, mut equal) = (items.len() - length, 0);
+        open.retain(|&at| {
+            if at >= items.len() - length || items[at] != items[at + length] {
+                return true;
+            }
+            let same = (at..last).take_while(|&k| items[k] == items[k + length]).count();
+            equal = if at + same == last { same + equal } else { same };
+            last = at;
+            if equal >= length {
                 all[at] = (length, equal / length * length);
             }
-        }
+            equal < length
+        });
     }
     all
 }
@@ -180,6 +189,40 @@ mod tests {
             let program = Loops::new(phases.clone());
             assert_eq!(run(&program), phases);
             assert!(program.words.len() <= phases.len());
+        }
+    }
+
+    /// What [`repeats`] gives, place by place.
+    fn repeats_by_search(items: &[u32]) -> Vec<(usize, usize)> {
+        let behind = |at: usize, length: usize| {
+            let body = &items[at..at + length];
+            let repetitions = items[at + length..].chunks_exact(length).take_while(|next| *next == body);
+            length * repetitions.count()
+        };
+        let shortest = |at: usize| {
+            let most = LONGEST.min((items.len() - at) / 2);
+            (1..=most).map(|length| (length, behind(at, length))).find(|found| found.1 > 0)
+        };
+        (0..items.len()).map(|at| shortest(at).unwrap_or_default()).collect()
+    }
+
+    #[test]
+    fn the_shortest_body_is_found_at_each_place() {
+        let mut seed = 3u64;
+        let mut draw = |n: u64| {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (seed >> 33) % n
+        };
+        for _ in 0..200 {
+            let letters = 1 + draw(4);
+            let mut items = vec![0; 1 + draw(3) as usize];
+            while items.len() < 200 {
+                let from = items.len() - 1 - draw(items.len().min(30) as u64) as usize;
+                let piece = items[from..].to_vec();
+                (0..draw(4)).for_each(|_| items.extend(&piece));
+                items.push(draw(letters) as u32);
+            }
+            assert_eq!(repeats(&items), repeats_by_search(&items), "{items:?}");
         }
     }
 

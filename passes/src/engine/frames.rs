@@ -93,17 +93,7 @@ impl Frames {
     /// # Errors
     /// Inputs that are missing, of another shape or of different numbers of frames; no frame; what the engine refuses.
     pub fn run(&self, given: &Given) -> Result<Vec<(String, Tensor)>, Diagnostic> {
-        let tensors: Vec<&Tensor> =
-            self.inputs.iter().map(|port| self.find(port, given)).collect::<Result<_, _>>()?;
-        let total = self.count(&tensors)?;
-        if total == 0 {
-            return Err(Diagnostic::new(
-                "run/frames",
-                "no frame is given",
-                "the batch of the inputs is 0",
-                "give at least one frame",
-            ));
-        }
+        let (tensors, total) = self.checked(given)?;
         let starts: Vec<usize> = (0..total).step_by(self.frames.max(1)).collect();
         let runs: Vec<Result<Vec<Tensor>, Diagnostic>> = starts
             .par_iter()
@@ -127,6 +117,30 @@ impl Frames {
                 (port.name.clone(), join(&parts, port, total))
             })
             .collect())
+    }
+
+    /// Whether all inputs are given, as they have to be.
+    ///
+    /// # Errors
+    /// As [`Frames::run`], but for what the engine refuses.
+    pub fn check(&self, given: &Given) -> Result<(), Diagnostic> {
+        self.checked(given).map(drop)
+    }
+
+    /// The tensor of each input, and how many frames they are.
+    fn checked<'a>(&self, given: &'a Given) -> Result<(Vec<&'a Tensor>, usize), Diagnostic> {
+        let tensors: Vec<&Tensor> =
+            self.inputs.iter().map(|port| self.find(port, given)).collect::<Result<_, _>>()?;
+        let total = self.count(&tensors)?;
+        if total == 0 {
+            return Err(Diagnostic::new(
+                "run/frames",
+                "no frame is given",
+                "the batch of the inputs is 0",
+                "give at least one frame",
+            ));
+        }
+        Ok((tensors, total))
     }
 
     fn find<'a>(&self, port: &Port, given: &'a Given) -> Result<&'a Tensor, Diagnostic> {

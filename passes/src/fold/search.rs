@@ -9,15 +9,18 @@ use super::classes::{Class, classes};
 use super::count::{Counter, Lanes};
 use super::layer::{Choice, Layer, Prefer, projection_mut};
 use super::report;
-use crate::area::{self, Widths};
+use crate::area::{self, Inside, Widths};
 use crate::arithmetic::{Arithmetic, Ways};
-use crate::bind;
+use crate::bind::{self, BindOptions, Binding};
 use crate::device::{Device, Limits};
 use crate::target::Target;
 
-/// LUTs of a device that "as fast as fits" plans with, in percent: their figures are estimates, and place and route
-/// need room. A rate that is asked for may take all.
-const LUT_SHARE_PERCENT: u64 = 70;
+/// LUTs of a device that "as fast as fits" plans with, in percent, since place and route need room. A rate that is asked
+/// for may take all.
+const LUT_SHARE_PERCENT: u64 = 80;
+
+/// The same where only the rough figures of data paths are known.
+const ROUGH_LUT_SHARE_PERCENT: u64 = 70;
 
 /// What the search starts from.
 pub(super) struct Problem<'a> {
@@ -31,6 +34,7 @@ pub(super) struct Problem<'a> {
     ends: Vec<[Option<usize>; 3]>,
     /// By the index of an actor, its place among the layers or the others.
     place: Vec<usize>,
+    arithmetic: Option<&'a Arithmetic>,
     /// Where numbers are known: actors with scales that are products, and DSP blocks of them in a lane of each output.
     scales: Option<Vec<(ActorId, [u64; 2])>>,
 }
@@ -86,7 +90,7 @@ pub(super) fn search(
 }
 
 impl<'a> Problem<'a> {
-    fn new(stream: &'a Stream, device: &'a Device, arithmetic: Option<&Arithmetic>) -> Problem<'a> {
+    fn new(stream: &'a Stream, device: &'a Device, arithmetic: Option<&'a Arithmetic>) -> Problem<'a> {
         let (classes, class_of) = classes(stream);
         let (mut layers, mut others, mut ends, mut place) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for id in stream.actors() {
@@ -111,7 +115,7 @@ impl<'a> Problem<'a> {
         };
         let of_all = |known: &Arithmetic| stream.actors().filter_map(|id| scale(id, known)).collect();
         let scales = arithmetic.map(of_all);
-        Problem { stream, device, layers, others, classes, class_of, ends, place, scales }
+        Problem { stream, device, layers, others, classes, class_of, ends, place, arithmetic, scales }
     }
 
     fn widest(&self) -> Vec<usize> {
@@ -222,19 +226,33 @@ impl<'a> Problem<'a> {
             return false;
         };
         let plan = self.finish(interval, &self.widest(), &choices);
-        self.fits(&plan, lut_percent, false)
+        let Some(limits) = self.limits(lut_percent) else { return true };
+        self.lacks_nothing(&self.allocated(&self.folded(&plan, false), Some(&limits), None), &limits)
     }
 
     fn limits(&self, lut_percent: u64) -> Option<Limits> {
         self.device.limits.map(|l| Limits { luts: l.luts * lut_percent / 100, ..l })
     }
 
-    fn fits(&self, plan: &Plan, lut_percent: u64, channels: bool) -> bool {
-        let Some(limits) = self.limits(lut_percent) else {
-            return true;
-        };
-        let binding = bind::allocate(&self.folded(plan, channels), self.device, Some(&limits), None);
-        bind::lacking(self.device.family, &limits, &binding.total).is_empty()
+    /// Whether all of a plan fits, as well as is known before FIFOs are sized.
+    fn fits(&self, plan: &Plan, lut_percent: u64) -> bool {
+        let Some(limits) = self.limits(lut_percent) else { return true };
+        self.lacks_nothing(&self.bound(plan, Some(&limits)), &limits)
+    }
+
+    fn lacks_nothing(&self, binding: &Binding, limits: &Limits) -> bool {
+        bind::lacking(self.device.family, limits, &binding.total).is_empty()
+    }
+
+    /// What a plan takes with its channels; data paths and programs as they will be, where numbers are known.
+    fn bound(&self, plan: &Plan, limits: Option<&Limits>) -> Binding {
+        let stream = self.folded(plan, true);
+        let inside = self.arithmetic.map(|known| Inside::of(&stream, Some(known)));
+        self.allocated(&stream, limits, inside.as_ref())
+    }
+
+    fn allocated(&self, stream: &Stream, limits: Option<&Limits>, inside: Option<&Inside>) -> Binding {
+        bind::allocate(stream, self.device, limits, inside, BindOptions::default())
     }
 
     /// The stream under a plan; channels as deep as their readers need at the least, where they are wanted.
@@ -275,7 +293,7 @@ impl<'a> Problem<'a> {
             // The lanes decide how many scales there are, and they are known last.
             let scales = self.dsps_of_scales(&lanes);
             if self.has_dsps(&plan, &lanes, scales) {
-                return self.fits(&plan, lut_percent, true).then_some(plan);
+                return self.fits(&plan, lut_percent).then_some(plan);
             }
             if scales <= reserved {
                 return None;
@@ -354,10 +372,11 @@ impl<'a> Problem<'a> {
         }
         while fits - too_fast > 1 {
             let middle = too_fast + (fits - too_fast) / 2;
-            if self.fits_roughly(middle, LUT_SHARE_PERCENT) { fits = middle } else { too_fast = middle }
+            if self.fits_roughly(middle, ROUGH_LUT_SHARE_PERCENT) { fits = middle } else { too_fast = middle }
         }
+        let share = if self.arithmetic.is_some() { LUT_SHARE_PERCENT } else { ROUGH_LUT_SHARE_PERCENT };
         loop {
-            if let Some(plan) = self.plan(fits, LUT_SHARE_PERCENT) {
+            if let Some(plan) = self.plan(fits, share) {
                 return Ok(plan);
             }
             if fits >= most {
@@ -388,8 +407,7 @@ impl<'a> Problem<'a> {
             },
         };
         let (plan, _) = self.narrow(interval, &prefer, choices);
-        let binding =
-            bind::allocate(&self.folded(&plan, true), self.device, self.device.limits.as_ref(), None);
+        let binding = self.bound(&plan, self.device.limits.as_ref());
         report::does_not_fit(self.stream, self.device, &binding, interval, interval >= self.most_interval())
     }
 }

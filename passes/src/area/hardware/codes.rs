@@ -106,7 +106,7 @@ impl Known<'_> {
         let offset = if has_offset { total } else { 0 };
         if factors.powers {
             taken.ff(total);
-            let shifter = if vary <= 1 { vary as f64 } else { prices::choose(1 << vary.min(6)) };
+            let shifter = if vary <= 1 { vary as f64 } else { prices::choose(self.family, 1 << vary.min(6)) };
             taken.luts(total as f64 * shifter + offset as f64);
             return;
         }

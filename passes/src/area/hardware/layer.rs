@@ -116,7 +116,7 @@ impl<'a> Layer<'a> {
         let slots = slots.max(1) as u64;
         taken.ff(extent * column + slots * fresh * column);
         // What is masked is reset; what is staged in slots is chosen.
-        taken.luts((fresh * column) as f64 * prices::choose(slots));
+        taken.luts((fresh * column) as f64 * prices::choose(self.known.family, slots));
         tally(taken, beats);
         // A flag for each entry of the staging.
         taken.lut(2 * kernel.h as u64 * slots * fresh * beats as u64);
@@ -130,7 +130,7 @@ impl<'a> Layer<'a> {
         let folds = a.input_folds() * if a.groups == 1 { 1 } else { a.output_folds() };
         let operands = (sets * a.fold.simd) as u64 * bits;
         taken.ff(operands + 2 * bits_of(folds));
-        taken.luts(operands as f64 * prices::choose(folds as u64));
+        taken.luts(operands as f64 * prices::choose(self.known.family, folds as u64));
     }
 
     /// The operands of the direct form, with what masks them.
@@ -144,7 +144,7 @@ impl<'a> Layer<'a> {
             taken.lut(operands + (side.h * side.w) as u64);
         }
         if own > 1 {
-            taken.luts(operands as f64 * prices::choose(a.output_folds() as u64));
+            taken.luts(operands as f64 * prices::choose(self.known.family, a.output_folds() as u64));
         }
     }
 
@@ -155,7 +155,7 @@ impl<'a> Layer<'a> {
         let parts = p.input_folds(self.a.input.channels);
         let operands = p.simd as u64 * known.w.bits_in;
         taken.ff(operands + 2 * bits_of(parts));
-        taken.luts(operands as f64 * prices::choose(parts as u64));
+        taken.luts(operands as f64 * prices::choose(known.family, parts as u64));
         self.multiply(
             taken,
             &Multiply {
@@ -215,7 +215,7 @@ impl<'a> Layer<'a> {
         }
         let ways = ways(m.pe, m.lanes, m.channels) as u64;
         let chosen = m.lanes as u64 * m.sum;
-        taken.luts(chosen as f64 * prices::choose(ways));
+        taken.luts(chosen as f64 * prices::choose(known.family, ways));
         taken.chain(bits_of(ways as usize), select);
         let beats = m.channels.div_ceil(m.lanes);
         let varies = |way: &Rounded| images::varying(&images::factors(way, m.lanes)) > 0;

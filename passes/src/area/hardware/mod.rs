@@ -34,8 +34,9 @@ use layer::{Layer, inner_bits};
 struct Taken {
     luts: f64,
     ffs: u64,
-    /// Shift registers of up to 16 bits.
+    /// Shift registers of up to 16 bits, and the bits in them.
     chains: u64,
+    chained: u64,
     dsps: u64,
 }
 
@@ -56,7 +57,10 @@ impl Taken {
     fn chain(&mut self, width: u64, stages: u64) {
         match stages {
             0..3 => self.ffs += width * stages,
-            _ => self.chains += width * stages.div_ceil(16),
+            _ => {
+                self.chains += width * stages.div_ceil(16);
+                self.chained += width * stages;
+            }
         }
     }
 }
@@ -99,9 +103,6 @@ pub(super) fn actor_area(
     within: &Within,
     rough: Area,
 ) -> Option<Area> {
-    if family == Family::Ecp5 {
-        return None;
-    }
     let (none, kind) = (Ways::default(), &stream.actor(actor).kind);
     let ways = match kind {
         Kind::Source(_) | Kind::Sink(_) => &none,
@@ -128,6 +129,10 @@ pub(super) fn actor_area(
             known.regroup(&mut taken, map.beats(w.lanes_in), map.channels)?;
         }
     }
+    if family.srl_luts(16, 1).is_none() {
+        taken.ffs += std::mem::take(&mut taken.chained);
+        taken.chains = 0;
+    }
     let memory_luts = taken.chains.div_ceil(2);
     Some(Area {
         luts: taken.luts.round() as u64 + memory_luts,
@@ -138,7 +143,6 @@ pub(super) fn actor_area(
     })
 }
 
-/// Bits that number so many things; none for a single one.
 /// DSP blocks that scales take in a lane of an actor's outputs, which is known without depths.
 pub(crate) fn scale_blocks(stream: &Stream, actor: ActorId, ways: &Ways, family: Family) -> [u64; 2] {
     let w = Widths::of(stream, actor);
@@ -160,6 +164,7 @@ pub(crate) fn scale_blocks(stream: &Stream, actor: ActorId, ways: &Ways, family:
     }
 }
 
+/// Bits that number so many things; none for a single one.
 fn bits_of(things: usize) -> u64 {
     super::ceil_log2(things as u64)
 }

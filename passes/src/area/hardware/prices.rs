@@ -1,6 +1,8 @@
 //! LUTs where they cannot be counted off the text of a module: fits to what Yosys 0.23 makes of random networks
 //! (`cargo bench -p nonresc-tests --bench area -- check`).
 
+use crate::device::Family;
+
 /// A bit of a counter of beats or places: two adders, the first of them of three operands.
 pub(super) const COUNTER_BIT: f64 = 1.65;
 
@@ -41,11 +43,15 @@ pub(super) const CODE_BIT: f64 = 0.5;
 /// A flip-flop of the counters of what a pool gives.
 pub(super) const GIVEN_BIT: f64 = 1.2;
 
+/// A choice among two, in LUTs of four inputs.
+const FOUR_INPUT_CHOICE: f64 = 1.0;
+
 /// LUTs of one bit of `choose` among so many: Yosys makes multiplexers of any other number than a power of two worse than
-/// the slices' own.
-pub(super) fn choose(ways: u64) -> f64 {
+/// the slices' own. A LUT of four inputs chooses among two.
+pub(super) fn choose(family: Family, ways: u64) -> f64 {
     match ways {
         0 | 1 => 0.0,
+        ways if family.lut_inputs() == 4 => FOUR_INPUT_CHOICE * (ways - 1) as f64,
         2..=4 => 1.0,
         5 => 4.0,
         6 => 8.0,

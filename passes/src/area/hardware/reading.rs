@@ -25,7 +25,7 @@ impl Known<'_> {
         walk(taken, layout);
         let banks = (layout.banks.h * layout.banks.w) as u64;
         taken.ff(ceil_log2(banks));
-        taken.luts(bits as f64 * prices::choose(banks));
+        taken.luts(bits as f64 * prices::choose(self.family, banks));
     }
 
     /// `gather` of beats of so many bits, through so many ports.
@@ -48,9 +48,9 @@ impl Known<'_> {
         let which = if ports.h > 1 { rows - 1 } else { 0 } + if ports.w > 1 { columns - 1 } else { 0 };
         taken.ff(which);
         taken.lut(which);
-        taken.luts((address * banks) as f64 * prices::choose(kept));
+        taken.luts((address * banks) as f64 * prices::choose(self.family, kept));
         let all = (ports.h * ports.w) as u64;
         taken.ff(all * ceil_log2(banks));
-        taken.luts((bits * all) as f64 * prices::choose(banks));
+        taken.luts((bits * all) as f64 * prices::choose(self.family, banks));
     }
 }
