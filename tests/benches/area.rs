@@ -1,7 +1,7 @@
 //! `cargo bench -p nonresc-tests --bench area -- fit|check|FIRST LAST [parts]|memories COUNT`: what is predicted of random quantised networks
-//! beside what Yosys makes of them, for UltraScale+ and 7-series. The figures of
-//! `passes/src/area/hardware/prices.rs` were fitted to the networks of `fit` on UltraScale+; those of `check` were held out, and it fails
-//! where LUTs or flip-flops of one of them are more than 10 % off. `parts` prints each part as well. `memories COUNT`
+//! beside what Yosys makes of them, for each family. The figures of
+//! `passes/src/area/hardware/prices.rs` were fitted to the networks of `fit` on UltraScale+, and one of them to ECP5; those of `check` were held out, and it fails
+//! where LUTs or flip-flops of one of them are more than 10 % off, on ECP5 15 %. `parts` prints each part as well. `memories COUNT`
 //! holds the blocks of so many random memories of each family against what Yosys makes of them, and fails where they differ.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and fails where it cannot")]
 
@@ -37,21 +37,19 @@ fn main() {
         _ => HELD_OUT,
     };
     let with_parts = words.iter().any(|word| word == "parts");
-    let families = match words.iter().any(|word| word == "ecp5") {
-        true => vec![Family::Ecp5],
-        false => vec![Family::UltraScalePlus, Family::Series7],
-    };
     let mut wrong = Vec::new();
-    for family in families {
+    for family in Family::ALL {
+        // Those of four inputs are more.
+        let largest = if family.lut_inputs() == 6 { LARGEST } else { 2 * LARGEST };
         let mut known = Known::default();
         for seed in seeds.clone() {
             let Some(design) = counted(seed, family) else { continue };
             let binding = design.binding.as_ref().unwrap();
-            if binding.total.luts > LARGEST {
+            if binding.total.luts > largest {
                 continue;
             }
             let off = compared(seed, &design, binding, &mut known, with_parts);
-            if off > 0.1 {
+            if off > if family == Family::Ecp5 { 0.15 } else { 0.1 } {
                 wrong.push(format!("seed {seed}, {}: {:.1} % off", family.name(), off * 100.0));
             }
         }
@@ -62,7 +60,7 @@ fn main() {
 /// Holds random memories against what is made of them.
 fn memories(count: usize) {
     let mut wrong = Vec::new();
-    for family in [Family::UltraScalePlus, Family::Series7, Family::Ecp5] {
+    for family in Family::ALL {
         let (all, rtl) = alone(2, count, family);
         let folder = tempfile::tempdir().unwrap();
         let found = synthesise(&rtl, family, folder.path(), &mut Known::default()).unwrap();

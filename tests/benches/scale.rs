@@ -16,7 +16,6 @@ use nonresc_passes::design::{Design, NetworkDesign, Options};
 use nonresc_passes::fifo::{Effort, FifoOptions, Mode};
 use nonresc_passes::manager::{self, Checks};
 use nonresc_passes::pass::Property;
-use nonresc_passes::plan::Request;
 use nonresc_passes::table;
 use nonresc_passes::target::Rate;
 use nonresc_tests::networks::chain;

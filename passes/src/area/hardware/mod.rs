@@ -1,5 +1,5 @@
 //! LUTs, flip-flops and DSP blocks of the actors' hardware, module by module of `backends/rtl`: what Yosys 0.23 makes of
-//! them for devices of Xilinx.
+//! them.
 //!
 //! Needs what is known once channels have depths: the programs of controls and the widths of numbers ([`Within`]).
 //! Flip-flops are counted: every register of the modules, less what is constant, a copy, or part of a chain of three
@@ -32,7 +32,9 @@ use layer::{Layer, inner_bits};
 /// What a part of an actor takes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Taken {
-    luts: f64,
+    /// LUTs that hang on how logic is mapped, and those that do not: adders, gates of a bit each.
+    mapped: f64,
+    counted: u64,
     ffs: u64,
     /// Shift registers of up to 16 bits, and the bits in them.
     chains: u64,
@@ -42,11 +44,11 @@ struct Taken {
 
 impl Taken {
     fn luts(&mut self, luts: f64) {
-        self.luts += luts;
+        self.mapped += luts;
     }
 
     fn lut(&mut self, luts: u64) {
-        self.luts += luts as f64;
+        self.counted += luts;
     }
 
     fn ff(&mut self, ffs: u64) {
@@ -135,7 +137,7 @@ pub(super) fn actor_area(
     }
     let memory_luts = taken.chains.div_ceil(2);
     Some(Area {
-        luts: taken.luts.round() as u64 + memory_luts,
+        luts: (taken.mapped * prices::mapped(family)).round() as u64 + taken.counted + memory_luts,
         memory_luts,
         ffs: taken.ffs,
         dsps: taken.dsps,

@@ -43,15 +43,17 @@ pub(super) const CODE_BIT: f64 = 0.5;
 /// A flip-flop of the counters of what a pool gives.
 pub(super) const GIVEN_BIT: f64 = 1.2;
 
-/// A choice among two, in LUTs of four inputs.
-const FOUR_INPUT_CHOICE: f64 = 1.0;
+/// LUTs that logic takes where a figure here says one of six inputs.
+pub(super) fn mapped(family: Family) -> f64 {
+    if family.lut_inputs() == 6 { 1.0 } else { 2.2 }
+}
 
 /// LUTs of one bit of `choose` among so many: Yosys makes multiplexers of any other number than a power of two worse than
-/// the slices' own. A LUT of four inputs chooses among two.
+/// the slices' own.
 pub(super) fn choose(family: Family, ways: u64) -> f64 {
     match ways {
         0 | 1 => 0.0,
-        ways if family.lut_inputs() == 4 => FOUR_INPUT_CHOICE * (ways - 1) as f64,
+        ways if family.lut_inputs() == 4 => (ways - 1) as f64 / mapped(family),
         2..=4 => 1.0,
         5 => 4.0,
         6 => 8.0,
