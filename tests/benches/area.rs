@@ -13,7 +13,7 @@ use nonresc_passes::bind::Binding;
 use nonresc_passes::design::StreamDesign;
 use nonresc_passes::device::Family;
 use nonresc_tests::hardware::counted;
-use nonresc_tests::memories::alone;
+use nonresc_tests::memories::made_otherwise;
 
 /// Seeds of the networks that the prices were fitted to.
 const FITTED: Range<u64> = 0..12;
@@ -61,17 +61,9 @@ fn main() {
 fn memories(count: usize) {
     let mut wrong = Vec::new();
     for family in Family::ALL {
-        let (all, rtl) = alone(2, count, family);
-        let folder = tempfile::tempdir().unwrap();
-        let found = synthesise(&rtl, family, folder.path(), &mut Known::default()).unwrap();
-        let mut equal = 0;
-        for one in &all {
-            let (cells, usage) = (&found.parts[&one.name], &one.bound.usage);
-            match (cells.blocks(), cells.urams) == (usage.bram18, usage.urams) {
-                true => equal += 1,
-                false => wrong.push(format!("{}: {cells:?} of {one:?}", family.name())),
-            }
-        }
+        let differing = made_otherwise(2, count, family);
+        let equal = count - differing.len();
+        wrong.extend(differing);
         println!("{}: {equal} of {count} memories are made of as many blocks as predicted", family.name());
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

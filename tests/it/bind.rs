@@ -1,7 +1,7 @@
 //! Binding: real shapes of primitives, banks and copies, refusals with every buffer.
 
 use nonresc_ir::stream::{Kind, Stream, phases};
-use nonresc_passes::area::{Memory, Read, Role, bank_words};
+use nonresc_passes::area::{Memory, Role, bank_words};
 use nonresc_passes::bind::{Primitive, bind, candidates};
 use nonresc_passes::device::{Device, Family};
 use nonresc_passes::quantise::{QuantiseOptions, Scales};
@@ -23,20 +23,7 @@ fn target(device: Device) -> Target {
 }
 
 fn fifo(words: u64, width: u64) -> Memory {
-    Memory {
-        role: Role::Fifo(nonresc_ir::id::ChannelId(0)),
-        width,
-        varying: width,
-        functions: width,
-        luts: None,
-        words,
-        banks: 1,
-        bank_words: words,
-        readers: 1,
-        in_order: true,
-        constant: false,
-        read: Read::Registered,
-    }
+    Memory::single(Role::Fifo(nonresc_ir::id::ChannelId(0)), words, width, false)
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use nonresc_backends::rtl::{Rtl, TOP, channel_name};
+use nonresc_backends::rtl::{Known, Rtl, TOP, channel_name, synthesise};
 use nonresc_ir::id::{ActorId, ChannelId};
-use nonresc_passes::area::{Memory, Read, Role};
+use nonresc_passes::area::{Memory, Role};
 use nonresc_passes::bind::{Candidate, Primitive, candidates};
 use nonresc_passes::device::Family;
 
@@ -13,7 +13,7 @@ use crate::seed::Seed;
 
 /// A memory that is made of blocks.
 #[derive(Clone, Debug)]
-pub struct Alone {
+struct Alone {
     /// Its instance.
     pub name: String,
     /// What is needed.
@@ -32,7 +32,7 @@ const SOURCES: [(&str, &str); 3] = [
 ///
 /// # Panics
 /// Never: each memory can be made of blocks.
-pub fn alone(seed: u64, count: usize, family: Family) -> (Vec<Alone>, Rtl) {
+fn alone(seed: u64, count: usize, family: Family) -> (Vec<Alone>, Rtl) {
     let mut seed = Seed(seed);
     let all: Vec<Alone> = (0..count).map(|k| drawn(&mut seed, k, family)).collect();
     let mut files: BTreeMap<String, String> =
@@ -68,26 +68,29 @@ pub fn alone(seed: u64, count: usize, family: Family) -> (Vec<Alone>, Rtl) {
     (all, Rtl { files, pins: Vec::new(), parts, settling: 0 })
 }
 
+/// Which of so many memories Yosys makes of other blocks than predicted.
+///
+/// # Panics
+/// Where Yosys is missing, or there is no room for its folder.
+pub fn made_otherwise(seed: u64, count: usize, family: Family) -> Vec<String> {
+    let (all, rtl) = alone(seed, count, family);
+    let folder = tempfile::tempdir().unwrap();
+    let found = synthesise(&rtl, family, folder.path(), &mut Known::default()).unwrap();
+    let differs = |one: &Alone| {
+        let (cells, usage) = (&found.parts[&one.name], &one.bound.usage);
+        let made = (cells.blocks(), cells.urams);
+        (made != (usage.bram18, usage.urams)).then(|| format!("{}: {cells:?} of {one:?}", family.name()))
+    };
+    all.iter().filter_map(differs).collect()
+}
+
 fn drawn(seed: &mut Seed, number: usize, family: Family) -> Alone {
     let constant = number.is_multiple_of(2);
     let deepest = [600, 2_500, 7_000][seed.below(3)];
     let words = seed.between(65, deepest) as u64;
     let width = seed.between(1, if deepest > 2_500 { 40 } else { 100 }) as u64;
     let role = if constant { Role::Weights(ActorId(0)) } else { Role::Fifo(ChannelId(0)) };
-    let memory = Memory {
-        role,
-        width,
-        varying: width,
-        functions: width,
-        luts: None,
-        words,
-        banks: 1,
-        bank_words: words,
-        readers: 1,
-        in_order: !constant,
-        constant,
-        read: Read::Registered,
-    };
+    let memory = Memory::single(role, words, width, constant);
     let is_large = !constant && seed.chance(30);
     let ways = candidates(&memory, family);
     let of = |primitive| ways.iter().find(|way| way.primitive == primitive).copied();

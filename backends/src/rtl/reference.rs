@@ -6,7 +6,7 @@ use nonresc_ir::id::{ActorId, ChannelId, Value};
 use nonresc_ir::network::{Batch, Edit, EditError, Element, Network, Op, ValueType};
 use nonresc_ir::stream::{Kind, Stream};
 use nonresc_ir::tensor::Tensor;
-use nonresc_passes::engine::{self, Engine, Given, Session, users_shape};
+use nonresc_passes::engine::{self, Engine, Given, Session, showing, users_shape};
 use nonresc_passes::integers::Integers;
 use nonresc_passes::random::Random;
 
@@ -16,7 +16,7 @@ pub(super) struct Reference {
     session: Box<dyn Session>,
     /// The value at each source, in the order of actors.
     sources: Vec<Value>,
-    /// Codes at the sources, frame by frame; of none they are random.
+    /// For each source the codes of each frame; where there are none they are random.
     given: Vec<Vec<Tensor>>,
 }
 
@@ -36,10 +36,6 @@ fn internal(e: EditError) -> Diagnostic {
     )
 }
 
-fn pins(stream: &Stream, is_pin: impl Fn(&Kind) -> bool) -> impl Iterator<Item = ActorId> {
-    stream.actors().filter(move |&id| is_pin(&stream.actor(id).kind))
-}
-
 /// The value that passes a pin's actor, as whole numbers.
 pub(super) fn at_pin(stream: &Stream, integers: &Integers, id: ActorId) -> Result<Value, Diagnostic> {
     let channel: Option<ChannelId> = match stream.actor(id).kind {
@@ -53,17 +49,24 @@ pub(super) fn at_pin(stream: &Stream, integers: &Integers, id: ActorId) -> Resul
     })
 }
 
+/// The same of all actors of a kind.
+fn at_pins(
+    stream: &Stream,
+    integers: &Integers,
+    is_pin: impl Fn(&Kind) -> bool,
+) -> Result<Vec<Value>, Diagnostic> {
+    let ids = stream.actors().filter(|&id| is_pin(&stream.actor(id).kind));
+    ids.map(|id| at_pin(stream, integers, id)).collect()
+}
+
 impl Reference {
     pub(super) fn new(
         stream: &Stream,
         integers: &Integers,
         given: Option<&Given>,
     ) -> Result<Reference, Diagnostics> {
-        let values = |is_pin: fn(&Kind) -> bool| {
-            pins(stream, is_pin).map(|id| at_pin(stream, integers, id)).collect::<Result<Vec<Value>, _>>()
-        };
-        let sources = values(|kind| matches!(kind, Kind::Source(_)))?;
-        let sinks = values(|kind| matches!(kind, Kind::Sink(_)))?;
+        let sources = at_pins(stream, integers, |kind| matches!(kind, Kind::Source(_)))?;
+        let sinks = at_pins(stream, integers, |kind| matches!(kind, Kind::Sink(_)))?;
         let mut core = integers.network.clone();
         let mut edit = Edit::new(&mut core);
         edit.retain_outputs(|_| false);
@@ -94,24 +97,14 @@ impl Reference {
         integers: &Integers,
         given: &Given,
     ) -> Result<(), Diagnostic> {
-        let mut front = integers.network.clone();
-        let batch = front.inputs()[0].batch.clone();
-        let mut edit = Edit::new(&mut front);
-        edit.retain_outputs(|_| false);
-        for (i, id) in pins(stream, |kind| matches!(kind, Kind::Source(_))).enumerate() {
-            edit.output(&format!("source {i}"), at_pin(stream, integers, id)?, batch.clone());
-        }
-        edit.remove_dead();
+        let values = at_pins(stream, integers, |kind| matches!(kind, Kind::Source(_)))?;
+        let front = showing(&integers.network, values.into_iter());
         let codes = engine::Frames::new(&front, Engine::Native)?.run(given)?;
-        let mut by_source = self.sources.iter().zip(&codes).map(|(&source, (_, codes))| {
+        let by_frame = |(&source, (_, codes)): (&Value, &(String, Tensor))| {
             let ty = self.core.ty(source);
-            codes.to_f64().chunks(ty.shape.len()).map(|codes| filled(ty, codes)).collect::<Vec<_>>()
-        });
-        let first = by_source.next().unwrap_or_default();
-        self.given = first.into_iter().map(|codes| vec![codes]).collect();
-        for codes in by_source {
-            self.given.iter_mut().zip(codes).for_each(|(frame, codes)| frame.push(codes));
-        }
+            codes.to_f64().chunks(ty.shape.len()).map(|codes| filled(ty, codes)).collect()
+        };
+        self.given = self.sources.iter().zip(&codes).map(by_frame).collect();
         Ok(())
     }
 
@@ -120,9 +113,9 @@ impl Reference {
     pub(super) fn frames(&self, frames: usize, draw: &mut Random) -> Result<Frames, Diagnostic> {
         let mut all = Frames { inputs: vec![Vec::new(); self.sources.len()], outputs: Vec::new() };
         for frame in 0..frames {
-            let codes: Vec<Tensor> = match self.given.len() {
-                0 => self.sources.iter().map(|&source| random(self.core.ty(source), draw)).collect(),
-                there => self.given[frame % there].clone(),
+            let codes: Vec<Tensor> = match self.given.is_empty() {
+                true => self.sources.iter().map(|&source| random(self.core.ty(source), draw)).collect(),
+                false => self.given.iter().map(|codes| codes[frame % codes.len()].clone()).collect(),
             };
             let given: Vec<Tensor> = self
                 .core

@@ -111,7 +111,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    fn single(role: Role, words: u64, width: u64, constant: bool) -> Memory {
+    /// A memory of one bank and one reader; what is written is read in order.
+    pub fn single(role: Role, words: u64, width: u64, constant: bool) -> Memory {
         let in_order = !constant;
         Memory {
             role,

@@ -171,13 +171,17 @@ mod tests {
         out
     }
 
-    #[test]
-    fn programs_run_through_their_phases() {
-        let mut seed = 7u64;
-        let mut draw = |n: u64| {
+    /// Numbers below what is asked for, all in their seed.
+    fn draws(mut seed: u64) -> impl FnMut(u64) -> u64 {
+        move |n| {
             seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             (seed >> 33) % n
-        };
+        }
+    }
+
+    #[test]
+    fn programs_run_through_their_phases() {
+        let mut draw = draws(7);
         for _ in 0..300 {
             let mut phases = vec![draw(3) as u8];
             while phases.len() < 400 {
@@ -208,11 +212,7 @@ mod tests {
 
     #[test]
     fn the_shortest_body_is_found_at_each_place() {
-        let mut seed = 3u64;
-        let mut draw = |n: u64| {
-            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (seed >> 33) % n
-        };
+        let mut draw = draws(3);
         for _ in 0..200 {
             let letters = 1 + draw(4);
             let mut items = vec![0; 1 + draw(3) as usize];

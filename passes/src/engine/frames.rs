@@ -28,7 +28,7 @@ pub struct Frames {
 }
 
 /// A network with these values as its outputs, in their order.
-pub(crate) fn showing(network: &Network, values: impl Iterator<Item = Value>) -> Network {
+pub fn showing(network: &Network, values: impl Iterator<Item = Value>) -> Network {
     let mut shown = network.clone();
     let batch = network.inputs()[0].batch.clone();
     let mut edit = Edit::new(&mut shown);

@@ -19,8 +19,7 @@ use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_ir::network::Network;
 use nonresc_ir::tensor::Tensor;
 
-pub(crate) use frames::showing;
-pub use frames::{Frames, Given};
+pub use frames::{Frames, Given, showing};
 pub(crate) use ports::mean_and_std;
 pub use ports::users_shape;
 
