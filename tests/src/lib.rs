@@ -9,6 +9,7 @@ pub mod dom;
 pub mod double;
 pub mod gradient;
 pub mod hardware;
+pub mod least_squares;
 pub mod memories;
 pub mod model;
 pub mod networks;

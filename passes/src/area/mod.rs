@@ -14,6 +14,7 @@ mod memory;
 
 pub(crate) use actor::accumulator_bits;
 pub use actor::{Area, Widths, actor_area, area, lut_multiplier, operand_sets, output_registers, pairs};
+pub use hardware::{Bill, Price, bill};
 pub(crate) use hardware::{blocks, scale_blocks};
 pub use inside::{ControlSizes, Inside, Varying, Within};
 pub use memory::{Memory, Read, Role, bank_words, memories, partial_sums, weights, weights_beside};

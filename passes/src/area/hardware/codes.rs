@@ -1,6 +1,6 @@
 //! `requantise`: scale, sum and rounding, and the blocks of a product.
 
-use super::{Known, Taken, prices};
+use super::{Known, Price, Taken};
 use crate::arithmetic::{Factors, Rounded};
 use crate::device::Family;
 use crate::images;
@@ -84,10 +84,11 @@ impl Known<'_> {
                 self.scaled(taken, factors, any(at + factor, beside), (skip + 1, other), false);
             }
             let floor = total.saturating_sub(way.shift.into()).max(1);
-            taken.luts(prices::CODE_BIT * bits as f64);
-            taken.luts(prices::TIE_BIT * f64::from(way.shift));
+            taken.ask(Price::CodeBit, bits);
+            taken.ask(Price::TieBit, way.shift.into());
             if way.limits.is_some() {
-                taken.luts(prices::COMPARED_BIT * floor as f64 + prices::CODE_BIT * bits as f64);
+                taken.ask(Price::ComparedBit, floor);
+                taken.ask(Price::LimitedBit, bits);
             }
         }
         Way::Computed
@@ -106,8 +107,8 @@ impl Known<'_> {
         let offset = if has_offset { total } else { 0 };
         if factors.powers {
             taken.ff(total);
-            let shifter = if vary <= 1 { vary as f64 } else { prices::choose(self.family, 1 << vary.min(6)) };
-            taken.luts(total as f64 * shifter + offset as f64);
+            taken.choose(total, 1 << vary.min(6));
+            taken.lut(offset);
             return;
         }
         let blocks = blocks_of_scale(factors, own, total, self.family);
@@ -118,7 +119,7 @@ impl Known<'_> {
         taken.ff(total);
         taken.lut(offset);
         for part in 1..blocks {
-            taken.luts(prices::SPLIT_BIT * total.saturating_sub(17 * part) as f64);
+            taken.ask(Price::SplitBit, total.saturating_sub(17 * part));
         }
     }
 }

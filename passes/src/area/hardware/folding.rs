@@ -5,7 +5,7 @@ use nonresc_ir::stream::{GlobalPool, Kind, Pool, Sum, pool_actions};
 
 use super::codes::Way;
 use super::sequence::tally;
-use super::{Known, Taken, bits_of, prices};
+use super::{Known, Price, Taken, bits_of};
 use crate::arithmetic::Rounded;
 use crate::images;
 
@@ -48,7 +48,7 @@ impl Known<'_> {
         let chosen = lanes as u64 * bits;
         taken.ff(kept + chosen + 1);
         taken.lut(kept);
-        taken.luts(chosen as f64 * prices::choose(self.family, given as u64));
+        taken.choose(chosen, given as u64);
         if matches!(self.stream.actor(self.actor).kind, Kind::Activate { .. }) {
             taken.chain(1, 2);
             self.codes(taken, self.last()?.0, lanes, (bits + 1, 0, self.w.bits_out));
@@ -71,11 +71,11 @@ impl Known<'_> {
         let chosen = self.w.lanes_out as u64 * sum;
         if lanes.is_multiple_of(self.w.lanes_out) && share.is_power_of_two() {
             taken.lut(2 * lanes as u64 * sum);
-            taken.luts(chosen as f64 * prices::choose(self.family, share as u64));
+            taken.choose(chosen, share as u64);
         } else {
             let all = (beats * lanes) as u64 * sum;
             taken.lut(all);
-            taken.luts(chosen as f64 * prices::choose(self.family, given as u64));
+            taken.choose(chosen, given as u64);
         }
         let way = self.codes(taken, self.last()?.0, self.w.lanes_out, (sum, 0, self.w.bits_out));
         taken.ff(if way == Way::Wires { 0 } else { chosen });
@@ -102,7 +102,7 @@ impl Known<'_> {
         };
         let word = if later { bits_of(words) + bits_of(slots.w * slots.h) } else { 0 };
         taken.ff(16 * counted + word + 2);
-        taken.luts(prices::GIVEN_BIT * (16 * counted + word) as f64);
+        taken.ask(Price::GivenBit, 16 * counted + word);
         let number = |bits: usize| (lanes * bits) as u64;
         let adders = |across: usize, bits: usize| if across > 1 { 2 * number(bits) } else { 0 };
         let (along, kept) = (number(folded.along), number(folded.kept));
@@ -112,12 +112,12 @@ impl Known<'_> {
         taken.ff(slots.w as u64 * (along + 2 * bits_of(words)));
         // The beat, of what was folded or of what is in memory.
         let pixel = parts as u64 * kept;
-        let ways = prices::choose(self.family, (slots.w * slots.h) as u64);
         taken.ff(pixel);
-        taken.luts(pixel as f64 * if later { 2.0 * ways + 1.0 } else { ways });
+        taken.choose(if later { 2 * pixel } else { pixel }, (slots.w * slots.h) as u64);
+        taken.lut(if later { pixel } else { 0 });
         let chosen = (self.w.lanes_out * folded.kept) as u64;
         if !same {
-            taken.luts(chosen as f64 * prices::choose(self.family, beats as u64));
+            taken.choose(chosen, beats as u64);
         }
         let way = self.codes(taken, way, self.w.lanes_out, (folded.kept as u64 + 1, 0, self.w.bits_out));
         taken.ff(if way == Way::Wires { 0 } else { chosen });

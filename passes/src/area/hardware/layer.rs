@@ -5,7 +5,7 @@ use nonresc_ir::stream::{Form, MatVec, Multiplier, Projection, Second};
 
 use super::codes::{Way, blocks};
 use super::sequence::tally;
-use super::{Known, Taken, bits_of, prices};
+use super::{Known, Price, Taken, bits_of};
 use crate::area::actor::{lut_multiplier, operand_sets, output_registers};
 use crate::area::inside::Varying;
 use crate::arithmetic::{Rounded, Ways};
@@ -116,7 +116,7 @@ impl<'a> Layer<'a> {
         let slots = slots.max(1) as u64;
         taken.ff(extent * column + slots * fresh * column);
         // What is masked is reset; what is staged in slots is chosen.
-        taken.luts((fresh * column) as f64 * prices::choose(self.known.family, slots));
+        taken.choose(fresh * column, slots);
         tally(taken, beats);
         // A flag for each entry of the staging.
         taken.lut(2 * kernel.h as u64 * slots * fresh * beats as u64);
@@ -130,7 +130,7 @@ impl<'a> Layer<'a> {
         let folds = a.input_folds() * if a.groups == 1 { 1 } else { a.output_folds() };
         let operands = (sets * a.fold.simd) as u64 * bits;
         taken.ff(operands + 2 * bits_of(folds));
-        taken.luts(operands as f64 * prices::choose(self.known.family, folds as u64));
+        taken.choose(operands, folds as u64);
     }
 
     /// The operands of the direct form, with what masks them.
@@ -144,7 +144,7 @@ impl<'a> Layer<'a> {
             taken.lut(operands + (side.h * side.w) as u64);
         }
         if own > 1 {
-            taken.luts(operands as f64 * prices::choose(self.known.family, a.output_folds() as u64));
+            taken.choose(operands, a.output_folds() as u64);
         }
     }
 
@@ -155,7 +155,7 @@ impl<'a> Layer<'a> {
         let parts = p.input_folds(self.a.input.channels);
         let operands = p.simd as u64 * known.w.bits_in;
         taken.ff(operands + 2 * bits_of(parts));
-        taken.luts(operands as f64 * prices::choose(known.family, parts as u64));
+        taken.choose(operands, parts as u64);
         self.multiply(
             taken,
             &Multiply {
@@ -192,7 +192,8 @@ impl<'a> Layer<'a> {
         // The numbers of phases: input fold, output fold, word.
         let counted = bits_of(m.parts) + bits_of(m.folds) + bits_of(m.parts * m.folds);
         taken.ff(counted + if before > 1 { bits_of(m.parts * m.folds) } else { 0 });
-        taken.luts(prices::TALLY_BIT * counted as f64 + 2.0);
+        taken.ask(Price::TallyBit, counted);
+        taken.ask(Price::Tally, 2);
         self.products(taken, m, pair);
         let stationary = self.a.fold.form == Form::Stationary && m.folds > 1;
         // Accumulators, begun with a bias; all folds at once have theirs in a memory.
@@ -215,7 +216,7 @@ impl<'a> Layer<'a> {
         }
         let ways = ways(m.pe, m.lanes, m.channels) as u64;
         let chosen = m.lanes as u64 * m.sum;
-        taken.luts(chosen as f64 * prices::choose(known.family, ways));
+        taken.choose(chosen, ways);
         taken.chain(bits_of(ways as usize), select);
         let beats = m.channels.div_ceil(m.lanes);
         let varies = |way: &Rounded| images::varying(&images::factors(way, m.lanes)) > 0;

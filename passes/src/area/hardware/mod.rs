@@ -4,7 +4,7 @@
 //! Needs what is known once channels have depths: the programs of controls and the widths of numbers ([`Within`]).
 //! Flip-flops are counted: every register of the modules, less what is constant, a copy, or part of a chain of three
 //! stages and more, which becomes shift registers in LUTs. LUTs are sums of adders, multiplexers and tables; where they
-//! hang on how logic is mapped, a figure of [`prices`] says how many.
+//! hang on how logic is mapped, a [`Price`] says how many.
 //!
 //! - [`sequence`]: controls and counters; [`reading`]: where an actor reads; [`layer`]: products and sums;
 //!   [`codes`]: the way to codes; [`folding`]: pools.
@@ -15,6 +15,7 @@ mod layer;
 mod prices;
 mod reading;
 mod sequence;
+mod table;
 
 use nonresc_ir::id::ActorId;
 use nonresc_ir::stream::{Kind, Stream};
@@ -28,13 +29,13 @@ use crate::device::Family;
 pub(crate) use codes::blocks;
 use codes::blocks_of_lane;
 use layer::{Layer, inner_bits};
+pub use prices::{Bill, Price};
 
 /// What a part of an actor takes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Taken {
-    /// LUTs that hang on how logic is mapped, and those that do not: adders, gates of a bit each.
-    mapped: f64,
-    counted: u64,
+    /// LUTs, shift registers apart.
+    bill: Bill,
     ffs: u64,
     /// Shift registers of up to 16 bits, and the bits in them.
     chains: u64,
@@ -43,12 +44,16 @@ struct Taken {
 }
 
 impl Taken {
-    fn luts(&mut self, luts: f64) {
-        self.mapped += luts;
+    fn lut(&mut self, luts: u64) {
+        self.bill.counted += luts;
     }
 
-    fn lut(&mut self, luts: u64) {
-        self.counted += luts;
+    fn ask(&mut self, price: Price, often: u64) {
+        self.bill.ask(price, often as f64);
+    }
+
+    fn choose(&mut self, bits: u64, ways: u64) {
+        self.bill.choose(bits, ways);
     }
 
     fn ff(&mut self, ffs: u64) {
@@ -105,6 +110,22 @@ pub(super) fn actor_area(
     within: &Within,
     rough: Area,
 ) -> Option<Area> {
+    let taken = taken(stream, actor, family, within)?;
+    Some(Area {
+        luts: taken.bill.luts(family),
+        memory_luts: taken.chains.div_ceil(2),
+        ffs: taken.ffs,
+        dsps: taken.dsps,
+        ..rough
+    })
+}
+
+/// The LUTs of an actor one by one, memories apart; nothing where too little is known of its inside.
+pub fn bill(stream: &Stream, actor: ActorId, family: Family, within: &Within) -> Option<Bill> {
+    Some(taken(stream, actor, family, within)?.bill)
+}
+
+fn taken(stream: &Stream, actor: ActorId, family: Family, within: &Within) -> Option<Taken> {
     let (none, kind) = (Ways::default(), &stream.actor(actor).kind);
     let ways = match kind {
         Kind::Source(_) | Kind::Sink(_) => &none,
@@ -135,14 +156,8 @@ pub(super) fn actor_area(
         taken.ffs += std::mem::take(&mut taken.chained);
         taken.chains = 0;
     }
-    let memory_luts = taken.chains.div_ceil(2);
-    Some(Area {
-        luts: (taken.mapped * prices::mapped(family)).round() as u64 + taken.counted + memory_luts,
-        memory_luts,
-        ffs: taken.ffs,
-        dsps: taken.dsps,
-        ..rough
-    })
+    taken.bill.counted += taken.chains.div_ceil(2);
+    Some(taken)
 }
 
 /// DSP blocks that scales take in a lane of an actor's outputs, which is known without depths.

@@ -2,7 +2,7 @@
 
 use nonresc_ir::network::Pair;
 
-use super::{Known, Taken, prices};
+use super::{Known, Price, Taken};
 use crate::area::ceil_log2;
 use crate::control::Layout;
 
@@ -16,7 +16,8 @@ pub(super) fn walk(taken: &mut Taken, layout: &Layout) {
     }
     // Four places; a beat and a pixel of 16 bits, a row and a column of 4.
     taken.ff(4 * address + 40);
-    taken.luts(prices::BANKED_BIT * address as f64 + prices::BANKED);
+    taken.ask(Price::BankedBit, address);
+    taken.ask(Price::Banked, 1);
 }
 
 impl Known<'_> {
@@ -25,7 +26,7 @@ impl Known<'_> {
         walk(taken, layout);
         let banks = (layout.banks.h * layout.banks.w) as u64;
         taken.ff(ceil_log2(banks));
-        taken.luts(bits as f64 * prices::choose(self.family, banks));
+        taken.choose(bits, banks);
     }
 
     /// `gather` of beats of so many bits, through so many ports.
@@ -43,14 +44,14 @@ impl Known<'_> {
         taken.ff(places);
         taken.lut(places + if carried > 0 { address } else { 0 });
         if layout.span != 1 << layout.address {
-            taken.luts(prices::ROUND_BIT * places as f64);
+            taken.ask(Price::RoundBit, places);
         }
         let which = if ports.h > 1 { rows - 1 } else { 0 } + if ports.w > 1 { columns - 1 } else { 0 };
         taken.ff(which);
         taken.lut(which);
-        taken.luts((address * banks) as f64 * prices::choose(self.family, kept));
+        taken.choose(address * banks, kept);
         let all = (ports.h * ports.w) as u64;
         taken.ff(all * ceil_log2(banks));
-        taken.luts((bits * all) as f64 * prices::choose(self.family, banks));
+        taken.choose(bits * all, banks);
     }
 }

@@ -1,6 +1,6 @@
 //! Controls, pins, and what counts beats and phases.
 
-use super::{Known, Taken, bits_of, prices};
+use super::{Known, Price, Taken, bits_of};
 use crate::area::ceil_log2;
 
 impl Known<'_> {
@@ -13,20 +13,22 @@ impl Known<'_> {
             // The program counter: the place, and with loops the third place, its kind and the one behind.
             let whole = 2 * place + 2 * flow;
             taken.ff(if c.has_loops() { whole } else { place });
-            taken.luts(place as f64 * 4.0 * prices::COMPARED_BIT);
+            taken.ask(Price::PlaceBit, place);
             let several = c.loops.len() as u64;
             for &bits in &c.loops {
                 taken.ff(bits + 1 + whole);
-                taken.luts(prices::LOOP_BIT * bits as f64 + prices::LOOP);
+                taken.ask(Price::LoopBit, bits);
+                taken.ask(Price::Loop, 1);
             }
             // What a loop begins with, or what comes: up to five inputs a bit, or more.
             if several > 0 {
-                taken.luts(whole as f64 * prices::NEXT_BIT[usize::from(several > 2)]);
+                taken.ask(if several > 2 { Price::NextBitOfMore } else { Price::NextBit }, whole);
             }
-            taken.lut(if several == 0 { 0 } else { c.kind_luts });
+            taken.ask(Price::Kind, if several == 0 { 0 } else { c.kind_luts });
             // Repetitions.
             taken.ff(c.run + 1);
-            taken.luts(prices::RUN_BIT * c.run as f64 + prices::RUN);
+            taken.ask(Price::RunBit, c.run);
+            taken.ask(Price::Run, 1);
             // The words to come and now.
             let end = c.micro_at() + c.micro;
             taken.ff(c.functions_in(0..end + c.run) + c.functions_in(0..end));
@@ -34,7 +36,7 @@ impl Known<'_> {
             taken.lut(c.functions_in(0..c.inputs * c.take) + c.functions_in(gives..gives + c.outputs));
         }
         taken.ff(2 + c.counters * c.slack);
-        taken.luts(prices::COUNTER_BIT * (c.counters * c.slack) as f64);
+        taken.ask(Price::CounterBit, c.counters * c.slack);
     }
 
     /// The pin of `source`.
@@ -59,6 +61,7 @@ pub(super) fn tally(taken: &mut Taken, things: usize) {
     let bits = bits_of(things);
     taken.ff(bits);
     if bits > 0 {
-        taken.luts(prices::TALLY_BIT * bits as f64 + 1.0);
+        taken.ask(Price::TallyBit, bits);
+        taken.ask(Price::Tally, 1);
     }
 }
