@@ -188,15 +188,16 @@ pub fn skip_report(
     extent: Extent,
 ) -> SkipReport {
     let phases = phases(design);
-    let report = Reporter { analysed, design, options, extent };
+    let one_by_one = phases > HUGE;
+    let report = Reporter { analysed, design, options, extent, one_by_one };
     let variants = report.variants(phases > LARGE);
-    let made: Vec<Made> = if phases > HUGE {
+    let made: Vec<Made> = if one_by_one {
         // One after the other, since each takes much memory; the user's own first, which is laid out already.
         let mut order: Vec<usize> = (0..variants.len()).collect();
         order.sort_by_key(|&i| !report.is_own(&variants[i].1));
         let mut made: Vec<Option<Made>> = variants.iter().map(|_| None).collect();
         for i in order {
-            let report = Reporter { analysed, design, options, extent };
+            let report = Reporter { analysed, design, options, extent, one_by_one };
             made[i] = Some(report.variant(variants[i].0, variants[i].1.clone()));
             design.laid_out = None;
         }
@@ -231,7 +232,8 @@ pub fn rewrites_of(
     options: &Options,
     skip: &Skip,
 ) -> Vec<(Rewrite, Result<Row, String>)> {
-    let report = Reporter { analysed, design, options, extent: Extent::Fast };
+    let one_by_one = phases(design) > HUGE;
+    let report = Reporter { analysed, design, options, extent: Extent::Fast, one_by_one };
     let one = |rewrite: Rewrite| {
         if let Err(why) = fits(&analysed.network, skip, rewrite) {
             return (rewrite, Err(why));
@@ -242,7 +244,10 @@ pub fn rewrites_of(
         };
         (rewrite, made.ok_or_else(|| "no design was made".to_string()))
     };
-    Rewrite::ALL.into_par_iter().map(one).collect()
+    match one_by_one {
+        true => Rewrite::ALL.into_iter().map(one).collect(),
+        false => Rewrite::ALL.into_par_iter().map(one).collect(),
+    }
 }
 
 /// The rows of a variant, and its design with exact FIFOs.
@@ -256,6 +261,8 @@ struct Reporter<'a> {
     design: &'a StreamDesign,
     options: &'a Options,
     extent: Extent,
+    /// Whether designs are made one after the other, since each takes much memory.
+    one_by_one: bool,
 }
 
 impl Reporter<'_> {
@@ -332,7 +339,10 @@ impl Reporter<'_> {
             };
             row(mode, figures)
         };
-        let rows = modes.into_par_iter().map(made).collect();
+        let rows = match self.one_by_one {
+            true => modes.into_iter().map(made).collect(),
+            false => modes.into_par_iter().map(made).collect(),
+        };
         // The layout of events is large, and nobody asks for it again.
         Made { rows, exact: Some(StreamDesign { laid_out: None, ..exact }) }
     }

@@ -6,7 +6,9 @@ use nonresc_passes::bind::{Primitive, bind, candidates};
 use nonresc_passes::device::{Device, Family};
 use nonresc_passes::quantise::{QuantiseOptions, Scales};
 use nonresc_passes::target::{Bits, Rate, Target};
+use nonresc_tests::allocation::most_held;
 use nonresc_tests::hardware::designed_for;
+use nonresc_tests::networks::Maker;
 use nonresc_tests::quantised::{options, quantised};
 use nonresc_tests::random;
 use nonresc_tests::streams::{Builder, square};
@@ -179,4 +181,18 @@ fn the_fastest_design_fits_when_all_is_counted() {
         }
     }
     assert!(made > 15, "{made} designs fit");
+}
+
+/// A slow layer's frame has millions of phases, nearly all like others: none of them takes memory of its own.
+#[test]
+fn memory_is_taken_by_what_differs_between_phases() {
+    let (mut maker, x) = Maker::new(32, 64);
+    let y = maker.conv("wide", x, 32, 3, 1);
+    let network = maker.classify(y, 10);
+    let target = unlimited(Rate::Fps(1.0));
+    let design = designed_for(&network, "keep", target.clone()).unwrap();
+    let phases: u64 = design.folding.as_ref().unwrap().actors.iter().map(|actor| actor.phases).sum();
+    let (bound, most) = most_held(|| bind(&design.stream, &target, None));
+    assert!(bound.is_ok_and(|bound| Some(bound.total) == design.binding.as_ref().map(|same| same.total)));
+    assert!(phases > 30_000_000 && (most as u64) < 2 * phases, "{most} bytes held for {phases} phases");
 }

@@ -4,7 +4,9 @@
 //! chain of whole folds, newest first, moved on by each end of a fold. Seen from there a beat's channels lie in the
 //! same places for every pixel.
 
-use nonresc_passes::control::{Step, unsigned};
+use std::ops::Range;
+
+use nonresc_passes::control::{Step, Steps, unsigned};
 use nonresc_passes::images::Word;
 
 use super::word::literal;
@@ -52,16 +54,24 @@ impl Beats {
     ///
     /// # Errors
     /// Why beats cannot be filled.
-    pub(super) fn new(steps: &[Step], given: Given) -> Result<Beats, String> {
+    pub(super) fn new(steps: &Steps, given: Given) -> Result<Beats, String> {
         let Given { pe, lanes, channels, .. } = given;
         let (folds, beats) = (channels.div_ceil(pe), channels.div_ceil(lanes));
         let is_computing = |step: &Step| step.micro >> given.compute & 1 == 1;
-        let computing: Vec<usize> = (0..steps.len()).filter(|&k| is_computing(&steps[k])).collect();
-        let ends: Vec<usize> = match given.parts {
-            Some(parts) => computing.chunks_exact(parts).map(|fold| fold[parts - 1]).collect(),
-            None => computing[computing.len().saturating_sub(folds)..].to_vec(),
+        let phases_of = |is: &dyn Fn(&Step) -> bool| -> Vec<Range<u64>> {
+            steps.runs().filter(|(_, step)| is(step)).map(|(phases, _)| phases).collect()
         };
-        let gives = (0..steps.len()).filter(|&k| steps[k].gives >> given.output & 1 == 1);
+        let computing = phases_of(&is_computing);
+        let ends: Vec<u64> = match given.parts {
+            Some(parts) => every(parts as u64, &computing),
+            None => {
+                let mut last: Vec<u64> =
+                    computing.into_iter().rev().flat_map(Range::rev).take(folds).collect();
+                last.reverse();
+                last
+            }
+        };
+        let gives = phases_of(&|step| step.gives >> given.output & 1 == 1).into_iter().flatten();
         let mut ways: Vec<Option<Vec<usize>>> = vec![None; beats];
         for (number, phase) in gives.enumerate() {
             let (pixel, beat) = (number / beats, number % beats);
@@ -101,4 +111,15 @@ impl Beats {
         distinct.iter().flat_map(|way| way.iter()).for_each(|&source| from.push(source as i128, SOURCE));
         Ok(Beats { history: furthest / pe, choices, bits, pick: literal(&pick), from: literal(&from) })
     }
+}
+
+/// The last of each so many phases.
+fn every(parts: u64, ranges: &[Range<u64>]) -> Vec<u64> {
+    let (mut ends, mut before) = (Vec::new(), 0);
+    for range in ranges {
+        let count = range.end - range.start;
+        ends.extend((parts - before..=count).step_by(parts as usize).map(|k| range.start + k - 1));
+        before = (before + count) % parts;
+    }
+    ends
 }

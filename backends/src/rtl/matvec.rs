@@ -4,7 +4,7 @@ use nonresc_ir::network::Pair;
 use nonresc_ir::stream::{Carry, Form, MatVec, Multiplier, Second};
 use nonresc_passes::area::{Role, operand_sets};
 use nonresc_passes::arithmetic::{Output, Source};
-use nonresc_passes::control::{Control, Refusal, Step, fresh, unsigned};
+use nonresc_passes::control::{Control, Refusal, Steps, fresh, unsigned};
 use nonresc_passes::device::Family;
 
 use nonresc_passes::images;
@@ -102,13 +102,7 @@ impl Making<'_> {
     }
 
     /// Products, sums and the way to codes; `compute` is the micro word's bit of computing phases.
-    fn multiplies(
-        &mut self,
-        a: &MatVec,
-        steps: &[Step],
-        compute: usize,
-        lanes: usize,
-    ) -> Result<(), Refusal> {
+    fn multiplies(&mut self, a: &MatVec, steps: &Steps, compute: usize, lanes: usize) -> Result<(), Refusal> {
         let Output { source: Source::Products(products), inner, rescale } = self.computed()?.clone() else {
             return Err(("it is no layer of whole numbers".into(), "report this with the model"));
         };
@@ -179,7 +173,7 @@ impl Making<'_> {
     }
 
     /// Where beats come from.
-    fn beats(&mut self, prefix: &str, steps: &[Step], given: Given) -> Result<(), Refusal> {
+    fn beats(&mut self, prefix: &str, steps: &Steps, given: Given) -> Result<(), Refusal> {
         let beats = Beats::new(steps, given).map_err(|why| (why, "report this as a fault of nonresc"))?;
         self.number(format!("{prefix}HISTORY"), beats.history);
         self.number(format!("{prefix}CHOICES"), beats.choices);
@@ -190,7 +184,7 @@ impl Making<'_> {
     }
 
     /// A projection beside, from the held window.
-    fn beside(&mut self, a: &MatVec, steps: &[Step]) -> Result<(), Refusal> {
+    fn beside(&mut self, a: &MatVec, steps: &Steps) -> Result<(), Refusal> {
         let report = "report this with the model";
         let (Some(p), Some(tap)) = (a.projection(), a.window.own_tap()) else {
             return Err(("no tap of its window lies on the projection's pixel".into(), "keep the skip"));

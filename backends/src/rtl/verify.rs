@@ -9,7 +9,7 @@ use nonresc_ir::network::Network;
 use nonresc_ir::stream::{Kind, Stream, phases};
 use nonresc_passes::arithmetic::arithmetic;
 use nonresc_passes::bind::Binding;
-use nonresc_passes::control::{Step, steps};
+use nonresc_passes::control::{Step, Steps};
 use nonresc_passes::engine::Given;
 use nonresc_passes::fifo;
 use nonresc_passes::integers::{Integers, Rule, integers};
@@ -310,8 +310,11 @@ impl<'a> Bench<'a> {
         if frames > 1 {
             found.interval = last_of(frames - 1).zip(last_of(frames - 2)).map(|(a, b)| a - b);
         }
-        let lists: BTreeMap<ActorId, Vec<Step>> =
-            self.stream.actors().map(|id| (id, steps(&phases(self.stream, id)))).collect();
+        let lists: BTreeMap<ActorId, Vec<Step>> = self
+            .stream
+            .actors()
+            .map(|id| (id, Steps::of(&phases(self.stream, id)).iter().collect()))
+            .collect();
         for id in self.stream.channels() {
             let channel = self.stream.channel(id);
             // A place is taken when a phase that gives starts, and free in the cycle behind the phase that releases it.

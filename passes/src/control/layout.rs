@@ -124,11 +124,22 @@ impl Layout {
         (rows.rem_euclid(h) as usize, columns.rem_euclid(w) as usize, self.wrapped(words))
     }
 
-    /// The step behind each of a frame's reads, the last one to the first of the next frame, `rows` below.
-    pub(super) fn steps(&self, reads: &[At], rows: usize) -> Vec<(usize, usize, u64)> {
-        let behind = reads.iter().skip(1).copied();
-        let again = reads.first().map(|first| At { row: first.row + rows as i64, ..*first });
-        reads.iter().zip(behind.chain(again)).map(|(&from, to)| self.step(from, to)).collect()
+    /// A frame's reads, each with the place of `at` and the step behind it: of the last one to the first of the next
+    /// frame, `rows` below.
+    pub(super) fn steps<R>(
+        &self,
+        reads: impl Iterator<Item = R>,
+        at: impl Fn(&R) -> At,
+        rows: usize,
+    ) -> impl Iterator<Item = (R, (usize, usize, u64))> {
+        let mut reads = reads.peekable();
+        let again = reads.peek().map(&at).map(|first| At { row: first.row + rows as i64, ..first });
+        std::iter::from_fn(move || {
+            let read = reads.next()?;
+            let to = reads.peek().map(&at).or(again)?;
+            let step = self.step(at(&read), to);
+            Some((read, step))
+        })
     }
 
     fn wrapped(&self, word: i64) -> u64 {

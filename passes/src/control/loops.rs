@@ -2,7 +2,9 @@
 //! equal blocks, level by level.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasherDefault, Hash};
+
+use super::steps::Mixed;
 
 /// Levels of loops around the repetition of a word.
 pub const LEVELS: usize = 3;
@@ -29,15 +31,9 @@ pub struct Entry<T> {
 }
 
 impl<T: Clone + Eq + Hash> Loops<T> {
-    /// The program of a list of phases, which is not empty.
-    pub(super) fn new(phases: impl IntoIterator<Item = T>) -> Self {
-        let mut runs: Vec<(T, u64)> = Vec::new();
-        for phase in phases {
-            match runs.last_mut() {
-                Some((last, run)) if *last == phase => *run += 1,
-                _ => runs.push((phase, 0)),
-            }
-        }
+    /// The program of a list of phases, which is not empty: each with how many of it stand in a row, neighbours
+    /// differing.
+    pub(super) fn new(runs: impl IntoIterator<Item = (T, u64)>) -> Self {
         let (mut items, distinct) = interned(runs);
         let mut bodies: Vec<Vec<(Vec<u32>, u64)>> = Vec::new();
         for _ in 0..LEVELS {
@@ -53,8 +49,8 @@ impl<T: Clone + Eq + Hash> Loops<T> {
     }
 }
 
-fn interned<K: Clone + Eq + Hash>(items: Vec<K>) -> (Vec<u32>, Vec<K>) {
-    let (mut known, mut all) = (HashMap::new(), Vec::new());
+fn interned<K: Clone + Eq + Hash>(items: impl IntoIterator<Item = K>) -> (Vec<u32>, Vec<K>) {
+    let (mut known, mut all) = (HashMap::<K, u32, BuildHasherDefault<Mixed>>::default(), Vec::new());
     let ids = items
         .into_iter()
         .map(|item| {
@@ -127,8 +123,8 @@ fn unroll<T: Clone>(
     words: &mut Vec<Entry<T>>,
 ) {
     let Some(inner) = level.checked_sub(1) else {
-        let (phase, run) = distinct[item as usize].clone();
-        words.push(Entry { phase, run, ends: [None; LEVELS] });
+        let (phase, count) = distinct[item as usize].clone();
+        words.push(Entry { phase, run: count - 1, ends: [None; LEVELS] });
         return;
     };
     let (body, more) = &bodies[inner][item as usize];
@@ -171,6 +167,11 @@ mod tests {
         out
     }
 
+    /// Equal neighbours at once.
+    fn runs(phases: &[u8]) -> Vec<(u8, u64)> {
+        phases.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u64)).collect()
+    }
+
     /// Numbers below what is asked for, all in their seed.
     fn draws(mut seed: u64) -> impl FnMut(u64) -> u64 {
         move |n| {
@@ -190,7 +191,7 @@ mod tests {
                 (0..1 + draw(6)).for_each(|_| phases.extend(&piece));
                 phases.push(draw(3) as u8);
             }
-            let program = Loops::new(phases.clone());
+            let program = Loops::new(runs(&phases));
             assert_eq!(run(&program), phases);
             assert!(program.words.len() <= phases.len());
         }
@@ -235,7 +236,7 @@ mod tests {
             row
         };
         let frame: Vec<u8> = row(0).into_iter().chain((0..40).flat_map(|_| row(6))).chain(row(7)).collect();
-        let program = Loops::new(frame.clone());
+        let program = Loops::new(runs(&frame));
         assert_eq!(run(&program), frame);
         assert_eq!(program.words.len(), 3 * (2 + 3 + 2));
     }

@@ -1,12 +1,12 @@
 //! What the control of each actor runs: its phases, with what the data path does in each, as a program of nested loops.
 //!
 //! Needs: a folded stream whose channels have depths, and where their beats lie ([`Layout`]). Gives for an actor: its
-//! phases one by one ([`Step`]); the place of its first read; the words of its program, and the bits of a word, a flow
+//! phases ([`Steps`]); the place of its first read; the words of its program, and the bits of a word, a flow
 //! and a counter ([`Program`]). Where a channel is made of shift registers the steps between its words have other
 //! numbers; there are as many words, and they are as wide. Read by `area` (which memories are there) and by the
 //! hardware's text (what is in them).
 //!
-//! - [`steps`]: phases one by one, and what an actor begins with; [`layout`]: banks and words of a channel.
+//! - [`steps`]: phases, and what an actor begins with; [`layout`]: banks and words of a channel.
 //! - [`held`], [`direct`], [`pixelwise`], [`pool`]: micro words, by what reads.
 //! - [`program`], [`loops`]: phases as words.
 
@@ -29,7 +29,7 @@ pub use layout::{At, Layout, Storage};
 pub use loops::{Entry, LEVELS};
 pub use pool::Given;
 pub use program::Program;
-pub use steps::{Start, Step, steps};
+pub use steps::{Start, Step, Steps};
 
 use steps::{Micro, ahead_of_reader};
 
@@ -40,7 +40,7 @@ pub type Refusal = (String, &'static str);
 #[derive(Clone, Debug)]
 pub struct Control {
     /// The phases of a frame.
-    pub steps: Vec<Step>,
+    pub steps: Steps,
     /// Where input 0 is read first; nothing of actors that take what comes.
     pub first: Option<At>,
     /// How the beats of a pool with a window are given.
@@ -93,23 +93,27 @@ pub fn control(
     layouts: &BTreeMap<ChannelId, Layout>,
 ) -> Result<Control, Refusal> {
     let list = phases(stream, actor);
-    let mut steps = steps(&list);
+    let mut steps = Steps::of(&list);
     let kind = &stream.actor(actor).kind;
     let layout = stream.input(actor, 0).and_then(|id| layouts.get(&id));
     let (mut first, mut given) = (None, Given::default());
     let micro = match (kind, layout) {
         (Kind::Source(_), _) => {
             // The pin is one more input of one beat a phase that gives.
-            for step in steps.iter_mut().filter(|step| step.gives > 0) {
-                (step.need[0], step.free[0]) = (1, 1);
-            }
+            steps.change_all(|step| {
+                if step.gives > 0 {
+                    (step.need[0], step.free[0]) = (1, 1);
+                }
+            });
             ends_frame(&mut steps)
         }
         (Kind::Sink(_), _) => {
             // The pin is one more output.
-            for step in steps.iter_mut().filter(|step| step.need[0] > 0) {
-                step.gives = 1;
-            }
+            steps.change_all(|step| {
+                if step.need[0] > 0 {
+                    step.gives = 1;
+                }
+            });
             ends_frame(&mut steps)
         }
         (_, None) => return Err(("its input has no memory".into(), "report this as a fault of nonresc")),
@@ -139,24 +143,27 @@ pub fn control(
             micro
         }
         (Kind::GlobalPool(a), Some(layout)) => {
-            first = pixelwise::fill(&mut steps, &list, a.input, layout, 2);
-            for (phase, _) in pixelwise::reads(&steps, &list).into_iter().take(layout.beats) {
-                Micro(&mut steps[phase]).set(1, 1, 1);
-            }
+            let reads = pixelwise::reads(&steps, &list);
+            first = pixelwise::fill(&mut steps, &reads, a.input, layout, 2);
+            let of_first_pixel = reads.iter().take(layout.beats);
+            steps.change(
+                of_first_pixel
+                    .map(|&(phase, _)| (phase..phase + 1, |read: &mut Step| Micro(read).set(1, 1, 1))),
+            );
             10 + layout.address
         }
         (Kind::Sum(_), _) => {
-            for step in &mut steps {
-                takes_both(step);
-            }
+            steps.change_all(takes_both);
             2
         }
         (Kind::Select(a), Some(layout)) => {
-            first = pixelwise::fill(&mut steps, &list, a.input, layout, 1);
+            let reads = pixelwise::reads(&steps, &list);
+            first = pixelwise::fill(&mut steps, &reads, a.input, layout, 1);
             9 + layout.address
         }
         (Kind::Convert(map) | Kind::Activate { map, .. }, Some(layout)) => {
-            first = pixelwise::fill(&mut steps, &list, *map, layout, 1);
+            let reads = pixelwise::reads(&steps, &list);
+            first = pixelwise::fill(&mut steps, &reads, *map, layout, 1);
             9 + layout.address
         }
     };
@@ -165,10 +172,10 @@ pub fn control(
 }
 
 /// Marks the last beat of a frame; gives the bits of a micro word.
-fn ends_frame(steps: &mut [Step]) -> usize {
-    if let Some(last) = steps.iter_mut().rev().find(|step| step.gives > 0 || step.need[0] > 0) {
-        Micro(last).set(0, 1, 1);
-    }
+fn ends_frame(steps: &mut Steps) -> usize {
+    let last = steps.runs().filter(|(_, step)| step.gives > 0 || step.need[0] > 0).last();
+    let last = last.map(|(phases, _)| phases.end - 1..phases.end);
+    steps.change(last.map(|last| (last, |step: &mut Step| Micro(step).set(0, 1, 1))));
     1
 }
 
@@ -181,15 +188,16 @@ fn takes_both(step: &mut Step) {
 }
 
 /// The micro words of a layer whose window is the whole map: reading, computing, taking of input 1.
-fn stationary(steps: &mut [Step], a: &MatVec, layout: &Layout) -> usize {
-    let computing = a.input.pixels() * layout.beats * a.output_folds();
-    for (phase, step) in steps.iter_mut().enumerate() {
+fn stationary(steps: &mut Steps, a: &MatVec, layout: &Layout) -> usize {
+    let computing = (a.input.pixels() * layout.beats * a.output_folds()) as u64;
+    let computing = 0..computing.min(steps.count());
+    steps.change_all(|step| {
         let (read, take) = (u64::from(step.need[0] > 0), u64::from(step.need[1] > 0));
         let mut micro = Micro(step);
         micro.set(0, 1, read);
-        micro.set(1, 1, u64::from(phase < computing));
         micro.set(2, 1, take);
-    }
+    });
+    steps.change([(computing, |step: &mut Step| Micro(step).set(1, 1, 1))]);
     3
 }
 

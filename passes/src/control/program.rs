@@ -1,7 +1,9 @@
 //! Phases as the words of a control: nested loops over what each phase needs, frees and gives, and its micro word.
 
+use std::ops::Range;
+
 use super::loops::{Entry, LEVELS, Loops};
-use super::steps::{Start, Step, ahead};
+use super::steps::{Start, Step, Steps, ahead};
 use super::unsigned;
 
 /// The words and sizes of a control.
@@ -32,10 +34,12 @@ pub struct Program {
 
 impl Program {
     /// The program of a frame of `steps`, with `micro` bits of micro word and `outputs` outputs.
-    pub(super) fn new(steps: &[Step], micro: usize, outputs: usize, start: &Start) -> Program {
+    pub(super) fn new(steps: &Steps, micro: usize, outputs: usize, start: &Start) -> Program {
         let inputs = start.visible.len();
-        let first = steps.first().copied().unwrap_or_default();
-        let words = Loops::new(steps.iter().copied()).words;
+        let first = steps.runs().next().map(|(_, first)| first).unwrap_or_default();
+        let of_kind =
+            |word: Entry<u32>| Entry { phase: steps.kind(word.phase), run: word.run, ends: word.ends };
+        let words: Vec<Entry<Step>> = Loops::new(steps.kinds()).words.into_iter().map(of_kind).collect();
         let takes = words.iter().flat_map(|w| w.phase.need[..inputs].iter().chain(&w.phase.free[..inputs]));
         let take = unsigned(takes.copied().max().unwrap_or(0).into());
         let run = unsigned(words.iter().map(|w| w.run).max().unwrap_or(0));
@@ -73,13 +77,18 @@ impl Program {
 }
 
 /// Bits of the largest number that a counter holds, and of the largest that is taken off it.
-fn slack_bits(steps: &[Step], start: &Start) -> usize {
+fn slack_bits(steps: &Steps, start: &Start) -> usize {
     let mut most = start.places.iter().chain(&start.visible).copied().max().unwrap_or(0).max(start.most);
     for (i, &depth) in start.depth.iter().enumerate() {
         // What is released ahead of what is needed may arrive.
-        let takes = || steps.iter().map(|step| (step.need[i].into(), step.free[i].into()));
+        let takes = || {
+            let of = |(phases, step): (Range<u64>, Step)| {
+                (step.need[i].into(), step.free[i].into(), phases.end - phases.start)
+            };
+            steps.runs().map(of)
+        };
         let released = ahead(start.visible[i], takes());
-        let needed = takes().map(|(need, _)| need).max().unwrap_or(0);
+        let needed = takes().map(|(need, ..)| need).max().unwrap_or(0);
         most = most.max(depth + released.max(needed) + start.visible[i]);
     }
     unsigned(most)

@@ -1,5 +1,12 @@
-//! An actor's phases one by one: what each needs, frees and gives, and the micro word that its data path takes; and
-//! what the actor begins with.
+//! An actor's phases: what each needs, frees and gives, and the micro word that its data path takes; and what the
+//! actor begins with.
+//!
+//! A slow layer's frame has millions of phases, few of which differ: each kind of phase is stored once, and the frame as
+//! runs of them.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
 
 use nonresc_ir::stream::PhaseList;
 
@@ -35,20 +42,155 @@ impl Micro<'_> {
     }
 }
 
-/// All phases of a frame, without micro words.
-pub fn steps(list: &PhaseList) -> Vec<Step> {
-    let mut all = Vec::with_capacity(list.len() as usize);
-    for phase in list.iter() {
-        all.extend(std::iter::repeat_n(Step::default(), phase.idle as usize));
-        let mut step = Step { gives: phase.gives, ..Step::default() };
-        for take in &phase.takes {
-            step.need[usize::from(take.input)] = take.need;
-            step.free[usize::from(take.input)] = take.free;
-        }
-        all.push(step);
+/// A quick hash of a few words, since phases are looked up by the million: each is mixed in, and spread by a product.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
     }
-    all.extend(std::iter::repeat_n(Step::default(), list.tail() as usize));
-    all
+
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(word.into());
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_u128(&mut self, word: u128) {
+        self.write_u64(word as u64);
+        self.write_u64((word >> 64) as u64);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+}
+
+/// The phases of a frame, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Steps {
+    /// Phases that differ.
+    kinds: Vec<Step>,
+    /// Where each of them is.
+    known: HashMap<Step, u32, BuildHasherDefault<Mixed>>,
+    /// Which kind, and how many of it; neighbours differ.
+    runs: Vec<(u32, u64)>,
+}
+
+impl Steps {
+    /// All phases of a frame, without micro words.
+    pub fn of(list: &PhaseList) -> Steps {
+        let mut all = Steps::default();
+        for phase in list.iter() {
+            all.push(Step::default(), phase.idle.into());
+            let mut step = Step { gives: phase.gives, ..Step::default() };
+            for take in &phase.takes {
+                step.need[usize::from(take.input)] = take.need;
+                step.free[usize::from(take.input)] = take.free;
+            }
+            all.push(step, 1);
+        }
+        all.push(Step::default(), list.tail().into());
+        all
+    }
+
+    /// Phases of the frame.
+    pub fn count(&self) -> u64 {
+        self.runs.iter().map(|run| run.1).sum()
+    }
+
+    /// Equal neighbours at once, in order: the phases, and what each of them does.
+    pub fn runs(&self) -> impl Iterator<Item = (Range<u64>, Step)> + Clone + '_ {
+        let ends = self.runs.iter().scan(0, |end, &(kind, count)| {
+            *end += count;
+            Some((*end - count..*end, kind))
+        });
+        ends.map(|(phases, kind)| (phases, self.kinds[kind as usize]))
+    }
+
+    /// The phases one by one.
+    pub fn iter(&self) -> impl Iterator<Item = Step> + '_ {
+        self.runs.iter().flat_map(move |&(kind, count)| (0..count).map(move |_| self.kinds[kind as usize]))
+    }
+
+    /// Equal neighbours at once, by the numbers of their kinds.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        self.runs.iter().copied()
+    }
+
+    /// A kind by its number.
+    pub(super) fn kind(&self, number: u32) -> Step {
+        self.kinds[number as usize]
+    }
+
+    fn kind_of(&mut self, step: Step) -> u32 {
+        *self.known.entry(step).or_insert_with(|| {
+            self.kinds.push(step);
+            self.kinds.len() as u32 - 1
+        })
+    }
+
+    fn push(&mut self, step: Step, count: u64) {
+        let kind = self.kind_of(step);
+        self.push_kind(kind, count);
+    }
+
+    fn push_kind(&mut self, kind: u32, count: u64) {
+        match self.runs.last_mut() {
+            _ if count == 0 => {}
+            Some((last, more)) if *last == kind => *more += count,
+            _ => self.runs.push((kind, count)),
+        }
+    }
+
+    /// Changes phases by what they do.
+    pub(super) fn change_all(&mut self, mut change: impl FnMut(&mut Step)) {
+        let before = std::mem::take(self);
+        let changed = |mut step: Step| {
+            change(&mut step);
+            self.kind_of(step)
+        };
+        let kinds: Vec<u32> = before.kinds.into_iter().map(changed).collect();
+        before.runs.iter().for_each(|&(kind, count)| self.push_kind(kinds[kind as usize], count));
+    }
+
+    /// Changes some phases; ranges ascend and do not overlap.
+    pub(super) fn change<C: FnMut(&mut Step)>(&mut self, changes: impl IntoIterator<Item = (Range<u64>, C)>) {
+        let mut changes = changes.into_iter().filter(|(phases, _)| !phases.is_empty()).peekable();
+        let mut at = 0;
+        for (kind, count) in std::mem::take(&mut self.runs) {
+            let end = at + count;
+            while at < end {
+                let Some((phases, change)) = changes.peek_mut().filter(|(phases, _)| phases.start < end)
+                else {
+                    self.push_kind(kind, end - at);
+                    at = end;
+                    break;
+                };
+                let (from, until) = (phases.start.max(at), phases.end.min(end));
+                self.push_kind(kind, from - at);
+                let mut step = self.kinds[kind as usize];
+                change(&mut step);
+                self.push(step, until - from);
+                at = until;
+                if until == phases.end {
+                    changes.next();
+                }
+            }
+        }
+        debug_assert!(changes.peek().is_none(), "what is changed lies in the frame");
+    }
 }
 
 /// The places and beats that an actor begins with.
@@ -66,13 +208,15 @@ pub struct Start {
     pub depth: Vec<u64>,
 }
 
-/// By how many beats releases run ahead of what was waited for, at the most, behind any of these needs and frees;
-/// `released` were before the first.
-pub(super) fn ahead(released: u64, takes: impl Iterator<Item = (u64, u64)>) -> u64 {
+/// By how many beats releases run ahead of what was waited for, at the most, behind any of these needs and frees, each
+/// so many times; `released` were before the first.
+pub(super) fn ahead(released: u64, takes: impl Iterator<Item = (u64, u64, u64)>) -> u64 {
     let (mut needed, mut freed) = (0, released);
-    let beyond = takes.map(|(need, free)| {
-        (needed, freed) = (needed + need, freed + free);
-        u64::saturating_sub(freed, needed)
+    let beyond = takes.map(|(need, free, times)| {
+        // They run on evenly, so the most is behind the first or the last.
+        let first = u64::saturating_sub(freed + free, needed + need);
+        (needed, freed) = (needed + need * times, freed + free * times);
+        first.max(u64::saturating_sub(freed, needed))
     });
     beyond.max().unwrap_or(0)
 }
@@ -82,5 +226,5 @@ pub(super) fn ahead_of_reader(list: &PhaseList, input: u16) -> u64 {
     let preset = list.preset(input);
     let released = preset.unread_head + preset.unread_tail;
     let takes = list.iter().flat_map(|phase| &phase.takes).filter(|take| take.input == input);
-    released.max(ahead(released, takes.map(|take| (take.need.into(), take.free.into()))))
+    released.max(ahead(released, takes.map(|take| (take.need.into(), take.free.into(), 1))))
 }

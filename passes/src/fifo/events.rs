@@ -86,17 +86,6 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Room for so many events; what is not filled is never touched.
-    pub(super) fn with_room(events: u64) -> Self {
-        let events = events as usize;
-        Reading {
-            events: Vec::with_capacity(events),
-            needs: Vec::with_capacity(events),
-            phases: Vec::with_capacity(events),
-            ..Reading::default()
-        }
-    }
-
     /// Appends the events of an actor.
     pub(super) fn read(&mut self, list: &PhaseList) -> Frame {
         self.first = self.events.len();

@@ -31,9 +31,9 @@ pub(super) struct Forward<'a> {
     frame: u64,
     /// Start times of the newest frames, the newest last.
     frames: VecDeque<Vec<i64>>,
-    /// Frames that are kept: as many as the recurrence looks back, or all that are run.
+    /// Frames that are kept, the one under way among them: one more than the recurrence looks back, or all that are run.
     keep: usize,
-    /// The frame under way.
+    /// The frame under way; empty between frames.
     now: Vec<i64>,
     /// Next event of each actor.
     next: Vec<u32>,
@@ -50,7 +50,7 @@ impl<'a> Forward<'a> {
             frame: 0,
             frames: VecDeque::new(),
             keep,
-            now: vec![0; timed.events.len()],
+            now: Vec::new(),
             next: vec![0; timed.actors.len()],
             beat: vec![[0; PORTS]; timed.actors.len()],
         }
@@ -69,6 +69,8 @@ impl<'a> Forward<'a> {
     /// Runs all actors to the end of the next frame.
     pub(super) fn run_frame(&mut self) -> Result<(), Hang> {
         let timed = self.timed;
+        let room = if self.frames.len() >= self.keep { self.frames.pop_front() } else { None };
+        self.now = room.unwrap_or_else(|| vec![0; timed.events.len()]);
         for (next, a) in self.next.iter_mut().zip(&timed.actors) {
             *next = a.first;
         }
@@ -93,9 +95,7 @@ impl<'a> Forward<'a> {
         if timed.actors.iter().zip(&self.next).any(|(a, &next)| next < a.end) {
             return Err(self.hang());
         }
-        let room = if self.frames.len() >= self.keep { self.frames.pop_front() } else { None };
-        let room = room.unwrap_or_else(|| vec![0; timed.events.len()]);
-        self.frames.push_back(std::mem::replace(&mut self.now, room));
+        self.frames.push_back(std::mem::take(&mut self.now));
         self.frame += 1;
         Ok(())
     }

@@ -367,7 +367,7 @@ pub type Starts = Vec<(u64, u64)>;
 pub fn start_times(stream: &Stream, frames: usize) -> Result<Vec<(ActorId, Starts)>, Diagnostics> {
     let timed = Timed::new(stream);
     let depths = depths(stream, &timed)?;
-    let mut forward = Forward::from_reset(&timed, &depths, reach(&timed, &depths) as usize);
+    let mut forward = Forward::from_reset(&timed, &depths, reach(&timed, &depths) as usize + 1);
     let mut starts: Vec<(ActorId, Starts)> = timed.actors.iter().map(|a| (a.id, Vec::new())).collect();
     for _ in 0..frames {
         forward.run_frame().map_err(|hang| evidence::hang(stream, &timed, &hang))?;

@@ -107,7 +107,7 @@ impl Timed {
         let ids: Vec<ActorId> = stream.actors().collect();
         let index_of = |id: ActorId| ids.binary_search(&id).expect("ids of a stream ascend");
         let lists: Vec<PhaseList> = ids.par_iter().map(|&id| phases(stream, id)).collect();
-        let mut reading = Reading::with_room(lists.iter().map(PhaseList::events).sum());
+        let mut reading = Reading::default();
         let mut actors = Vec::with_capacity(ids.len());
         let mut frames = Vec::with_capacity(ids.len());
         for (&id, list) in ids.iter().zip(&lists) {
@@ -126,7 +126,8 @@ impl Timed {
             });
             frames.push(frame);
         }
-        let Reading { events, needs, phases, .. } = reading;
+        let Reading { mut events, needs, phases, .. } = reading;
+        events.shrink_to_fit();
         let blocks = blocks(&actors, events.len());
         let mut timed = Timed { events, needs, actors, channels: Vec::new(), order: Vec::new(), blocks };
         for id in stream.channels() {
@@ -161,6 +162,7 @@ impl Timed {
             }
         }
         self.needs.truncate(kept);
+        self.needs.shrink_to_fit();
     }
 
     /// Where the needs of an event end.

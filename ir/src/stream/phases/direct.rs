@@ -78,42 +78,39 @@ pub(super) fn phases(a: &MatVec, taps: usize, lanes: Lanes) -> PhaseList {
     })
 }
 
-/// Where the taps of each phase of computing lie.
-pub(super) fn actions(a: &MatVec, taps: usize, lanes: Lanes) -> Vec<Gathered> {
+/// Where the taps of each phase of computing lie, phase by phase.
+pub(super) fn actions(a: &MatVec, taps: usize, lanes: Lanes) -> impl Iterator<Item = Gathered> + use<> {
     let direct = Direct::new(a, taps, lanes.input);
-    let pixel = direct.pixel(a, lanes);
-    let kernel = a.window.kernel;
+    let period = direct.pixel(a, lanes).period;
     let Pair { h: tap_rows, w: tap_columns } = a.window.side_by_side(taps);
-    // Kernel row and column of each group's first tap.
-    let across = kernel.w / tap_columns;
-    let first = |group: usize| (group / across * tap_rows, group % across * tap_columns);
+    let (across, width, height) = (a.window.kernel.w / tap_columns, a.output.width, a.output.height);
     let mask = |first: usize, n: usize, valid: &Range<usize>| {
         (0..n).filter(|i| valid.contains(&(first + i))).map(|i| 1u64 << i).sum()
     };
-    let mut all = Vec::new();
-    for y in 0..a.output.height {
-        for x in 0..a.output.width {
-            let mut phase = (y * a.output.width + x) as u64 * pixel.period;
-            let (rows, columns) = (direct.rows.valid(y), direct.columns.valid(x));
-            for beats in &direct.folds {
-                for group in 0..direct.groups as usize {
-                    let (down, right) = first(group);
-                    for beat in beats.clone() {
-                        all.push(Gathered {
-                            phase,
-                            row: direct.rows.origin(y) + (down * direct.rows.dilation) as i64,
-                            column: direct.columns.origin(x) + (right * direct.columns.dilation) as i64,
-                            beat,
-                            rows: mask(down, tap_rows, &rows),
-                            columns: mask(right, tap_columns, &columns),
-                        });
-                        phase += 1;
-                    }
-                }
-            }
-        }
-    }
-    all
+    // The first tap's row and column, and the beat, of each phase of a pixel.
+    let of_pixel: Vec<(usize, usize, usize)> = direct
+        .folds
+        .iter()
+        .flat_map(|beats| {
+            (0..direct.groups as usize).flat_map(|group| beats.clone().map(move |beat| (group, beat)))
+        })
+        .map(|(group, beat)| (group / across * tap_rows, group % across * tap_columns, beat))
+        .collect();
+    (0..height * width).flat_map(move |pixel| {
+        let (y, x) = (pixel / width, pixel % width);
+        let (rows, columns) = (direct.rows.valid(y), direct.columns.valid(x));
+        let (top, left) = (direct.rows.origin(y), direct.columns.origin(x));
+        let (row_step, column_step) = (direct.rows.dilation, direct.columns.dilation);
+        let gathered = |(k, &(down, right, beat)): (usize, &(usize, usize, usize))| Gathered {
+            phase: pixel as u64 * period + k as u64,
+            row: top + (down * row_step) as i64,
+            column: left + (right * column_step) as i64,
+            beat,
+            rows: mask(down, tap_rows, &rows),
+            columns: mask(right, tap_columns, &columns),
+        };
+        of_pixel.iter().enumerate().map(gathered).collect::<Vec<Gathered>>()
+    })
 }
 
 struct Direct {

@@ -50,15 +50,17 @@ pub fn held_actions(stream: &Stream, actor: ActorId) -> Option<HeldActions> {
     }
 }
 
-/// The phases of computing of a matrix-vector actor in direct form, ascending; none of other actors.
-pub fn direct_actions(stream: &Stream, actor: ActorId) -> Vec<Gathered> {
-    match &stream.actor(actor).kind {
+/// The phases of computing of a matrix-vector actor in direct form, ascending, made as they are asked for; none of other
+/// actors.
+pub fn direct_actions(stream: &Stream, actor: ActorId) -> impl Iterator<Item = Gathered> + use<> {
+    let actions = match &stream.actor(actor).kind {
         Kind::MatVec(a) => match a.fold.form {
-            Form::Direct { taps } => direct::actions(a, taps.max(1), Lanes::of(stream, actor)),
-            Form::Held { .. } | Form::Stationary => Vec::new(),
+            Form::Direct { taps } => Some(direct::actions(a, taps.max(1), Lanes::of(stream, actor))),
+            Form::Held { .. } | Form::Stationary => None,
         },
-        _ => Vec::new(),
-    }
+        _ => None,
+    };
+    actions.into_iter().flatten()
 }
 
 /// What a pool with a window folds in each row and column.
