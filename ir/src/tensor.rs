@@ -48,6 +48,33 @@ macro_rules! with_data {
     };
 }
 
+/// Evaluates `$body` with `$numbers` bound to an iterator over the numbers inside of a [`Data`] as f64.
+macro_rules! with_f64s {
+    ($data:expr, $numbers:ident => $body:expr) => {{
+        macro_rules! with {
+            ($v:expr, $convert:expr) => {{
+                #[allow(unused_mut)]
+                let mut $numbers = $v.iter().map($convert);
+                $body
+            }};
+        }
+        match $data {
+            Data::F16(v) => with!(v, |x| x.to_f64()),
+            Data::F32(v) => with!(v, |&x| f64::from(x)),
+            Data::F64(v) => with!(v, |&x| x),
+            Data::I8(v) => with!(v, |&x| f64::from(x)),
+            Data::U8(v) => with!(v, |&x| f64::from(x)),
+            Data::I16(v) => with!(v, |&x| f64::from(x)),
+            Data::U16(v) => with!(v, |&x| f64::from(x)),
+            Data::I32(v) => with!(v, |&x| f64::from(x)),
+            Data::U32(v) => with!(v, |&x| f64::from(x)),
+            Data::I64(v) => with!(v, |&x| x as f64),
+            Data::U64(v) => with!(v, |&x| x as f64),
+            Data::Bool(v) => with!(v, |&x| f64::from(u8::from(x))),
+        }
+    }};
+}
+
 impl Data {
     /// Number of elements.
     pub fn len(&self) -> usize {
@@ -57,6 +84,27 @@ impl Data {
     /// Whether there is no element.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Makes room for just so many more elements.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        with_data!(self, v => v.reserve_exact(more), b => b.reserve_exact(more));
+    }
+
+    /// Puts numbers of the same type behind these.
+    ///
+    /// # Panics
+    /// Where they are of another type.
+    pub(crate) fn append(&mut self, more: Data) {
+        macro_rules! append {
+            ($($type:ident)*) => {
+                match (self, more) {
+                    $((Data::$type(all), Data::$type(more)) => all.extend(more),)*
+                    _ => unreachable!("numbers of one tensor are of one type"),
+                }
+            };
+        }
+        append!(F16 F32 F64 I8 U8 I16 U16 I32 U32 I64 U64 Bool);
     }
 }
 
@@ -175,22 +223,30 @@ impl Tensor {
         )
     }
 
+    /// Tells the bytes of [`Tensor::to_le_bytes`], a few thousand at once.
+    pub(crate) fn tell_le_bytes(&self, mut tell: impl FnMut(&[u8])) {
+        const NUMBERS: usize = 1 << 10;
+        let mut bytes: Vec<u8> = Vec::with_capacity(8 * NUMBERS);
+        macro_rules! tell_all {
+            ($v:expr, $x:ident => $bytes_of:expr) => {
+                for part in $v.chunks(NUMBERS) {
+                    bytes.clear();
+                    part.iter().for_each(|$x| bytes.extend_from_slice(&$bytes_of));
+                    tell(&bytes);
+                }
+            };
+        }
+        with_data!(&self.data, v => tell_all!(v, x => x.to_le_bytes()), b => tell_all!(b, x => [u8::from(*x)]));
+    }
+
     /// All numbers as f64; 64-bit integers above 2^53 are rounded.
     pub fn to_f64(&self) -> Vec<f64> {
-        match &self.data {
-            Data::F16(v) => v.iter().map(|x| x.to_f64()).collect(),
-            Data::F32(v) => v.iter().map(|&x| f64::from(x)).collect(),
-            Data::F64(v) => v.clone(),
-            Data::I8(v) => v.iter().map(|&x| f64::from(x)).collect(),
-            Data::U8(v) => v.iter().map(|&x| f64::from(x)).collect(),
-            Data::I16(v) => v.iter().map(|&x| f64::from(x)).collect(),
-            Data::U16(v) => v.iter().map(|&x| f64::from(x)).collect(),
-            Data::I32(v) => v.iter().map(|&x| f64::from(x)).collect(),
-            Data::U32(v) => v.iter().map(|&x| f64::from(x)).collect(),
-            Data::I64(v) => v.iter().map(|&x| x as f64).collect(),
-            Data::U64(v) => v.iter().map(|&x| x as f64).collect(),
-            Data::Bool(v) => v.iter().map(|&x| f64::from(u8::from(x))).collect(),
-        }
+        with_f64s!(&self.data, numbers => numbers.collect())
+    }
+
+    /// Whether all numbers, as f64, are such.
+    pub fn all(&self, is: impl FnMut(f64) -> bool) -> bool {
+        with_f64s!(&self.data, numbers => numbers.all(is))
     }
 
     /// All numbers as f32.

@@ -1,6 +1,7 @@
 //! Import of models made by hand: what is read, what is refused, how much memory either takes.
 
 use std::fs;
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use nonresc_ir::network::{Batch, Op};
@@ -253,6 +254,40 @@ fn external_data_lies_below_the_models_folder() {
     }
     let error = read(&external("sub/side.bin", "16", "24")).err().unwrap();
     assert!(error.contains("not read from a file"), "{error}");
+}
+
+/// Numbers behind the first 4 GB of a side file, which holds nothing before them.
+#[test]
+fn external_data_may_be_larger_than_any_message() {
+    let home = tempfile::tempdir().unwrap();
+    let (far, numbers) = (5u64 << 30, [0.5f32, -1.0, 2.0, 4.0, -8.0, 0.25]);
+    let mut side = fs::File::create(home.path().join("side.bin")).unwrap();
+    side.seek(SeekFrom::Start(far)).unwrap();
+    numbers.iter().for_each(|x| side.write_all(&x.to_le_bytes()).unwrap());
+    let path = home.path().join("m.onnx");
+    fs::write(&path, bytes(&external("side.bin", &far.to_string(), "24"))).unwrap();
+    let network = import_file(&path, &ImportOptions::default()).unwrap().network;
+    let found = network.node_ids().find_map(|node| network.constant(node.into())).unwrap();
+    assert_eq!(found.to_f32(), numbers);
+}
+
+/// What a side file says is not held twice, once as bytes and once as numbers.
+#[test]
+fn external_data_is_read_piece_by_piece() {
+    let home = tempfile::tempdir().unwrap();
+    const NUMBERS: usize = 12 << 20;
+    let side: Vec<u8> = (0..NUMBERS).flat_map(|i| (i as f32).to_le_bytes()).collect();
+    fs::write(home.path().join("side.bin"), &side).unwrap();
+    let mut model = external("side.bin", "0", &side.len().to_string());
+    drop(side);
+    model.graph.as_mut().unwrap().initializer[0].dims = vec![NUMBERS as i64 / 3, 3, 1, 1];
+    let path = home.path().join("m.onnx");
+    fs::write(&path, bytes(&model)).unwrap();
+    let (read, most) = most_held(|| import_file(&path, &ImportOptions::default()));
+    let network = read.unwrap().network;
+    let found = network.node_ids().find_map(|node| network.constant(node.into())).unwrap();
+    assert!(found.to_f32().into_iter().enumerate().all(|(i, x)| x == i as f32));
+    assert!(most < NUMBERS * 5, "{most} bytes held");
 }
 
 #[test]

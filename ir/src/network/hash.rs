@@ -68,7 +68,9 @@ fn tensor(tensor: &Tensor) -> Hash {
     tensor.digest(|tensor| {
         let mut hash = Hasher::new();
         text(&mut hash, &format!("{} {}", tensor.element(), tensor.shape()));
-        hash.update(&tensor.to_le_bytes());
+        tensor.tell_le_bytes(|bytes| {
+            hash.update(bytes);
+        });
         hash.finalize()
     })
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -166,8 +167,9 @@ impl Loader {
                 "the tensors in {shown:?} overlap so often that they are larger than the file"
             ));
         }
-        let raw = read_range(&file, place.offset, length).map_err(|e| format!("its file {shown:?}: {e}"))?;
-        let data = from_raw(message.data_type(), element, &shape, &raw)?;
+        let (offset, bytes) = (place.offset, wanted);
+        let data = read(&file, offset..offset + bytes, message.data_type(), element, shape.len())
+            .map_err(|e| format!("its file {shown:?}: {e}"))?;
         let tensor = finish(element, shape, data)?;
         self.shared.insert(key, tensor.clone());
         Ok(tensor)
@@ -209,15 +211,36 @@ fn finish(element: Element, shape: Shape, data: Data) -> Result<Arc<Tensor>, Str
         .ok_or_else(|| format!("it has {len} elements where its extents want {wanted}"))
 }
 
-fn read_range(file: &Path, offset: u64, length: u64) -> std::io::Result<Vec<u8>> {
+/// Bytes of a side file that are read at once; a whole number of any number's.
+const PIECE: u64 = 1 << 22;
+
+/// The `len` numbers in these bytes of a file, read a piece at a time, so that bytes are not held beside numbers.
+fn read(
+    file: &Path,
+    bytes: Range<u64>,
+    data_type: i32,
+    element: Element,
+    len: usize,
+) -> std::io::Result<Data> {
     let mut file = File::open(file)?;
-    file.seek(SeekFrom::Start(offset))?;
+    file.seek(SeekFrom::Start(bytes.start))?;
+    let mut left = bytes.end - bytes.start;
+    // Where a byte holds several numbers all are read at once.
+    let piece = if raw_bits(data_type, element) < 8 { left } else { PIECE };
+    let mut all = decoded(data_type, element, 0, &[]);
+    all.reserve(len);
     let mut raw = Vec::new();
-    file.take(length).read_to_end(&mut raw)?;
-    if raw.len() as u64 != length {
-        return Err(std::io::Error::other("it became shorter while it was read"));
+    while left > 0 {
+        let size = left.min(piece);
+        raw.clear();
+        (&mut file).take(size).read_to_end(&mut raw)?;
+        if raw.len() as u64 != size {
+            return Err(std::io::Error::other("it became shorter while it was read"));
+        }
+        all.append(decoded(data_type, element, len, &raw));
+        left -= size;
     }
-    Ok(raw)
+    Ok(all)
 }
 
 /// Where external data lies.
@@ -283,12 +306,17 @@ fn from_raw(data_type: i32, element: Element, shape: &Shape, raw: &[u8]) -> Resu
             raw.len()
         ));
     }
+    Ok(decoded(data_type, element, shape.len(), raw))
+}
+
+/// The numbers in these bytes: some of a tensor's, or where a byte holds several, all `len` of them.
+fn decoded(data_type: i32, element: Element, len: usize, raw: &[u8]) -> Data {
     macro_rules! le {
         ($variant:ident, $ty:ty) => {
             Data::$variant(raw.as_chunks().0.iter().map(|c| <$ty>::from_le_bytes(*c)).collect())
         };
     }
-    Ok(match element {
+    match element {
         Element::F32 if data_type == DataType::Bfloat16 as i32 => {
             Data::F32(raw.as_chunks().0.iter().map(|c| bf16::from_le_bytes(*c).to_f32()).collect())
         }
@@ -296,7 +324,7 @@ fn from_raw(data_type: i32, element: Element, shape: &Shape, raw: &[u8]) -> Resu
         Element::F32 => le!(F32, f32),
         Element::F64 => le!(F64, f64),
         Element::Bool => Data::Bool(raw.iter().map(|&b| b != 0).collect()),
-        Element::Int { bits: bits @ ..8, signed } => unpack(raw, bits, signed, shape.len()),
+        Element::Int { bits: bits @ ..8, signed } => unpack(raw, bits, signed, len),
         Element::Int { bits: 8, signed: true } => Data::I8(raw.iter().map(|&b| b as i8).collect()),
         Element::Int { bits: 8, signed: false } => Data::U8(raw.to_vec()),
         Element::Int { bits: ..=16, signed: true } => le!(I16, i16),
@@ -305,7 +333,7 @@ fn from_raw(data_type: i32, element: Element, shape: &Shape, raw: &[u8]) -> Resu
         Element::Int { bits: ..=32, signed: false } => le!(U32, u32),
         Element::Int { signed: true, .. } => le!(I64, i64),
         Element::Int { signed: false, .. } => le!(U64, u64),
-    })
+    }
 }
 
 /// Codes of 2 or 4 bits, the first in the least bits of a byte.

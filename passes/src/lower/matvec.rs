@@ -35,17 +35,18 @@ pub(super) fn conv(b: &mut Builder<'_>, node: NodeId, a: &Conv) {
 /// rounding, and no layer.
 fn breaks_ties(network: &Network, node: NodeId, a: &Conv) -> bool {
     let operands = network.operands(node);
-    let constant = |value: Value| network.constant(value).map(|tensor| tensor.to_f64());
+    let constant = |value: Value| network.constant(value);
     let (Some(weights), Some(bias)) = (constant(operands[1]), operands.get(2).and_then(|&b| constant(b)))
     else {
         return false;
     };
     let [(reader, 0)] = network.users(node.into())[..] else { return false };
     let Op::Quantise(_) = network.op(reader) else { return false };
-    let step = constant(network.operands(reader)[1]).and_then(|scale| scale.into_iter().reduce(f64::min));
+    let step =
+        constant(network.operands(reader)[1]).and_then(|scale| scale.to_f64().into_iter().reduce(f64::min));
     a.maps_channels(&network.ty(operands[1]).shape)
-        && weights.iter().all(|&w| w == 1.0)
-        && step.is_some_and(|step| bias.iter().all(|b| b.abs() < step))
+        && weights.all(|w| w == 1.0)
+        && step.is_some_and(|step| bias.all(|b| b.abs() < step))
         && !network.is_output(node.into())
 }
 

@@ -65,6 +65,6 @@ impl Affine {
 /// Numbers as a tensor; nothing where one of them is beyond the element's range.
 pub(super) fn numbers(element: Element, shape: &[usize], values: &[f64]) -> Option<Tensor> {
     let tensor = Tensor::from_f64(element, shape, values)?;
-    let fits = tensor.to_f64().iter().all(|x| x.is_finite());
+    let fits = tensor.all(f64::is_finite);
     (fits && element.is_float()).then_some(tensor)
 }

@@ -91,7 +91,7 @@ fn is_monotone(network: &Network, node: NodeId) -> bool {
     match network.op(node) {
         Op::Quantise(_) | Op::Dequantise(_) => {
             let scale = network.operands(node).get(1).and_then(|&v| network.constant(v));
-            scale.is_some_and(|scale| scale.to_f64().iter().all(|&s| s > 0.0))
+            scale.is_some_and(|scale| scale.all(|s| s > 0.0))
         }
         Op::LeakyRelu(LeakyRelu { alpha }) => *alpha >= 0.0,
         Op::Clip(a) => a.min <= a.max,

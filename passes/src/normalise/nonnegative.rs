@@ -15,7 +15,7 @@ pub(super) fn is_nonnegative(network: &Network, value: Value) -> bool {
         match network.op(value.node) {
             Op::Relu(_) => {}
             Op::Clip(a) if a.min >= 0.0 => {}
-            Op::Const(tensor) if tensor.to_f64().iter().all(|&x| x >= 0.0) => {}
+            Op::Const(tensor) if tensor.all(|x| x >= 0.0) => {}
             Op::Dequantise(_) if codes_start_at_zero(network, value) => {}
             Op::Pad(a) if a.value >= 0.0 => todo.push(operands[0]),
             Op::MaxPool(_)
@@ -40,5 +40,5 @@ fn codes_start_at_zero(network: &Network, value: Value) -> bool {
     use nonresc_ir::network::Element;
     let operands = network.operands(value.node);
     let unsigned = matches!(network.ty(operands[0]).element, Element::Int { signed: false, .. });
-    unsigned && network.constant(operands[2]).is_some_and(|z| z.to_f64().iter().all(|&z| z == 0.0))
+    unsigned && network.constant(operands[2]).is_some_and(|z| z.all(|z| z == 0.0))
 }

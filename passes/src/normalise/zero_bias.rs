@@ -10,7 +10,7 @@ pub(super) fn drop(edit: &mut Edit<'_>, node: NodeId) -> Outcome {
     let operands = edit.operands(node);
     let (Op::Conv(_) | Op::Dense(_), &[x, weights, bias]) = (&op, &operands[..]) else { return Ok(false) };
     let is_zero = match Network::constant(edit, bias) {
-        Some(tensor) => tensor.to_f64().iter().all(|&b| b == 0.0),
+        Some(tensor) => tensor.all(|b| b == 0.0),
         None => false,
     };
     if !is_zero {

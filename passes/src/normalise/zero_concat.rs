@@ -26,7 +26,7 @@ pub(super) fn pad(edit: &mut Edit<'_>, node: NodeId) -> Outcome {
 /// Whether all elements are zero: of a constant, or of a value times zero.
 fn is_zero(edit: &Edit<'_>, value: Value) -> bool {
     match Network::constant(edit, value) {
-        Some(tensor) => tensor.to_f64().iter().all(|&x| x == 0.0),
+        Some(tensor) => tensor.all(|x| x == 0.0),
         None => Affine::of(edit, value.node)
             .is_some_and(|map| map.keeps_zero() && map.scale.iter().all(|&s| s == 0.0)),
     }

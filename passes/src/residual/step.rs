@@ -85,9 +85,7 @@ fn zeros(are_zeros: bool) -> Step {
 /// Whether all operands but one are zeros known at compile time.
 fn joins_zeros(network: &Network, node: NodeId) -> bool {
     let operands = network.operands(node);
-    let zeros = |v: &&nonresc_ir::id::Value| {
-        network.constant(**v).is_some_and(|t| t.to_f64().iter().all(|&x| x == 0.0))
-    };
+    let zeros = |v: &&nonresc_ir::id::Value| network.constant(**v).is_some_and(|t| t.all(|x| x == 0.0));
     operands.iter().filter(zeros).count() + 1 == operands.len()
 }
 

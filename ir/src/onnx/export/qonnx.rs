@@ -75,8 +75,7 @@ pub(super) fn dequantise(w: &mut Writer<'_>, node: NodeId, op: &Dequantise) {
     let Ok(numbers) = numbers else { return };
     let x = w.initializer(&format!("{title}_numbers"), &numbers);
     let rank = network.ty(codes).shape.rank();
-    if is_bipolar(known, bits, signed) && constant(network, node, 2).to_f64().iter().all(|&zero| zero == 0.0)
-    {
+    if is_bipolar(known, bits, signed) && constant(network, node, 2).all(|zero| zero == 0.0) {
         let Some(scale) = parameter(w, node, op.axis, rank, 1) else { return };
         w.result(node, "BipolarQuant", vec![x, scale], vec![]);
         w.in_domain(DOMAIN);
@@ -89,7 +88,7 @@ pub(super) fn dequantise(w: &mut Writer<'_>, node: NodeId, op: &Dequantise) {
 
 /// Whether codes are the two of one bit with a sign, which lie in the narrowest type that holds both.
 fn is_bipolar(codes: &Tensor, bits: u8, signed: bool) -> bool {
-    signed && bits == 2 && codes.to_f64().iter().all(|&code| code.abs() == 1.0)
+    signed && bits == 2 && codes.all(|code| code.abs() == 1.0)
 }
 
 fn constant(network: &Network, node: NodeId, operand: usize) -> &Tensor {

@@ -239,7 +239,7 @@ impl<'m> Call<'_, 'm> {
     fn plain(&mut self, tensor: &Arc<Tensor>) -> Result<(), Fault> {
         let wrong = if tensor.is_empty() {
             "has no numbers"
-        } else if tensor.element().is_float() && !tensor.to_f64().iter().all(|x| x.is_finite()) {
+        } else if tensor.element().is_float() && !tensor.all(f64::is_finite) {
             "holds numbers that are not finite"
         } else {
             return Ok(());

@@ -126,7 +126,7 @@ fn zero_point(call: &mut Call<'_, '_>, element: Element) -> Result<Item, Fault> 
             true => (-(2f64.powi(i32::from(bits) - 1)), 2f64.powi(i32::from(bits) - 1) - 1.0),
             false => (0.0, 2f64.powi(i32::from(bits)) - 1.0),
         };
-        tensor.to_f64().iter().all(|z| (low..=high).contains(z))
+        tensor.all(|z| (low..=high).contains(&z))
     });
     let name = call.name(2);
     Ok(Item::Const(Arc::new(
