@@ -111,6 +111,18 @@ pub fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
+/// Writes `text` to standard output ahead of a proof whose outcome is the exit code. There a reader that has left is a
+/// fault too: the run ends without the proof.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn print_ahead_of_proof(text: impl AsRef<[u8]>) -> Result<(), Failure> {
+    print(text).map_err(|failure| match failure {
+        Failure::Output(error) => unprinted(&error).into(),
+        other => other,
+    })
+}
+
 /// The JSON document that a command prints, its last line ended.
 ///
 /// # Panics

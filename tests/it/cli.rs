@@ -3,7 +3,7 @@
 use clap::{CommandFactory as _, Parser as _};
 use nonresc::args::{Cli, Dump, Emit};
 
-use crate::program::{home, nonresc_in, program};
+use crate::program::{digits_home, example, home, nonresc_in, program};
 
 fn refused(arguments: &[&str]) -> String {
     Cli::try_parse_from(arguments).expect_err("nonsense must be refused").to_string()
@@ -120,6 +120,25 @@ fn a_reader_that_has_left_ends_a_run_quietly() {
     }
 }
 
+/// Where the exit code is to tell of a proof, a run that ends before it must not say that all is well. No tool is
+/// needed: the report is printed ahead of the proof.
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_left_before_the_proof_is_a_fault() {
+    let home = home();
+    let block = example("block.onnx");
+    nonresc_in(home.path(), &["quantise", block.to_str().unwrap(), "--out", "q", "-q"]).done();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut run = program(home.path(), &["q/quantised.onnx", "--fps", "2000", "--verify", "--out", "build"]);
+    let ended = run.stdout(writer).output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{told}");
+    assert!(told.contains("standard output cannot be written") && told.contains("Broken pipe"), "{told}");
+    // What was made before is there.
+    assert!(home.path().join("build/rtl").is_dir());
+}
+
 /// Remarks that nobody can read are no reason to do less.
 #[cfg(target_os = "linux")]
 #[test]
@@ -129,6 +148,28 @@ fn what_is_told_beside_the_result_is_never_a_fault() {
     let mut run = program(home.path(), &["quantise", "resnet8.onnx", "--samples", "1", "--out", "q", "-v"]);
     assert_eq!(run.stderr(full).output().unwrap().status.code(), Some(0));
     assert!(home.path().join("q/quantised.onnx").exists());
+}
+
+/// Nor is a training's progress.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_training_that_cannot_tell_of_its_epochs_goes_on() {
+    let home = digits_home();
+    let flags = ["digits.onnx", "--skips", "remove", "--retrain", "--data", "digits_train.npz", "--epochs"];
+    let more =
+        ["1", "--qat-epochs", "1", "--batch", "64", "--warmup", "4", "--emit", "onnx", "--out", "build"];
+    let flags = [&flags[..], &more].concat();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let (reader, left) = std::io::pipe().unwrap();
+    drop(reader);
+    for stderr in [std::process::Stdio::from(full), left.into()] {
+        let ended = program(home.path(), &flags).stderr(stderr).output().unwrap();
+        assert_eq!(ended.status.code(), Some(0));
+        for file in ["history.json", "history-qat.json", "quantised.onnx"] {
+            assert!(home.path().join("build").join(file).exists(), "{file}");
+        }
+        std::fs::remove_dir_all(home.path().join("build")).unwrap();
+    }
 }
 
 #[test]

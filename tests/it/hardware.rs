@@ -21,9 +21,9 @@ use nonresc_tests::random;
 use nonresc_tests::seed::Seed;
 use nonresc_tests::target::unlimited;
 
-use crate::program::example;
+use crate::program::{example, names, nonresc_in};
 #[cfg(unix)]
-use crate::program::{nonresc_in, path_with_tools, program, tool};
+use crate::program::{path_with_tools, program, tool};
 
 /// Random networks that are simulated here; `cargo bench --bench hardware` does more.
 const NETWORKS: usize = 6;
@@ -269,4 +269,45 @@ fn a_full_disk_is_said_to_be_one() {
     let text = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(1), "{text}");
     assert!(text.contains(said) && text.contains("TMPDIR") && !text.contains("report this"), "{text}");
+}
+
+/// Nobody waits for a design that no tool could be run over: what is told ends with the reading of the model.
+#[test]
+fn networks_of_floats_are_refused_before_anything_is_computed() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let block = example("block.onnx");
+    let block = block.to_str().unwrap();
+    for flags in [
+        &[block, "--fps", "2000", "--verify"][..],
+        &[block, "--fps", "2000", "--synth", "yosys"],
+        &[block, "--fps", "2000", "--emit", "rtl", "--out", "build"],
+        &["compare", block, "--fps", "2000", "--synth", "yosys"],
+    ] {
+        let said = nonresc_in(home, &[flags, &["-v"]].concat()).refused(1);
+        assert!(said.contains("nonresc quantise"), "{flags:?}: {said}");
+        let (steps, faults) = said.split_at(said.find("error[integers/operator]").unwrap());
+        assert_eq!(
+            steps.lines().map(|line| line.split_whitespace().next()).collect::<Vec<_>>(),
+            [Some("read")]
+        );
+        assert_eq!(faults.matches("error[").count(), 1, "{faults}");
+    }
+    assert_eq!(names(home), [""; 0]);
+    // Where none was named, hardware is left out and said to be.
+    let ended = nonresc_in(home, &[block, "--fps", "2000", "--out", "build"]);
+    assert!(ended.stderr.contains("no rtl/ is written"), "{}", ended.stderr);
+    ended.done();
+}
+
+/// Nothing is proven of a design that is not made, and nobody is told otherwise.
+#[test]
+fn tools_want_a_whole_design() {
+    let home = tempfile::tempdir().unwrap();
+    let block = example("block.onnx");
+    let block = block.to_str().unwrap();
+    for flags in [["--verify", "--stop-after", "fold"], ["--synth=yosys", "--stop-after", "plan"]] {
+        let said = nonresc_in(home.path(), &[&[block][..], &flags].concat()).refused(2);
+        assert!(said.contains("error[usage/hardware]"), "{said}");
+    }
 }

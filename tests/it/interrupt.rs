@@ -2,6 +2,7 @@
 //! everything else ends at once, with its tools, and leaves nothing behind.
 #![cfg(unix)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use crate::program::{digits_home, example, names, nonresc_in, path_with_tools, program, tool};
+use crate::program::{digits_home, example, home, names, nonresc_in, path_with_tools, program, tool};
 
 const FLAGS: [&str; 19] = [
     "digits.onnx",
@@ -114,6 +115,39 @@ fn a_signal_ends_the_tools_of_a_run_and_leaves_nothing() {
         awaited("what the tool started ends", || test_kill_process(of_tool).is_err().then_some(()));
         fs::remove_file(home.join("started")).unwrap();
     }
+}
+
+/// From the first moment to the last, a run that is asked to end does so, the folder is there whole or not at all, and
+/// nothing else is left.
+#[test]
+fn a_signal_at_any_stage_leaves_a_whole_folder_or_none() {
+    let home = home();
+    let flags = ["resnet8.onnx", "--fps", "5000", "--out", "build"];
+    let begin = Instant::now();
+    nonresc_in(home.path(), &flags).done();
+    let took = begin.elapsed();
+    let build = home.path().join("build");
+    let whole = names(&build);
+    let mut ends = BTreeSet::new();
+    const STAGES: u32 = 24;
+    for stage in 1..=STAGES + 4 {
+        let _ = fs::remove_dir_all(&build);
+        let mut run = program(home.path(), &flags).stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(took * stage / STAGES);
+        // Where it has ended already there is nobody to ask.
+        let _ = kill_process(Pid::from_child(&run), Signal::INT);
+        let code = run.wait().unwrap().code();
+        // One that has not come to watch for signals yet is ended by the system.
+        assert!([Some(0), Some(130), None].contains(&code), "{code:?} at stage {stage}");
+        if build.exists() {
+            assert_eq!(names(&build), whole, "stage {stage}");
+        } else {
+            assert_ne!(code, Some(0), "stage {stage}");
+        }
+        assert!(names(home.path()).iter().all(|name| ["build", "resnet8.onnx"].contains(&name.as_str())));
+        ends.insert(code);
+    }
+    assert!(ends.contains(&Some(130)), "{ends:?}");
 }
 
 /// As under `nohup`, where the terminal goes and the run stays.

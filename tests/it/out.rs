@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use nonresc_backends::out::{MARKER, OutFile, check, write};
 use nonresc_passes::distill::checkpoint::Checkpoint;
 use nonresc_passes::distill::claim::Claim;
 
-use crate::program::{digits_home, example, names, nonresc_in};
+use crate::program::{digits_home, example, home, names, nonresc_in, program};
 
 fn file(text: &str) -> [OutFile; 1] {
     [OutFile { name: "schedule.json".into(), bytes: text.into() }]
@@ -119,6 +120,61 @@ fn a_place_that_cannot_be_written_is_refused_at_once() {
     let home = tempfile::tempdir().unwrap();
     check(&home.path().join("a/b/build"), &[]).unwrap();
     assert!(names(home.path()).is_empty());
+    let block = example("block.onnx");
+    let block = block.to_str().unwrap();
+    for flags in [&[block, "--fps", "2000"][..], &["quantise", block], &[block, "--stop-after", "plan"]] {
+        let said =
+            nonresc_in(home.path(), &[flags, &["--out", "/proc/self/a/build", "-v"]].concat()).refused(1);
+        // Not even the model was read.
+        assert!(said.starts_with("error[out/io]: cannot make a folder in /proc/self"), "{said}");
+    }
+}
+
+/// A disk that is full halfway through the files is said to be one; the old folder stays, and nothing beside it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_halfway_leaves_the_old_folder() {
+    let home = home();
+    let flags = ["resnet8.onnx", "--fps", "5000", "--skips", "remove", "--out", "build"];
+    nonresc_in(home.path(), &["resnet8.onnx", "--fps", "5000", "--out", "build"]).done();
+    let before = fs::read(home.path().join("build/schedule.json")).unwrap();
+    // No file may be larger than this many half kilobytes, and who tries is not killed for it.
+    let run = program(home.path(), &flags);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 20; exec \"$@\"", "sh"])
+        .arg(run.get_program())
+        .args(run.get_args());
+    let ended = limited.current_dir(home.path()).output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!((ended.status.code(), ended.stdout.len()), (Some(1), 0), "{said}");
+    assert!(said.contains("error[out/io]") && said.contains("File too large"), "{said}");
+    assert_eq!(names(home.path()), ["build", "resnet8.onnx"]);
+    assert!(fs::read(home.path().join("build/schedule.json")).unwrap() == before);
+}
+
+/// Which of them comes last is left open; that it is one of them, whole, is not.
+#[test]
+fn of_two_runs_into_one_folder_one_is_there_whole() {
+    let home = home();
+    let flags = |skips: &'static str| ["resnet8.onnx", "--fps", "5000", "--skips", skips, "--out", "build"];
+    let build = home.path().join("build");
+    let made =
+        || names(&build).into_iter().map(|name| (fs::read(build.join(&name)).ok(), name)).collect::<Vec<_>>();
+    let alone = ["keep", "remove"].map(|skips| {
+        nonresc_in(home.path(), &flags(skips)).done();
+        made()
+    });
+    for there_before in [true, false, true, false] {
+        if !there_before {
+            fs::remove_dir_all(&build).unwrap();
+        }
+        let runs = ["keep", "remove", "keep", "remove"]
+            .map(|skips| program(home.path(), &flags(skips)).stdout(Stdio::null()).spawn().unwrap());
+        runs.into_iter().for_each(|mut run| assert!(run.wait().unwrap().success()));
+        assert!(alone.contains(&made()));
+        assert_eq!(names(home.path()), ["build", "resnet8.onnx"]);
+    }
 }
 
 /// The state of a training: what cannot be written is refused before the first epoch, and leaves nothing.

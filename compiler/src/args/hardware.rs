@@ -26,6 +26,13 @@ pub struct Hardware {
     pub synth: Option<Synthesiser>,
 }
 
+impl Hardware {
+    /// Whether a tool is to run over the design.
+    pub fn runs_tools(&self) -> bool {
+        self.verify.is_some() || self.synth.is_some()
+    }
+}
+
 /// A program that synthesises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Synthesiser {

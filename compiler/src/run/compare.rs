@@ -57,7 +57,7 @@ pub(super) fn compare(args: &Compare) -> Result<(), Failure> {
         for (fifos, skips) in args.fifos.iter().flat_map(|&f| args.skips.iter().map(move |s| (f, s))) {
             let options = Options { bind, ..options::options(&args.design, fifos, skips)? };
             let mode = options.fifo.mode.name();
-            let made = options::designed(path, &args.reading, options)?;
+            let made = options::designed(path, &args.reading, options, args.synth.is_some())?;
             let price = made.design.binding.as_ref().map(|binding| binding.block_price);
             bind.block_price = bind.block_price.or(price);
             let schedule = schedule::schedule(&made.design, &made.options, None, &[])?;

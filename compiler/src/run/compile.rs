@@ -17,6 +17,7 @@ use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
 use nonresc_passes::distill::checkpoint::Checkpoint;
 use nonresc_passes::distill::student::is_quantised;
 use nonresc_passes::engine::Given;
+use nonresc_passes::integers::has_codes;
 use nonresc_passes::manager::{self, Checks, Finished};
 use nonresc_passes::numerals::grouped;
 use nonresc_passes::pass::Pass;
@@ -36,14 +37,8 @@ use crate::report;
 /// Refused models, plans and devices; flags that make no sense together.
 pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     let passes = passes(args)?;
-    if args.hardware.stimulus.is_some() && args.hardware.verify.is_none() && args.out.is_none() {
-        return Err(Failure::usage(Diagnostic::new(
-            "usage/stimulus",
-            "--stimulus",
-            "nothing is simulated, and no testbench is written",
-            "add --verify, --out, or both",
-        )));
-    }
+    let whole = passes.len() == table::FPGA.len();
+    of_hardware(args, whole)?;
     let mut options = options::options(&args.design, args.depths.fifos, &args.skips)?;
     if let Some(dir) = &args.out {
         let trains = &args.retrain;
@@ -58,6 +53,10 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     let mut steps = Steps::new();
     let loaded = model::load(path, &args.reading, &args.output)?;
     steps.read(&loaded.network);
+    let asked = args.emit.contains(&Emit::Systemverilog) || args.hardware.runs_tools();
+    if whole && asked && !args.retrain.retrain {
+        has_codes(&loaded.network)?;
+    }
     let stimulus = args.hardware.stimulus.as_deref().map(|file| hardware::stimulus(file, &loaded.network));
     let stimulus = stimulus.transpose()?;
     let mut dumps = Dumps::new(args.dump_ir.as_ref());
@@ -109,7 +108,6 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
             format!("{} rows of whole designs, and depths of each skip", report.rows.len())
         });
     }
-    let whole = passes.len() == table::FPGA.len();
     let in_codes = retrained.as_ref().filter(|_| whole).and_then(|made| made.in_codes(&options));
     let in_codes = in_codes.map(|(network, options)| {
         options::run(Design::Network(NetworkDesign::new(network)), table::FPGA, &options, &mut steps)
@@ -130,12 +128,38 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
             format!("{} files, {} bytes, in {}", files.len(), grouped(size as u64), dir.display())
         });
     }
-    exit::print(&*printed)?;
+    match args.hardware.verify {
+        Some(_) => exit::print_ahead_of_proof(&*printed)?,
+        None => exit::print(&*printed)?,
+    }
     if let (Some(frames), Some(design)) = (args.hardware.verify, made.bound()) {
         hardware::verify(design, frames as usize, stimulus.as_ref(), options.target.seed)?;
     }
     if let (Some(Synthesiser::Yosys), Some(design)) = (args.hardware.synth, made.bound()) {
         synthesis::synthesise(design)?;
+    }
+    Ok(())
+}
+
+/// Looks whether what is asked of the hardware can be done in a run of these flags; `whole` says that it ends in a
+/// design.
+fn of_hardware(args: &Compile, whole: bool) -> Result<(), Failure> {
+    let hardware = &args.hardware;
+    if hardware.stimulus.is_some() && hardware.verify.is_none() && args.out.is_none() {
+        return Err(Failure::usage(Diagnostic::new(
+            "usage/stimulus",
+            "--stimulus",
+            "nothing is simulated, and no testbench is written",
+            "add --verify, --out, or both",
+        )));
+    }
+    if hardware.runs_tools() && !whole {
+        return Err(Failure::usage(Diagnostic::new(
+            "usage/hardware",
+            "--verify or --synth",
+            "the run stops before its last pass, so there is no design",
+            "leave out --stop-after and --dump-ir",
+        )));
     }
     Ok(())
 }

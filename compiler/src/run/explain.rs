@@ -18,6 +18,7 @@ pub(super) fn explain(args: &Explain) -> Result<(), Failure> {
         &args.model,
         &args.reading,
         options::options(&args.design, args.depths.fifos, "keep")?,
+        false,
     )?;
     let named = named(&args.skip, &made.analysed.skips)?;
     let &[skip] = &named[..] else {

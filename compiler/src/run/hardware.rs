@@ -103,10 +103,11 @@ pub(super) fn verify(
     let stalled = bench.run(Trial { frames, seed: seed ^ 1, stalled: true, reset: false })?;
     drop(simulating);
     let of = if given.is_some() { "frames of --stimulus" } else { "frames of random codes" };
-    exit::print(printed(design, of, &free, &stalled))?;
+    let told = exit::print(printed(design, of, &free, &stalled));
     let wrong =
         free.wrong.iter().map(|why| ("", why)).chain(stalled.wrong.iter().map(|why| (" with stalls", why)));
-    unequal(wrong)
+    // What is wrong is said also where nobody reads what was measured.
+    unequal(wrong).and(told)
 }
 
 /// Cycles from a sink's phase to its beat at the pin, which stands behind a channel of one stage.

@@ -9,6 +9,7 @@ use nonresc_passes::choose::choose;
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
 use nonresc_passes::device::Device;
 use nonresc_passes::fifo::{self, FifoOptions, Mode};
+use nonresc_passes::integers::has_codes;
 use nonresc_passes::manager::{self, Checks};
 use nonresc_passes::pass::{Pass, Property};
 use nonresc_passes::plan::Request;
@@ -96,14 +97,22 @@ pub(super) struct Designed {
     pub(super) options: Options,
 }
 
-/// The design of a model.
+/// The design of a model; `in_codes` where tools are to run over it.
 ///
 /// # Errors
-/// Refused models, plans and devices.
-pub(super) fn designed(path: &Path, reading: &Reading, options: Options) -> Result<Designed, Failure> {
+/// Refused models, plans and devices; networks of floats where codes are needed.
+pub(super) fn designed(
+    path: &Path,
+    reading: &Reading,
+    options: Options,
+    in_codes: bool,
+) -> Result<Designed, Failure> {
     let mut steps = Steps::new();
     let loaded = model::load(path, reading, &[])?;
     steps.read(&loaded.network);
+    if in_codes {
+        has_codes(&loaded.network)?;
+    }
     let (analysing, others) = around_plan(table::FPGA);
     let analysed = run(Design::Network(NetworkDesign::new(loaded.network)), analysing, &options, &mut steps)?;
     let analysed = analysed.source().clone();

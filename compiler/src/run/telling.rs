@@ -1,6 +1,6 @@
 //! How a training goes, on standard error.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ impl Told {
         Told { begin: now, shown: now, epochs: recipe.epochs, images, terminal }
     }
 
-    /// Tells of progress; breaks where nobody listens, or somebody wants it to stop.
+    /// Tells of progress; breaks where somebody wants it to stop.
     pub(super) fn tell(&mut self, progress: &Progress<'_>) -> ControlFlow<()> {
         if interrupt::asked().is_some() {
             return ControlFlow::Break(());
@@ -35,7 +35,7 @@ impl Told {
         if exit::is_quiet() {
             return ControlFlow::Continue(());
         }
-        let written = match progress {
+        let text = match progress {
             Progress::Step { epoch, steps: (done, of), loss, accuracy } => {
                 if !self.terminal || (self.shown.elapsed() < Duration::from_millis(200) && done != of) {
                     return ControlFlow::Continue(());
@@ -44,8 +44,7 @@ impl Told {
                 let share = (*epoch as f64 + *done as f64 / *of as f64) / self.epochs as f64;
                 let took = self.begin.elapsed().as_secs_f64();
                 let images = share * (self.epochs * self.images) as f64;
-                write!(
-                    io::stderr().lock(),
+                format!(
                     "\repoch {}/{} step {done}/{of} loss {loss:.4} accuracy {:.2} %, {:.0} images/s, {:.0} s left   ",
                     epoch + 1,
                     self.epochs,
@@ -59,9 +58,8 @@ impl Told {
                     0 => String::new(),
                     _ => format!(", without skips {}", row.removed.join(", ")),
                 };
-                writeln!(
-                    io::stderr().lock(),
-                    "{}epoch {}/{}: loss {:.4}, training {:.2} %, validation {:.2} %, {:.0} s{gone}",
+                format!(
+                    "{}epoch {}/{}: loss {:.4}, training {:.2} %, validation {:.2} %, {:.0} s{gone}\n",
                     if self.terminal { "\r\x1b[K" } else { "" },
                     row.epoch,
                     self.epochs,
@@ -72,9 +70,7 @@ impl Told {
                 )
             }
         };
-        match written {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        }
+        exit::tell(text);
+        ControlFlow::Continue(())
     }
 }

@@ -94,9 +94,7 @@ pub(crate) fn without_proofs(network: &Network) -> Result<Integers, Diagnostics>
 fn make(network: &Network, rule: Rule, proofs: bool) -> Result<Integers, Diagnostics> {
     let order =
         network.topological().ok_or_else(|| fault("the network", "it has a cycle", "break the cycle"))?;
-    if !is_quantised(network) {
-        return Err(no_codes().into());
-    }
+    has_codes(network)?;
     let mut integer = network.clone();
     let mut making = Making {
         from: network,
@@ -123,6 +121,14 @@ fn make(network: &Network, rule: Rule, proofs: bool) -> Result<Integers, Diagnos
         forms.iter().filter_map(|(&node, form)| Some((node, form.whole_numbers()?))).collect();
     values.retain(|_, value| integer.contains(value.node));
     Ok(Integers { network: integer, roundings, quantisers, values })
+}
+
+/// Whether a network, in normal form or not, could have integers at all.
+///
+/// # Errors
+/// As [`integers`], of a network without quantisers.
+pub fn has_codes(network: &Network) -> Result<(), Diagnostics> {
+    if is_quantised(network) { Ok(()) } else { Err(no_codes().into()) }
 }
 
 /// Whether quantisers say where values are rounded.
