@@ -260,6 +260,80 @@ fn quantisers_of_weights_by_channel_let_every_gradient_through() {
     assert_eq!(problem.gradients().unwrap(), [problem.seeds()[0].to_f64()]);
 }
 
+/// Numbers in steps of a scale, rounded to codes, and back; gives the scale's gradient for a `dy` of 1, 2, 3, ...
+fn of_scale(op: Quantise, scales: &[f64], zero: f64, numbers: &[f64]) -> Vec<f64> {
+    let mut problem = Problem::new(Element::F64, 1);
+    let (filters, count) = (scales.len(), numbers.len());
+    let x = problem.holding([filters, count / filters], numbers);
+    let scale = match filters {
+        1 => problem.holding([], scales),
+        _ => problem.holding([filters, 1], scales),
+    };
+    let element = Element::Int { bits: op.bits, signed: op.signed };
+    let mut edit = Edit::new(&mut problem.network);
+    let one = edit.constant(Tensor::f64([], vec![1.0]).unwrap());
+    let zero = edit.constant(Tensor::from_f64(element, [], &[zero]).unwrap());
+    let steps = problem.op(Div {}, &[x, scale]);
+    let codes = problem.op(op, &[steps, one, zero]);
+    let rounded = problem.op(Dequantise::default(), &[codes, one, zero]);
+    let y = problem.op(Mul {}, &[rounded, scale]);
+    problem.output(y);
+    let network = problem.differentiated().unwrap();
+    let dy: Vec<f64> = (1..=count).map(|i| i as f64).collect();
+    let dy = Tensor::f64([filters, count / filters], dy).unwrap();
+    evaluate::<f64>(&network, &[problem.given[0].clone(), problem.given[1].clone(), dy]).unwrap()[2].to_f64()
+}
+
+/// The step size's gradient by equation 3 of Esser et al., ICLR 2020: of a number that is clipped the code that it is
+/// clipped to, of another what rounding adds to it, in steps.
+fn by_the_paper(x: f64, scale: f64, least: f64, most: f64) -> f64 {
+    let steps = x / scale;
+    if steps <= least - 0.5 {
+        least
+    } else if steps >= most + 0.5 {
+        most
+    } else {
+        steps.round_ties_even() - steps
+    }
+}
+
+#[test]
+fn scales_have_the_gradient_of_learned_step_sizes() {
+    let mut seed = Seed(0x0073_7465_7073);
+    let op = Quantise { bits: 4, ..Quantise::default() };
+    let narrow = Quantise { narrow: true, ..op.clone() };
+    let unsigned = Quantise { bits: 3, signed: false, ..op.clone() };
+    let cases = [(op, 0.0, -8.0, 7.0), (narrow, 0.0, -7.0, 7.0), (unsigned, 2.0, -2.0, 5.0)];
+    for (op, zero, least, most) in cases {
+        for scales in [vec![0.3], vec![0.25], vec![0.1, 0.7, 2.5]] {
+            let numbers: Vec<f64> = (0..30).map(|_| 6.0 * number(&mut seed)).collect();
+            let found = of_scale(op.clone(), &scales, zero, &numbers);
+            let filter = numbers.len() / scales.len();
+            for (i, (&scale, &found)) in scales.iter().zip(&found).enumerate() {
+                let terms = numbers.iter().enumerate().skip(i * filter).take(filter);
+                let right: f64 =
+                    terms.map(|(at, &x)| (at + 1) as f64 * by_the_paper(x, scale, least, most)).sum();
+                assert!((found - right).abs() < 1e-9 * right.abs().max(1.0), "{found} instead of {right}");
+            }
+        }
+    }
+}
+
+/// Where all numbers are clipped the result is the scale times a code, and nothing is rounded.
+#[test]
+fn scales_of_clipped_numbers_have_the_derivative() {
+    let op = Quantise { bits: 4, ..Quantise::default() };
+    let numbers = [-9.0, 8.0, 30.0, -2.5];
+    let loss = |scale: f64| -> f64 {
+        let code = |x: f64| (x / scale).round_ties_even().clamp(-8.0, 7.0);
+        numbers.iter().enumerate().map(|(i, &x)| (i + 1) as f64 * scale * code(x)).sum()
+    };
+    let (scale, h) = (0.25, 1e-4);
+    let right = (loss(scale + h) - loss(scale - h)) / (2.0 * h);
+    let found = of_scale(op, &[scale], 0.0, &numbers);
+    assert!((found[0] - right).abs() < 1e-6 * right.abs(), "{found:?} instead of {right}");
+}
+
 /// The refusal of the gradient of `x` (2 x 3 x 2 x 2) through what `make` puts behind it.
 fn refusal(make: impl Fn(&mut Edit<'_>, Value) -> Vec<Value>) -> String {
     let mut network = Network::new();

@@ -2,7 +2,7 @@
 
 use nonresc_ir::id::Value;
 use nonresc_ir::network::{
-    Add, AvgPool, BatchNorm, ChannelVariance, Clip, Concat, Conv, Dense, Element, GlobalAvgPool,
+    Add, AvgPool, BatchNorm, ChannelVariance, Clip, Concat, Conv, Dense, Div, Element, GlobalAvgPool,
     GlobalMaxPool, LeakyRelu, MaxPool, Mul, Op, Pad, Pair, ReduceMean, Relu, Reshape, Sides, Slice, Sub,
     Transpose,
 };
@@ -42,6 +42,7 @@ fn one(element: Element, op: impl Into<Op>, shapes: &[&[usize]]) -> Problem {
 
 fn input(problem: &mut Problem, shape: &[usize]) -> Value {
     match *shape {
+        [] => problem.input([]),
         [a] => problem.input([a]),
         [a, b] => problem.input([a, b]),
         [a, b, c, d] => problem.input([a, b, c, d]),
@@ -127,6 +128,15 @@ fn pointwise(element: Element, cases: &mut Vec<Case>) {
     cases.push(("add", one(element, Add {}, &[map, map])));
     cases.push(("sub", one(element, Sub {}, &[map, map])));
     cases.push(("mul", one(element, Mul {}, &[map, map])));
+    let filters: &[usize] = &[3, 2, 2, 1];
+    cases.push(("mul by one number", one(element, Mul {}, &[map, &[]])));
+    cases.push(("mul of a vector by one number", one(element, Mul {}, &[&[5], &[]])));
+    cases.push(("mul by a number a filter", one(element, Mul {}, &[filters, &[3, 1, 1, 1]])));
+    cases.push(("mul of rows by a number a row", one(element, Mul {}, &[&[3, 4], &[3, 1]])));
+    cases.push(("div by one number", one(element, Div {}, &[map, &[]])));
+    cases.push(("div by a number a filter", one(element, Div {}, &[filters, &[3, 1, 1, 1]])));
+    let single: &[usize] = &[3, 1, 1, 1];
+    cases.push(("div of a number a filter by one", one(element, Div {}, &[single, single])));
 
     // Read by five, twice by one of them, and given out.
     let mut problem = Problem::new(element, 5);

@@ -131,6 +131,7 @@ fn rule(asked: Asked<'_, '_>) -> Result<Found, Refused> {
         Op::Add(_) => pointwise::add(asked),
         Op::Sub(_) => pointwise::sub(asked),
         Op::Mul(_) => pointwise::mul(asked),
+        Op::Div(_) => pointwise::div(asked),
         Op::Relu(_) => pointwise::relu(asked),
         Op::Clip(op) => pointwise::clip(asked, op),
         Op::LeakyRelu(op) => pointwise::leaky_relu(asked, op),
@@ -146,7 +147,6 @@ fn rule(asked: Asked<'_, '_>) -> Result<Found, Refused> {
         Op::Reshape(_) => moves::reshape(asked),
         Op::Transpose(op) => moves::transpose(asked, op),
         Op::MatMul(_) => Err(Refused::Why("it multiplies two computed values")),
-        Op::Div(_) => Err(Refused::Why("it divides")),
         Op::ReduceMean(_) => Err(Refused::Why("it takes the mean over other axes than height and width")),
         Op::Softmax(_) | Op::LogSoftmax(_) => {
             Err(Refused::Why("only the loss, at the end, has exponentials"))

@@ -1,7 +1,9 @@
 //! Arithmetic and activations, place by place, and quantisers as if they did not round.
 
 use nonresc_ir::id::Value;
-use nonresc_ir::network::{Clip, Edit, Gate, LeakyRelu, Mul, Network, Op, Quantise, Sub};
+use nonresc_ir::network::{
+    ChannelSum, Clip, Div, Edit, Gate, LeakyRelu, Mul, Network, Op, Quantise, ReduceMean, Sub,
+};
 use nonresc_ir::tensor::Tensor;
 
 use super::{Asked, Found, Refused};
@@ -27,20 +29,86 @@ pub(super) fn add(asked: Asked<'_, '_>) -> Result<Found, Refused> {
 }
 
 pub(super) fn sub(asked: Asked<'_, '_>) -> Result<Found, Refused> {
-    each(asked, |edit, operand, dy| {
-        if operand == 0 {
-            return Ok(dy);
-        }
-        let zero = Tensor::from_f64(edit.ty(dy).element, [], &[0.0]);
-        let zero = edit.constant(zero.ok_or(Refused::Why("its numbers are no floats"))?);
-        Ok(edit.add(Sub {}, &[zero, dy])?)
-    })
+    each(asked, |edit, operand, dy| if operand == 0 { Ok(dy) } else { negative(edit, dy) })
 }
 
-pub(super) fn mul(asked: Asked<'_, '_>) -> Result<Found, Refused> {
-    let factors = asked.operands.clone();
-    each(asked, |edit, operand, dy| Ok(edit.add(Mul {}, &[dy, factors[1 - operand]])?))
+/// y = a b, where b may be a scale.
+pub(super) fn mul(mut asked: Asked<'_, '_>) -> Result<Found, Refused> {
+    let (factors, dy) = (asked.operands.clone(), asked.dy);
+    let is_repeated = asked.edit.ty(factors[1]) != asked.edit.ty(dy);
+    let scale = match is_repeated {
+        true => scale(&mut asked, |edit| Ok(edit.add(Mul {}, &[dy, factors[0]])?))?,
+        false => None,
+    };
+    let found = each(asked, |edit, operand, dy| Ok(edit.add(Mul {}, &[dy, factors[1 - operand]])?))?;
+    Ok(found.into_iter().chain(scale).collect())
 }
+
+/// y = x / s, where s is a scale: the gradient of x is dy / s, and that of s minus the sum of that times y.
+pub(super) fn div(mut asked: Asked<'_, '_>) -> Result<Found, Refused> {
+    let (node, operands, dy) = (asked.node, asked.operands.clone(), asked.dy);
+    if !is_scale(asked.edit, operands[1], dy) {
+        return Err(Refused::Why("it divides by more than a scale"));
+    }
+    let dx = asked.edit.add(Div {}, &[dy, operands[1]])?;
+    let less = scale(&mut asked, |edit| Ok(edit.add(Mul {}, &[dx, node.into()])?))?;
+    let Asked { edit, wanted, .. } = asked;
+    let mut found = Found::new();
+    if wanted[0] {
+        found.push((0, dx));
+    }
+    if let Some((operand, sum)) = less {
+        found.push((operand, negative(edit, sum)?));
+    }
+    Ok(found)
+}
+
+/// Whether a value is one number for all of `of`, or one for each index of its first axis.
+fn is_scale(network: &Network, value: Value, of: Value) -> bool {
+    let (own, all) = (&network.ty(value).shape.0, &network.ty(of).shape.0);
+    let by_row = own.len() > 1 && own.len() == all.len() && own[0] == all[0];
+    own.is_empty() || by_row && own[1..].iter().all(|&n| n == 1)
+}
+
+/// The gradient of the second operand, where it is a scale that is asked for: the sum of what `of` has for each number of
+/// the result. It is then asked for no more.
+fn scale(
+    asked: &mut Asked<'_, '_>,
+    of: impl Fn(&mut Edit<'_>) -> Result<Value, Refused>,
+) -> Result<Option<(usize, Value)>, Refused> {
+    let (dy, scale) = (asked.dy, asked.operands[1]);
+    if !asked.wanted[1] || !is_scale(asked.edit, scale, dy) {
+        return Ok(None);
+    }
+    asked.wanted[1] = false;
+    let edit = &mut *asked.edit;
+    let all = of(edit)?;
+    let rank = edit.ty(all).shape.rank();
+    if edit.ty(scale).shape.rank() > 0 {
+        return Ok(Some((1, sum(edit, all, (1..rank).collect(), true)?)));
+    }
+    // By channel first: sums of many numbers are left to the operator that is good at them.
+    let few = if rank > 1 { edit.add(ChannelSum {}, &[all])? } else { all };
+    let axes = (0..edit.ty(few).shape.rank()).collect();
+    Ok(Some((1, sum(edit, few, axes, false)?)))
+}
+
+/// The sum along axes.
+fn sum(edit: &mut Edit<'_>, x: Value, axes: Vec<usize>, keep_axes: bool) -> Result<Value, Refused> {
+    let count: usize = axes.iter().map(|&axis| edit.ty(x).shape.0[axis]).product();
+    let mean = edit.add(ReduceMean { axes, keep_axes }, &[x])?;
+    let count = Tensor::from_f64(edit.ty(x).element, [], &[count as f64]);
+    let count = edit.constant(count.ok_or(NO_FLOATS)?);
+    Ok(edit.add(Mul {}, &[mean, count])?)
+}
+
+fn negative(edit: &mut Edit<'_>, x: Value) -> Result<Value, Refused> {
+    let zero = Tensor::from_f64(edit.ty(x).element, [], &[0.0]);
+    let zero = edit.constant(zero.ok_or(NO_FLOATS)?);
+    Ok(edit.add(Sub {}, &[zero, x])?)
+}
+
+const NO_FLOATS: Refused = Refused::Why("its numbers are no floats");
 
 /// By the result, which is above zero where the operand is, so that the operand need not be kept.
 pub(super) fn relu(asked: Asked<'_, '_>) -> Result<Found, Refused> {
