@@ -12,7 +12,7 @@ use nonresc_ir::network::{Edit, Shape};
 use nonresc_ir::onnx::import::{ImportOptions, import_file};
 use nonresc_ir::tensor::Tensor;
 use nonresc_passes::distill::optimiser::{Method, Optimiser};
-use nonresc_passes::distill::recipe::Losses;
+use nonresc_passes::distill::recipe::{Losses, Recipe};
 use nonresc_passes::distill::stage::{Goal, Setting, Stage};
 use nonresc_passes::distill::state::State;
 use nonresc_passes::engine::Engine;
@@ -47,7 +47,8 @@ fn images_a_second(model: &Path, batch: usize, steps: usize, taught: bool) -> f6
     let losses: Losses = if taught { "hard=0.5,logits=0.5" } else { "hard" }.parse().expect("losses");
     let teacher = taught.then_some(&network);
     let shard = SHARD.min(batch);
-    let stage = Stage::new(&goal, &BTreeSet::new(), false, &losses, teacher, (Engine::Native, shard))
+    let recipe = Recipe { losses, ..Recipe::default() };
+    let stage = Stage::new(&goal, &BTreeSet::new(), false, &recipe, teacher, (Engine::Native, shard))
         .expect("a step");
     let mut seed = Seed(1);
     let mut frame = network.ty(network.inputs()[0].node.into()).shape.clone();

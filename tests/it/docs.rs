@@ -300,7 +300,7 @@ fn the_published_setting_of_tailor_is_what_its_flags_make() {
         teacher: true,
         ..Recipe::default()
     };
-    assert_eq!(cli.compile.retrain.recipe(0, true), wanted);
+    assert_eq!(cli.compile.retrain.recipe(0, true, false), wanted);
 }
 
 /// The page of versions says of each file what stands in it.

@@ -32,13 +32,13 @@ use nonresc_passes::target::Bits;
 use crate::program::{Ended, digits_home, example, names, nonresc_in};
 
 /// The digits network in normal form, and images to train it on.
-struct Digits {
-    network: Network,
-    skips: Skips,
-    images: Dataset,
+pub(crate) struct Digits {
+    pub(crate) network: Network,
+    pub(crate) skips: Skips,
+    pub(crate) images: Dataset,
 }
 
-fn digits() -> Digits {
+pub(crate) fn digits() -> Digits {
     let mut network = import_file(&example("digits.onnx"), &ImportOptions::default()).unwrap().network;
     normalise(&mut network).unwrap();
     let skips = skips(&network);
@@ -52,7 +52,7 @@ fn opened(file: &str, limit: Option<usize>, network: &Network) -> Dataset {
 }
 
 /// Five epochs of nine steps.
-fn recipe(policy: Policy) -> Recipe {
+pub(crate) fn recipe(policy: Policy) -> Recipe {
     let augment = Augment { crop: Some(1), flip: false };
     Recipe { epochs: 5, batch: 32, shard: 16, warmup: 3, policy, augment, ..Recipe::default() }
 }
@@ -62,7 +62,7 @@ impl Digits {
         Wanted::parse(wanted).unwrap().resolve(&self.network, &self.skips).unwrap()
     }
 
-    fn batches(&self, recipe: &Recipe) -> Batches {
+    pub(crate) fn batches(&self, recipe: &Recipe) -> Batches {
         let images = std::slice::from_ref(&self.images);
         Batches::new(images, self.network.preprocess(), 10, recipe).unwrap()
     }
@@ -94,7 +94,7 @@ impl Digits {
     }
 
     /// Images as the network computes on them.
-    fn some(&self) -> Tensor {
+    pub(crate) fn some(&self) -> Tensor {
         let batches = self.batches(&recipe(Policy::AtOnce));
         batches.plain(&batches.training()[..24]).0
     }
@@ -105,7 +105,7 @@ fn labels(plan: &Plan) -> Vec<String> {
 }
 
 /// The outputs of a network that takes images behind their preprocessing, in doubles.
-fn outputs(network: &Network, images: &Tensor) -> Vec<f64> {
+pub(crate) fn outputs(network: &Network, images: &Tensor) -> Vec<f64> {
     let mut sized = network.clone();
     let mut edit = Edit::new(&mut sized);
     edit.set_batch(images.shape().0[0]).unwrap();
@@ -417,13 +417,16 @@ fn a_quantised_model_is_trained_and_written_as_one() {
     nonresc_in(home.path(), &["quantise", "digits.onnx", "--data", "digits_train.npz", "--out", "q", "-q"])
         .done();
     let flags = ["q/quantised.onnx", "--retrain", "--data", "digits_train.npz", "--no-flip", "--shift", "1"];
-    let more =
-        ["--epochs", "1", "--batch", "64", "--rate", "0.001", "--emit", "onnx", "--out", "build", "-q"];
+    let more = ["--epochs", "1", "--batch", "64", "--emit", "onnx", "--out", "build", "-q"];
     nonresc_in(home.path(), &[&flags[..], &more].concat()).done();
     let history = ["csv", "json", "svg"].map(|kind| format!("history-qat.{kind}"));
     let written = [".nonresc"].map(String::from).into_iter().chain(history);
     let written: Vec<String> = written.chain(["plan.json", "quantised.onnx"].map(String::from)).collect();
     assert_eq!(names(&home.path().join("build")), written);
+    // At the rate of what has just been put into codes, which is a fiftieth of that of floats.
+    let history = fs::read_to_string(home.path().join("build/history-qat.json")).unwrap();
+    let history: serde_json::Value = serde_json::from_str(&history).unwrap();
+    assert_eq!(history["recipe"]["rate"].as_f64(), Some(Recipe::default().rate / 50.0));
     let file = home.path().join("build/quantised.onnx");
     assert!(is_quantised(&import_file(&file, &ImportOptions::default()).unwrap().network));
 }

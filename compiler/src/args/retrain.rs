@@ -11,6 +11,9 @@ use nonresc_passes::distill::schedule::Decay;
 use super::values::{not_negative, positive, share};
 use super::{Engine, Images};
 
+/// What the rate of networks of floats is divided by for networks in codes.
+const IN_CODES: f64 = 50.0;
+
 /// How a network learns to do without its skips.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Retraining")]
@@ -45,9 +48,9 @@ pub struct Retrain {
     #[arg(long, value_name = "POLICY", default_value = "at-once", requires = "retrain")]
     pub policy: Policy,
 
-    /// Highest learning rate
-    #[arg(long, value_name = "RATE", default_value_t = 0.05, value_parser = positive, requires = "retrain")]
-    pub rate: f64,
+    /// Highest learning rate [default: 0.05, and 0.001 for a model in codes]
+    #[arg(long, value_name = "RATE", value_parser = positive, requires = "retrain")]
+    pub rate: Option<f64>,
 
     /// How the rate falls, from each removal on: constant, cosine, or step:EPOCHSxFACTOR
     #[arg(long, value_name = "DECAY", default_value = "cosine", requires = "retrain")]
@@ -112,6 +115,10 @@ pub struct Retrain {
     #[arg(long, value_name = "RATE", value_parser = positive, requires = "retrain")]
     pub qat_rate: Option<f64>,
 
+    /// Train the scales of codes too, of weights and of activations, in the epochs in codes; powers of two stay some
+    #[arg(long, requires = "retrain")]
+    pub learn_scales: bool,
+
     /// Keep the state in this file, after each epoch and at Ctrl-C; that of the epochs in codes in FILE.qat
     #[arg(long, value_name = "FILE", requires = "retrain")]
     pub checkpoint: Option<PathBuf>,
@@ -122,8 +129,10 @@ pub struct Retrain {
 }
 
 impl Retrain {
-    /// The recipe that the flags make, with this seed, for a plan that `changes` the function or does not.
-    pub fn recipe(&self, seed: u64, changes: bool) -> Recipe {
+    /// The recipe that the flags make, with this seed, for a plan that `changes` the function or does not, of a model that
+    /// is `quantised` or is not.
+    pub fn recipe(&self, seed: u64, changes: bool, quantised: bool) -> Recipe {
+        let default = Recipe::default().rate / if quantised { IN_CODES } else { 1.0 };
         let losses = self.loss.unwrap_or(match changes && !self.scratch {
             true => Losses::BLOCKS,
             false => Losses::default(),
@@ -132,7 +141,7 @@ impl Retrain {
         Recipe {
             epochs: self.epochs as usize,
             batch: self.batch as usize,
-            rate: self.rate,
+            rate: self.rate.unwrap_or(default),
             decay: self.decay,
             warmup: self.warmup as usize,
             method: self.optimiser,
@@ -145,6 +154,7 @@ impl Retrain {
             max_drop: self.max_drop.map(|points| points / 100.0),
             seed,
             scratch: self.scratch,
+            learn_scales: self.learn_scales && quantised,
             teacher: taught.iter().any(|weight| weight.value > 0.0),
             ..Recipe::default()
         }
@@ -162,7 +172,7 @@ impl Retrain {
 
     /// The recipe of the epochs in codes.
     pub fn qat_recipe(&self, seed: u64) -> Recipe {
-        let rate = self.qat_rate.unwrap_or(self.rate / 50.0);
+        let rate = self.qat_rate.unwrap_or(self.rate.unwrap_or(Recipe::default().rate) / IN_CODES);
         let epochs = self.qat_epochs as usize;
         Recipe {
             epochs,
@@ -170,7 +180,7 @@ impl Retrain {
             policy: Policy::AtOnce,
             max_drop: None,
             scratch: false,
-            ..self.recipe(seed, false)
+            ..self.recipe(seed, false, true)
         }
     }
 }

@@ -91,7 +91,8 @@ pub(super) fn retrain(
     options: &mut Options,
 ) -> Result<Retrained, Failure> {
     let mut plan = options.skips.resolve(&design.network, &design.skips)?;
-    let recipe = args.retrain.recipe(args.design.seed, plan.changing().next().is_some());
+    let quantised = is_quantised(&design.network);
+    let recipe = args.retrain.recipe(args.design.seed, plan.changing().next().is_some(), quantised);
     recipe.check().map_err(Failure::Usage)?;
     one_by_one(&recipe)?;
     let images = images(args, &design.network, &recipe)?;
@@ -344,11 +345,15 @@ pub(super) fn step(
     made: Option<&Retrained>,
 ) -> Result<Vec<OutFile>, Failure> {
     let terms = Terms::of(&flags.loss.unwrap_or_default());
-    let step = Step::new(&Student::new(network, &[])?, flags.batch as usize, &terms)?;
+    let student = match flags.learn_scales {
+        true => Student::learning_scales(network, &[])?,
+        false => Student::new(network, &[])?,
+    };
+    let step = Step::new(&student, flags.batch as usize, &terms)?;
     let mut files = vec![OutFile { name: "step.onnx".into(), bytes: onnx::export::export(&step.network)? }];
     if let Some(made) = made {
         let parameters = step.network.inputs().iter().filter_map(|port| {
-            let numbers = made.state.parameters.get(&port.name)?.clone();
+            let numbers = student.used(&port.name, made.state.parameters.get(&port.name)?);
             Some((port.name.clone(), Tensor::f32(step.network.ty(port.node.into()).shape.clone(), numbers)?))
         });
         let parameters: Vec<(String, Tensor)> = parameters.collect();

@@ -4,12 +4,23 @@ use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Edit, Element, Network, Op, Quantise};
 use nonresc_ir::tensor::Tensor;
 
-/// Gives a layer of a network in normal form other weights and another bias.
-pub(super) fn put(edit: &mut Edit<'_>, node: NodeId, weight: Vec<f32>, bias: Vec<f32>) -> Result<(), String> {
+use super::ties::Parts;
+
+/// Gives a layer of a network in normal form other weights and another bias, this in whole steps of its sums and a part of
+/// one, where these are said by channel.
+pub(super) fn put(
+    edit: &mut Edit<'_>,
+    node: NodeId,
+    weight: Vec<f32>,
+    mut bias: Vec<f32>,
+    parts: Option<Parts>,
+) -> Result<(), String> {
     let operands = edit.operands(node);
     let new_weight = operand(edit, operands[1], weight)?;
     let has_bias = operands.get(2).copied();
-    let bias = in_steps(edit, node, bias);
+    for (bias, (step, part)) in bias.iter_mut().zip(parts.into_iter().flatten()) {
+        *bias = (((f64::from(*bias) / step - part).round_ties_even() + part) * step) as f32;
+    }
     let new_bias = match has_bias {
         Some(old) => Some(operand(edit, old, bias)?),
         None if bias.iter().all(|&b| b == 0.0) => None,
@@ -24,34 +35,14 @@ pub(super) fn put(edit: &mut Edit<'_>, node: NodeId, weight: Vec<f32>, bias: Vec
     edit.redirect(node.into(), layer).map_err(|e| e.to_string())
 }
 
-/// The bias of a layer of codes in whole steps of its sums, where it was so before but for a part of a step, which it keeps:
-/// it says which way ties go.
-fn in_steps(network: &Network, node: NodeId, mut bias: Vec<f32>) -> Vec<f32> {
-    let operands = network.operands(node);
-    let scales_of = |value: Value| -> Option<Vec<f64>> {
-        let Op::Dequantise(_) = network.op(value.node) else { return None };
-        Some(network.constant(network.operands(value.node)[1])?.to_f64())
-    };
-    let input = match scales_of(moved_from(network, operands[0])) {
-        Some(scales) if scales.len() == 1 => scales[0],
-        _ => return bias,
-    };
-    let Some(weights) = scales_of(operands[1]) else { return bias };
-    let Some(old) = operands.get(2).and_then(|&old| network.constant(old)).map(|old| old.to_f64()) else {
-        return bias;
-    };
-    for (c, (new, old)) in bias.iter_mut().zip(old).enumerate() {
-        let step = input * if weights.len() == 1 { weights[0] } else { weights[c] };
-        let part = old / step - (old / step).round_ties_even();
-        *new = (((f64::from(*new) / step - part).round_ties_even() + part) * step) as f32;
-    }
-    bias
-}
-
 /// The value whose numbers a value holds in other places.
-fn moved_from(network: &Network, mut value: Value) -> Value {
-    while let Op::Pad(_) | Op::Slice(_) | Op::Reshape(_) | Op::MaxPool(_) | Op::Transpose(_) =
-        network.op(value.node)
+pub(super) fn moved_from(network: &Network, mut value: Value) -> Value {
+    while let Op::Pad(_)
+    | Op::Slice(_)
+    | Op::Reshape(_)
+    | Op::MaxPool(_)
+    | Op::GlobalMaxPool(_)
+    | Op::Transpose(_) = network.op(value.node)
     {
         value = network.operands(value.node)[0];
     }

@@ -2,8 +2,9 @@
 //!
 //! - [`recipe`]: the options; [`removals`]: when skips go; [`schedule`]: the rate of each step.
 //! - [`batches`]: what is learned from, [`images`]: its pixels; [`optimiser`]: what becomes of gradients.
-//! - [`student`]: the network that is trained; [`state`]: its numbers; [`gradient`]: reverse-mode differentiation;
-//!   [`step`]: one step of training as a network; [`stage`]: what runs in an epoch; [`trainer`]: all epochs.
+//! - [`student`]: the network that is trained; [`state`]: its numbers; [`scales`]: those of codes, where they are trained;
+//!   [`gradient`]: reverse-mode differentiation; [`step`]: one step of training as a network; [`stage`]: what runs in an
+//!   epoch; [`trainer`]: all epochs.
 //! - [`checkpoint`]: to go on where training stopped, [`claim`]: by one training at a time; [`history`]: what is told of
 //!   it; [`picture`]: as a picture.
 
@@ -20,11 +21,13 @@ pub mod rank;
 pub mod recipe;
 pub mod removals;
 mod save;
+pub mod scales;
 pub mod schedule;
 pub mod stage;
 pub mod state;
 pub mod step;
 pub mod student;
+mod ties;
 pub mod trainer;
 
 use nonresc_ir::diagnostic::Diagnostics;

@@ -96,6 +96,14 @@ struct Slot {
 /// The words under which a slot's parts are kept.
 const PARTS: [&str; 3] = ["first", "second", "steps"];
 
+/// How scales of codes follow, where the method has no moments.
+const OF_SCALES: Method = Method::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+
+/// Whether a parameter is the scale of codes.
+fn is_scale(name: &str) -> bool {
+    name.ends_with(super::scales::STEP)
+}
+
 /// A method and what it remembers of each parameter.
 #[derive(Clone, Debug)]
 pub struct Optimiser {
@@ -116,7 +124,8 @@ impl Optimiser {
     ///
     /// A gradient that is longer than the limit is shortened to it first, all parameters by one factor (Pascanu et
     /// al., ICML 2013). Parameters for whose name `decayed` holds decay: with [`Method::Sgd`] `weight_decay * p` is
-    /// added to the gradient, with [`Method::AdamW`] `p -= rate * weight_decay * p` comes first. Parameters without
+    /// added to the gradient, with [`Method::AdamW`] `p -= rate * weight_decay * p` comes first. Scales of codes follow by
+    /// their logarithm to the base 2, with moments as of [`Method::AdamW`] whatever the method is. Parameters without
     /// gradient stay, gradients without parameter count for nothing, and what was remembered of parameters that are
     /// gone is forgotten. Where the norm is no finite number nothing is changed: the caller must look at it.
     ///
@@ -139,11 +148,16 @@ impl Optimiser {
         for (name, param) in params {
             let Some(grad) = grads.get(name) else { continue };
             assert_eq!(grad.len(), param.len(), "the gradient of \"{name}\" is of another size");
+            let method = self.method_of(name);
             let slot = self.slots.entry(name.clone()).or_default();
             slot.first.resize(param.len(), 0.0);
             slot.steps += 1.0;
             let decay = if decayed(name) { self.weight_decay } else { 0.0 };
-            match self.method {
+            match method {
+                Method::AdamW { beta1, beta2, epsilon } if is_scale(name) => {
+                    slot.second.resize(param.len(), 0.0);
+                    rescale(param, grad, slot, &AdamW { rate, beta1, beta2, epsilon, decay: 0.0, clip });
+                }
                 Method::Sgd { momentum, nesterov } => {
                     sgd(param, grad, slot, &Sgd { rate, momentum, nesterov, decay, clip });
                 }
@@ -154,6 +168,14 @@ impl Optimiser {
             }
         }
         norm
+    }
+
+    /// How a parameter follows its gradient.
+    fn method_of(&self, name: &str) -> Method {
+        match (self.method, is_scale(name)) {
+            (Method::Sgd { .. }, true) => OF_SCALES,
+            (method, _) => method,
+        }
     }
 
     /// What is remembered, as `(NAME/PART, numbers)` by name; [`restore`](Self::restore) takes it.
@@ -191,7 +213,7 @@ impl Optimiser {
         }
         for (name, slot) in &slots {
             let length = params[name].len();
-            let second = if matches!(self.method, Method::AdamW { .. }) { length } else { 0 };
+            let second = if matches!(self.method_of(name), Method::AdamW { .. }) { length } else { 0 };
             if slot.first.len() != length || slot.second.len() != second || slot.steps < 1.0 {
                 return Err(format!("the state of \"{name}\" is not that of {} and its size", self.method));
             }
@@ -251,6 +273,15 @@ fn adam_w(param: &mut [f32], grad: &[f32], slot: &mut Slot, how: &AdamW) {
         *s = b2 * *s + c2 * g * g;
         *p = *p * kept - mean_rate * *m / (s.sqrt() * root + epsilon);
     }
+}
+
+/// Scales follow the gradient by their logarithm to the base 2, which is `p ln 2` times that by themselves, so that they
+/// move by shares of themselves and stay above 0.
+fn rescale(param: &mut [f32], grad: &[f32], slot: &mut Slot, how: &AdamW) {
+    let grad: Vec<f32> = grad.iter().zip(&*param).map(|(g, p)| g * p * std::f32::consts::LN_2).collect();
+    let mut change = vec![0.0; param.len()];
+    adam_w(&mut change, &grad, slot, how);
+    param.iter_mut().zip(change).for_each(|(p, change)| *p *= change.exp2());
 }
 
 #[cfg(test)]
@@ -321,6 +352,30 @@ mod tests {
             wanted -= rate * mean(beta1, t, 1) / (mean(beta2, t, 2).sqrt() + epsilon);
         }
         near(params["w"][0], wanted);
+    }
+
+    /// Whatever unit they are in, and whatever the method of others.
+    #[test]
+    fn scales_move_by_shares_of_themselves() {
+        let method = Method::Sgd { momentum: 0.9, nesterov: true };
+        let rate = 0.5;
+        let moved = |unit: f32| {
+            let mut optimiser = Optimiser::new(method, 0.1, None);
+            let mut params = one("behind/w.step", &[0.25 * unit, 0.25 * unit]);
+            for _ in 0..3 {
+                // By the logarithm they are the same each time.
+                let grads = [0.5 / params["behind/w.step"][0], -2.0 / params["behind/w.step"][1]];
+                optimiser.step(rate, &mut params, &one("behind/w.step", &grads), &|_| true);
+            }
+            params["behind/w.step"].clone()
+        };
+        // Of gradients that stay the same the mean over the root of the mean square is their sign: three halvings, or
+        // doublings, by half an exponent each.
+        for unit in [1.0, 1024.0] {
+            let found = moved(unit);
+            near(found[0] / unit, 0.25 * 2f64.powf(-3.0 * rate));
+            near(found[1] / unit, 0.25 * 2f64.powf(3.0 * rate));
+        }
     }
 
     #[test]

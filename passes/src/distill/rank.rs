@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nonresc_ir::diagnostic::Diagnostics;
 
 use super::batches::Batches;
-use super::recipe::Losses;
+use super::recipe::{Losses, Recipe};
 use super::stage::{Goal, Setting, Stage, mean_loss};
 use super::state::State;
 use crate::engine::Engine;
@@ -37,7 +37,8 @@ pub fn rank(
     let loss = |gone: BTreeSet<String>| -> Result<f64, Diagnostics> {
         let losses = Losses::default();
         let setting = Setting { losses: &losses, progress: 0.0, fade: 1.0 };
-        let stage = Stage::new(goal, &gone, false, &losses, None, (Engine::Native, shard))?;
+        let recipe = Recipe { losses, ..Recipe::default() };
+        let stage = Stage::new(goal, &gone, false, &recipe, None, (Engine::Native, shard))?;
         let mut state = state.clone();
         state.complete(&stage.planned, &batches.plain(some).0)?;
         let images = |i: usize| batches.plain(&some[i * shard..][..shard]);

@@ -51,6 +51,9 @@ pub struct Recipe {
     pub teacher: bool,
     /// Whether the weights are forgotten, and training begins with drawn ones.
     pub scratch: bool,
+    /// Whether the scales of codes are trained with the weights.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub learn_scales: bool,
 }
 
 /// The weights of what is minimised, a mean over the images of a batch.
@@ -110,6 +113,7 @@ impl Default for Recipe {
             seed: 0,
             teacher: false,
             scratch: false,
+            learn_scales: false,
         }
     }
 }

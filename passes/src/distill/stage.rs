@@ -10,7 +10,7 @@ use nonresc_ir::tensor::Tensor;
 use rayon::prelude::*;
 
 use super::batches::Batches;
-use super::recipe::Losses;
+use super::recipe::{Losses, Recipe};
 use super::state::State;
 use super::step::{Step, Terms};
 use super::student::{Student, bare, scored, scored_copy};
@@ -115,12 +115,16 @@ impl Stage {
         goal: &Goal<'_>,
         changed: &BTreeSet<String>,
         fades: bool,
-        losses: &Losses,
+        recipe: &Recipe,
         teacher: Option<&Network>,
         (engine, shard): (Engine, usize),
     ) -> Result<Stage, Diagnostics> {
         let (planned, places) = goal.after(changed, fades)?;
-        let student = Student::new(&planned, &places)?;
+        let student = match recipe.learn_scales {
+            true => Student::learning_scales(&planned, &places)?,
+            false => Student::new(&planned, &places)?,
+        };
+        let losses = &recipe.losses;
         let (features, taught): (Vec<NodeId>, Vec<NodeId>) = match (teacher, losses.features.value > 0.0) {
             (Some(teacher), true) => block_ends(goal, teacher, &student.network).into_iter().unzip(),
             _ => Default::default(),
@@ -172,7 +176,8 @@ impl Stage {
             .iter()
             .map(|p| self.step.network.ty(p.node.into()));
         let parameters = self.step.parameters.iter().zip(types).map(|(name, ty)| {
-            state.parameters.get(name).and_then(|numbers| Tensor::f32(ty.shape.clone(), numbers.clone()))
+            let numbers = self.student.used(name, state.parameters.get(name)?);
+            Tensor::f32(ty.shape.clone(), numbers)
         });
         scalars.chain(parameters).collect::<Option<Vec<Tensor>>>().ok_or_else(|| lacking().into())
     }

@@ -6,16 +6,18 @@
 //! channel's weights, gives every network the same weights' scale, whatever its pixels were scaled by: behind batch norm
 //! a channel learns as fast as its rate over the square of that norm (van Laarhoven, 2017).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{NodeId, Value};
-use nonresc_ir::network::{Edit, Network, Op};
+use nonresc_ir::network::{Edit, EditError, Network, Op};
 use nonresc_ir::tensor::Tensor;
 
+use super::scales;
 use super::student::{
     EPSILON, bare, divide_filters, is_quantised, layer_names, numbers, refused, trained_layers,
 };
+use super::ties::{Parts, Ties};
 use crate::engine::{Engine, Frames, Given, showing};
 use crate::random::Random;
 
@@ -79,6 +81,13 @@ impl State {
         Ok(())
     }
 
+    /// Adds the scales of `normal` that can be learned and that the state lacks.
+    pub fn take_scales(&mut self, normal: &Network) {
+        for (name, numbers) in scales::scales(normal) {
+            self.parameters.entry(name).or_insert(numbers);
+        }
+    }
+
     fn put_norm_back(&mut self, name: &str, mut weight: Vec<f32>, bias: &[f32], moments: &Moments) {
         let channels = bias.len();
         let [mut scale, mut shift, mut mean, mut variance] = [(); 4].map(|()| Vec::with_capacity(channels));
@@ -115,6 +124,7 @@ impl State {
                     numbers.iter_mut().for_each(|w| *w = deviation * random.near_normal());
                 }
                 Some((_, "scale")) => numbers.fill(1.0),
+                Some((_, "step")) => {}
                 _ => numbers.fill(0.0),
             }
         }
@@ -122,20 +132,20 @@ impl State {
 
     /// Drops what no layer of `normal` has.
     pub fn keep_only(&mut self, normal: &Network) {
-        let names = layer_names(normal);
-        self.retain(|layer| names.iter().any(|(_, name)| name == layer));
+        let names = names(normal);
+        self.retain(|name| names.contains(name));
     }
 
     /// What it knows of layers that `normal` has not.
     #[must_use]
     pub fn beyond(&self, normal: &Network) -> State {
-        let names = layer_names(normal);
+        let names = names(normal);
         let mut own = self.clone();
-        own.retain(|layer| names.iter().all(|(_, name)| name != layer));
+        own.retain(|name| !names.contains(name));
         own
     }
 
-    /// Keeps what belongs to the layers for whose name `keep` holds.
+    /// Keeps what belongs to the layers and roundings for whose name `keep` holds.
     fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         let keeps = |key: &String| key.rsplit_once('.').is_some_and(|(layer, _)| keep(layer));
         self.parameters.retain(|key, _| keeps(key));
@@ -169,21 +179,38 @@ impl State {
     /// Numbers of other shapes than the network's.
     pub fn apply(&self, normal: &mut Network) -> Result<(), Diagnostics> {
         let layers = layer_names(normal);
+        let nodes: Vec<NodeId> = layers.iter().map(|(node, _)| *node).collect();
+        let ties = Ties::of(normal, &nodes);
+        let powers = scales::are_powers(normal);
         let mut edit = Edit::new(normal);
-        for (node, name) in layers {
+        let fault = |what: String, why: String| {
+            Diagnostics::from(Diagnostic::new(
+                "distill/apply",
+                what,
+                why,
+                "give the model that was retrained",
+            ))
+        };
+        let of_scales = |e: EditError| fault("the scales".into(), e.to_string());
+        scales::put(&mut edit, &|name| Some(scales::used(self.parameters.get(name)?, powers)))
+            .map_err(of_scales)?;
+        let parts: Vec<Option<Parts>> = nodes.iter().map(|&node| ties.parts(&edit, node)).collect();
+        for ((node, name), parts) in layers.into_iter().zip(parts) {
             let Some((weight, bias)) = self.folded(&name) else { continue };
-            super::codes::put(&mut edit, node, weight, bias).map_err(|why| {
-                Diagnostics::from(Diagnostic::new(
-                    "distill/apply",
-                    format!("layer \"{name}\""),
-                    why,
-                    "give the model that was retrained",
-                ))
-            })?;
+            super::codes::put(&mut edit, node, weight, bias, parts)
+                .map_err(|why| fault(format!("layer \"{name}\""), why))?;
         }
+        ties.put(&mut edit).map_err(of_scales)?;
         edit.remove_dead();
         Ok(())
     }
+}
+
+/// The names of all that a state knows something of.
+fn names(normal: &Network) -> BTreeSet<String> {
+    let scales = scales::scales(normal).into_iter();
+    let scales = scales.filter_map(|(name, _)| Some(name.strip_suffix(scales::STEP)?.to_string()));
+    layer_names(normal).into_iter().map(|(_, name)| name).chain(scales).collect()
 }
 
 /// Weights and bias of a layer, zeros where it has none.

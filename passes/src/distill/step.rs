@@ -10,6 +10,8 @@
 //! - `soft`: `T^2/N sum p' (log p' - log p)`, p and p' being the softmax of z / T and z' / T (Hinton, Vinyals and Dean,
 //!   2015: T^2 keeps the gradient's size the same at any temperature);
 //! - `features`: for each value that teacher and student both have, the mean of the squares of their difference.
+//!
+//! The gradient of a scale that is trained comes multiplied by its [factor](super::scales::Learned::factor).
 
 use std::collections::BTreeMap;
 
@@ -121,7 +123,10 @@ impl Step {
         edit.output("scores", scores, Batch::Fixed(images));
         for (name, input) in &inputs {
             let gradient = match gradients.get(input) {
-                Some(&gradient) => gradient,
+                Some(&gradient) => match student.steps.iter().find(|step| step.held.name == *name) {
+                    Some(step) => times(&mut edit, gradient, step.factor).map_err(own)?,
+                    None => gradient,
+                },
                 None => {
                     let ty = edit.ty(*input).clone();
                     edit.constant(zeros(&ty)?)
@@ -161,6 +166,13 @@ fn on_the_batch(edit: &mut Edit<'_>, norm: &super::student::Norm) -> Result<[(St
 
 fn scalar_input(edit: &mut Edit<'_>, name: &str) -> Value {
     edit.input(name, ValueType::new(Element::F32, Shape(Vec::new())), Batch::Absent)
+}
+
+/// A gradient times a number.
+fn times(edit: &mut Edit<'_>, gradient: Value, factor: f64) -> Result<Value, EditError> {
+    let factor = Tensor::f32([], vec![factor as f32]).ok_or_else(|| EditError("no number".into()))?;
+    let factor = edit.constant(factor);
+    edit.add(Mul {}, &[gradient, factor])
 }
 
 fn zeros(ty: &ValueType) -> Result<Tensor, Diagnostics> {

@@ -4,19 +4,20 @@
 //! parameter, under names that stay when other skips come or go; behind every convolution of floats a batch norm, whose
 //! statistics are constants too. Function: another one until the state is put in ([`Student::holding`]).
 //!
-//! A quantised network has no batch norm: its weights are floats behind quantisers of the scales that it came with, so
-//! that what is trained is what integers will compute.
+//! A quantised network has no batch norm: its weights are floats behind quantisers of the scales that it came with, or of
+//! [`scales`] that are trained, so that what is trained is what integers will compute.
 
 use std::collections::BTreeSet;
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{
-    Batch, BatchNorm, Conv, Dequantise, Edit, EditError, Element, Mul, Network, Op, Reshape, Shape,
+    Batch, BatchNorm, Conv, Dequantise, Div, Edit, EditError, Element, Mul, Network, Op, Reshape, Shape,
 };
 use nonresc_ir::tensor::Tensor;
 
 use super::codes;
+use super::scales;
 use super::state::State;
 use crate::accuracy;
 
@@ -67,6 +68,10 @@ pub struct Student {
     pub layers: Vec<Layer>,
     /// The constants that skips are multiplied by, in the order of those given.
     pub fades: Vec<Value>,
+    /// Scales that are trained.
+    pub steps: Vec<scales::Learned>,
+    /// Whether these stay powers of two.
+    powers: bool,
 }
 
 impl Student {
@@ -75,6 +80,19 @@ impl Student {
     /// # Errors
     /// Networks whose output is no score a class; weights that are not known numbers.
     pub fn new(normal: &Network, fading: &[(NodeId, u16)]) -> Result<Student, Diagnostics> {
+        Student::of(normal, fading, false)
+    }
+
+    /// The same, whose scales are trained too, where the network has some: those of weights and of activations, not that of
+    /// its input.
+    ///
+    /// # Errors
+    /// As [`Student::new`].
+    pub fn learning_scales(normal: &Network, fading: &[(NodeId, u16)]) -> Result<Student, Diagnostics> {
+        Student::of(normal, fading, true)
+    }
+
+    fn of(normal: &Network, fading: &[(NodeId, u16)], learns_scales: bool) -> Result<Student, Diagnostics> {
         let mut network = normal.clone();
         let quantised = is_quantised(&network);
         let mut edit = Edit::new(&mut network);
@@ -83,11 +101,23 @@ impl Student {
         let fades =
             fading.iter().map(|&place| fade(&mut edit, place)).collect::<Result<_, _>>().map_err(own)?;
         let mut layers = Vec::new();
+        let mut steps = Vec::new();
+        let learned: BTreeSet<NodeId> = match learns_scales {
+            true => scales::layers(normal).into_iter().map(|(node, ..)| node).collect(),
+            false => BTreeSet::new(),
+        };
         for (node, name) in trained_layers(normal) {
             let layer = match (edit.op(node).clone(), quantised) {
                 (Op::Conv(op), false) => float_conv(&mut edit, node, name, &op),
                 (_, false) => float_dense(&mut edit, node, name),
-                (_, true) => quantised_layer(&mut edit, node, name),
+                (_, true) => {
+                    let of_weights = edit.operands(node)[1].node;
+                    let learned =
+                        learned.contains(&node).then(|| scales::of_weights(&mut edit, &name, of_weights));
+                    let learned = learned.flatten();
+                    steps.extend(learned.clone());
+                    quantised_layer(&mut edit, node, name, learned.map(|step| step.held.value))
+                }
             };
             match layer {
                 Ok(layer) => layers.push(layer),
@@ -95,8 +125,11 @@ impl Student {
             }
         }
         faults.or(())?;
+        for rounding in scales::roundings(normal).iter().filter(|_| learns_scales) {
+            steps.push(rounding.learned(&mut edit).map_err(own)?);
+        }
         edit.remove_dead();
-        Ok(Student { network, layers, fades })
+        Ok(Student { network, layers, fades, steps, powers: scales::are_powers(normal) })
     }
 
     /// All that is trained, by name.
@@ -105,7 +138,13 @@ impl Student {
             .iter()
             .flat_map(|layer| [Some(&layer.weight), layer.scale.as_ref(), layer.bias.as_ref()])
             .flatten()
+            .chain(self.steps.iter().map(|step| &step.held))
             .collect()
+    }
+
+    /// The numbers of a parameter that are computed with, where `given` are those that are trained.
+    pub fn used(&self, name: &str, given: &[f32]) -> Vec<f32> {
+        if name.ends_with(scales::STEP) { scales::used(given, self.powers) } else { given.to_vec() }
     }
 
     /// All statistics of batch norms, by name.
@@ -128,7 +167,7 @@ impl Student {
         let statistics = self.statistics().into_iter().map(|held| (held, &state.statistics));
         for (held, numbers) in parameters.chain(statistics) {
             let numbers = numbers.get(&held.name).ok_or_else(|| lacking(&held.name))?;
-            put(&mut edit, held.value, numbers.clone()).map_err(own)?;
+            put(&mut edit, held.value, self.used(&held.name, numbers)).map_err(own)?;
         }
         for (&value, &factor) in self.fades.iter().zip(fades) {
             put(&mut edit, value, vec![factor as f32]).map_err(own)?;
@@ -311,12 +350,17 @@ fn without_norm(
     Ok(Layer { name, weight, scale: None, bias, norm: None })
 }
 
-/// A layer whose weights are codes: floats behind a quantiser of the same scale stand for them.
-fn quantised_layer(edit: &mut Edit<'_>, node: NodeId, name: String) -> Result<Layer, &'static str> {
+/// A layer whose weights are codes: floats behind a quantiser of the same scale, or of `learned`, stand for them.
+fn quantised_layer(
+    edit: &mut Edit<'_>,
+    node: NodeId,
+    name: String,
+    learned: Option<Value>,
+) -> Result<Layer, &'static str> {
     let operands = edit.operands(node);
     let (weight, scaled) = scaled_weights(edit, operands[1])?;
     let Op::Dequantise(op) = edit.op(operands[1].node).clone() else { return Err(UNKNOWN) };
-    let codes = rounded(edit, operands[1].node, &op, scaled)?;
+    let codes = rounded(edit, operands[1].node, &op, scaled, learned)?;
     let bias = match operands.get(2) {
         Some(&bias) => numbers(edit, bias)?,
         None => filled(&[edit.ty(weight).shape.0[0]], 0.0),
@@ -365,8 +409,14 @@ pub(super) fn divide_filters(weights: &mut [f32], filters: usize) -> Vec<f32> {
     weights.chunks_exact_mut(fan).map(divide).collect()
 }
 
-/// Numbers in the place of known codes: behind a quantiser of the same scale.
-fn rounded(edit: &mut Edit<'_>, node: NodeId, op: &Dequantise, floats: Value) -> Result<Value, &'static str> {
+/// Numbers in the place of known codes: behind a quantiser of the same scale, or in whole steps of the one that is learned.
+fn rounded(
+    edit: &mut Edit<'_>,
+    node: NodeId,
+    op: &Dequantise,
+    mut floats: Value,
+    learned: Option<Value>,
+) -> Result<Value, &'static str> {
     let operands = edit.operands(node);
     let network: &Network = edit;
     let stored = network.constant(operands[0]).ok_or(UNKNOWN)?;
@@ -375,9 +425,25 @@ fn rounded(edit: &mut Edit<'_>, node: NodeId, op: &Dequantise, floats: Value) ->
     )?;
     let zero =
         network.constant(operands[2]).and_then(|zero| codes::zero_of(zero, &quantise)).ok_or(UNKNOWN)?;
-    let (scale, zero) = (operands[1], edit.constant(zero));
-    let rounded = edit.add(quantise, &[floats, scale, zero]).map_err(|_| UNKNOWN)?;
-    edit.add(op.clone(), &[rounded, scale, zero]).map_err(|_| UNKNOWN)
+    let zero_points = zero.clone();
+    let (mut scale, mut zero) = (operands[1], edit.constant(zero));
+    if let Some(learned) = learned {
+        floats = edit.add(Div {}, &[floats, learned]).map_err(|_| UNKNOWN)?;
+        // All filters have one zero point then.
+        scale = edit.constant(filled(&[], 1.0));
+        zero = edit.constant(one_of(&zero_points).ok_or(UNKNOWN)?);
+    }
+    let codes = edit.add(quantise, &[floats, scale, zero]).map_err(|_| UNKNOWN)?;
+    let numbers = edit.add(op.clone(), &[codes, scale, zero]).map_err(|_| UNKNOWN)?;
+    match learned {
+        Some(learned) => edit.add(Mul {}, &[numbers, learned]).map_err(|_| UNKNOWN),
+        None => Ok(numbers),
+    }
+}
+
+/// The first number of a tensor, as a scalar.
+fn one_of(tensor: &Tensor) -> Option<Tensor> {
+    Tensor::from_f64(tensor.element(), [], tensor.to_f64().get(..1)?)
 }
 
 /// Why a layer cannot be trained.

@@ -218,11 +218,14 @@ impl<'a> Trainer<'a> {
         }
         let Task { goal, batches, recipe, teacher, .. } = self.task;
         let fades = matches!(recipe.policy, Policy::Anneal { .. });
-        let stage = Stage::new(goal, &gone, fades, &recipe.losses, *teacher, (self.task.engine, self.shard))?;
+        let stage = Stage::new(goal, &gone, fades, recipe, *teacher, (self.task.engine, self.shard))?;
         let some = &batches.training()[..batches.training().len().min(IMAGES_OF_STATISTICS)];
         if self.saved.state.parameters.is_empty() {
             // The statistics of the network as given, whatever has gone since.
             self.saved.state.complete(goal.normal, &batches.plain(some).0)?;
+            if recipe.learn_scales {
+                self.saved.state.take_scales(goal.normal);
+            }
             if recipe.scratch {
                 self.saved.state.forget(recipe.seed);
             }
@@ -237,6 +240,9 @@ impl<'a> Trainer<'a> {
                 self.saved.before = Some(Before { labels, state, optimiser, epoch, validation });
             }
             self.saved.state.complete(&stage.planned, &batches.plain(some).0)?;
+            if recipe.learn_scales {
+                self.saved.state.take_scales(&stage.planned);
+            }
             self.saved.state.keep_only(&stage.planned);
             let setting = self.setting(epoch * self.schedule.steps_an_epoch);
             stage.settle(batches, &mut self.saved.state, &setting)?;
