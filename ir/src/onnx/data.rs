@@ -212,7 +212,7 @@ fn finish(element: Element, shape: Shape, data: Data) -> Result<Arc<Tensor>, Str
 }
 
 /// Bytes of a side file that are read at once; a whole number of any number's.
-const PIECE: u64 = 1 << 22;
+const PIECE: u64 = 1 << 20;
 
 /// The `len` numbers in these bytes of a file, read a piece at a time, so that bytes are not held beside numbers.
 fn read(
