@@ -6,7 +6,7 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use nonresc_ir::eval::evaluate;
-use nonresc_ir::id::Value;
+use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Edit, Network, Op, Rounding};
 use nonresc_ir::onnx::export::export;
 use nonresc_ir::onnx::import::{ImportOptions, import_bytes, import_file};
@@ -190,111 +190,96 @@ fn free_scales_are_what_was_learned() {
     assert!(found.difference(&wanted).all(|scale| input.contains(scale)));
 }
 
+/// Numbers for the inputs of a step in double precision.
+fn given(step: &Network, state: &State, images: &Tensor, labels: &Tensor) -> Vec<Tensor> {
+    let numbers = |name: &str| match name {
+        "images" => images.to_f64(),
+        "labels" => labels.to_f64(),
+        "weight.hard" => vec![1.0],
+        name => state.parameters[name].iter().map(|&x| f64::from(x)).collect(),
+    };
+    let shape = |node: NodeId| step.ty(node.into()).shape.clone();
+    step.inputs().iter().map(|port| Tensor::f64(shape(port.node), numbers(&port.name)).unwrap()).collect()
+}
+
+/// The gradient of the mean cross entropy by the scores.
+fn by_scores(scores: &[f64], labels: &[f64], classes: usize) -> Vec<f64> {
+    let images = scores.len() / classes;
+    let row = |(z, t): (&[f64], &[f64])| -> Vec<f64> {
+        let sum: f64 = z.iter().map(|z| z.exp()).sum();
+        z.iter().zip(t).map(|(z, t)| (z.exp() / sum - t) / images as f64).collect()
+    };
+    scores.chunks(classes).zip(labels.chunks(classes)).flat_map(row).collect()
+}
+
+/// What a number adds to the gradient of its scale, by that of what it is rounded to.
+fn by_step(x: f64, rounded: f64, scale: f64, [least, most]: [f64; 2]) -> f64 {
+    let is_clipped = x / scale < least || x / scale > most;
+    if is_clipped { rounded / scale } else { (rounded - x) / scale }
+}
+
 /// The last layer's scales in a whole step, against a plain formula: what stands in front of them and the scores say all.
 #[test]
 fn a_step_gives_the_gradient_of_its_scales() {
     let digits = digits();
     let network = in_codes(&digits, 3, Scales::Free);
-    let state = state(&digits, &network);
+    let mut state = state(&digits, &network);
+    // Weights between codes, and beyond them; as they come they are codes.
+    let weights = state.parameters.iter_mut().filter(|(name, _)| name.ends_with(".weight"));
+    for (i, weight) in weights.flat_map(|(_, numbers)| numbers).enumerate() {
+        *weight *= 1.0 + 0.4 * (i as f32).sin();
+    }
     let student = Student::learning_scales(&network, &[]).unwrap();
-    let images = 6;
-    let step = Step::new(&student, images, &Terms::default()).unwrap();
-    let whole = in_double(&step.network);
+    let (images, classes) = (6, 10);
+    let step = in_double(&Step::new(&student, images, &Terms::default()).unwrap().network);
     let batches = digits.batches(&recipe(Policy::AtOnce));
     let (pixels, labels) = batches.plain(&batches.training()[..images]);
-    // The network knows these images; it is told other classes, so that there is something to learn.
-    let shape = labels.shape().clone();
-    let mut labels = labels.to_f32();
-    labels.chunks_mut(10).for_each(|row| row.rotate_right(3));
-    let labels = Tensor::f32(shape, labels).unwrap();
-    let double = |tensor: &Tensor| Tensor::f64(tensor.shape().clone(), tensor.to_f64()).unwrap();
-    let mut given = Vec::new();
-    for port in whole.inputs() {
-        let shape = whole.ty(port.node.into()).shape.clone();
-        given.push(match port.name.as_str() {
-            "images" => double(&pixels),
-            "labels" => double(&labels),
-            "weight.hard" => Tensor::f64(shape, vec![1.0]).unwrap(),
-            name => {
-                let numbers = &state.parameters[name];
-                Tensor::f64(shape, numbers.iter().map(|&x| f64::from(x)).collect()).unwrap()
-            }
-        });
-    }
-    let outputs = evaluate::<f64>(&whole, &given).unwrap();
+    let outputs = evaluate::<f64>(&step, &given(&step, &state, &pixels, &labels)).unwrap();
     let output = |name: &str| {
-        let at = whole.outputs().iter().position(|port| port.name == name).unwrap();
+        let at = step.outputs().iter().position(|port| port.name == name).unwrap();
         outputs[at].to_f64()
     };
 
-    // What the last layer reads, before it is rounded and after.
+    // What the last layer reads, and its weights, before they are rounded and after.
     let mut sized = in_double(&student.holding(&state, &[]).unwrap());
     Edit::new(&mut sized).set_batch(images).unwrap();
     let order = sized.topological().unwrap();
     let dense = *order.iter().rev().find(|&&n| matches!(sized.op(n), Op::Dense(_))).unwrap();
     let operands = sized.operands(dense);
-    let back = |mut value: Value, wanted: fn(&Op) -> bool| {
-        while !wanted(sized.op(value.node)) {
+    let divided = |mut value: Value| {
+        while !matches!(sized.op(value.node), Op::Div(_)) {
             value = sized.operands(value.node)[0];
         }
-        value
+        sized.operands(value.node)
     };
-    let divided = |value: Value| sized.operands(back(value, |op| matches!(op, Op::Div(_))).node);
     let (of_x, of_w) = (divided(operands[0]), divided(operands[1]));
     let shown = showing(&sized, [of_x[0], operands[0], of_w[0], operands[1]].into_iter());
-    let shown = evaluate::<f64>(&shown, &[double(&pixels)]).unwrap();
-    let [x, x_rounded, w, w_rounded] = [0, 1, 2, 3].map(|i| shown[i].to_f64());
+    let shown = evaluate::<f64>(&shown, &[Tensor::f64(pixels.shape().clone(), pixels.to_f64()).unwrap()]);
+    let [x, x_rounded, w, w_rounded] = [0, 1, 2, 3].map(|i| shown.as_ref().unwrap()[i].to_f64());
     let scale_of = |value: Value| sized.constant(value).unwrap().to_f64();
     let (scale_x, scales_w) = (scale_of(of_x[1])[0], scale_of(of_w[1]));
 
-    let scores = output("scores");
-    let (classes, inputs) = (10, x.len() / images);
-    let labels = labels.to_f64();
-    let mut d_scores = Vec::new();
-    for (z, t) in scores.chunks(classes).zip(labels.chunks(classes)) {
-        let sum: f64 = z.iter().map(|z| z.exp()).sum();
-        d_scores.extend(z.iter().zip(t).map(|(z, t)| (z.exp() / sum - t) / images as f64));
-    }
     // Codes of weights are -3 to 3, those of the mean 0 to 7.
-    let of_step = |x: f64, rounded: f64, scale: f64, [least, most]: [f64; 2]| {
-        let steps = x / scale;
-        if steps < least || steps > most { rounded / scale } else { (rounded - x) / scale }
-    };
-    let mut right_w = vec![0.0; classes];
-    for (o, right) in right_w.iter_mut().enumerate() {
-        for i in 0..inputs {
-            let d: f64 = (0..images).map(|n| d_scores[n * classes + o] * x_rounded[n * inputs + i]).sum();
-            let at = o * inputs + i;
-            *right += d * of_step(w[at], w_rounded[at], scales_w[o], [-3.5, 3.5]);
-        }
-        *right /= (inputs as f64 * 3.0).sqrt();
+    let by_scores = by_scores(&output("scores"), &labels.to_f64(), classes);
+    let inputs = x.len() / images;
+    let (mut right_w, mut right_x) = (vec![0.0; classes], 0.0);
+    for (o, i) in (0..classes).flat_map(|o| (0..inputs).map(move |i| (o, i))) {
+        let d: f64 = (0..images).map(|n| by_scores[n * classes + o] * x_rounded[n * inputs + i]).sum();
+        let at = o * inputs + i;
+        right_w[o] +=
+            d * by_step(w[at], w_rounded[at], scales_w[o], [-3.5, 3.5]) / (inputs as f64 * 3.0).sqrt();
     }
-    let mut right_x = 0.0;
-    for n in 0..images {
-        for i in 0..inputs {
-            let d: f64 = (0..classes).map(|o| d_scores[n * classes + o] * w_rounded[o * inputs + i]).sum();
-            let at = n * inputs + i;
-            right_x += d * of_step(x[at], x_rounded[at], scale_x, [-0.5, 7.5]);
-        }
+    for (n, i) in (0..images).flat_map(|n| (0..inputs).map(move |i| (n, i))) {
+        let d: f64 = (0..classes).map(|o| by_scores[n * classes + o] * w_rounded[o * inputs + i]).sum();
+        let at = n * inputs + i;
+        right_x += d * by_step(x[at], x_rounded[at], scale_x, [-0.5, 7.5]) / (inputs as f64 * 7.0).sqrt();
     }
-    right_x /= (inputs as f64 * 7.0).sqrt();
-
-    let name_of = |value: Value| {
-        let numbers = scale_of(value);
-        let same =
-            |(_, held): &(&String, &Vec<f32>)| held.iter().map(|&s| f64::from(s)).eq(numbers.iter().copied());
-        let found: Vec<&String> = state
-            .parameters
-            .iter()
-            .filter(|(name, _)| is_step(name))
-            .filter(same)
-            .map(|(name, _)| name)
-            .collect();
-        assert_eq!(found.len(), 1, "{found:?}");
-        format!("gradient.{}", found[0])
-    };
-    for (value, right) in [(of_w[1], right_w), (of_x[1], vec![right_x])] {
-        let found = output(&name_of(value));
+    assert!(
+        w.iter().enumerate().any(|(at, w)| w.abs() > 3.5 * scales_w[at / inputs]),
+        "no weight is clipped"
+    );
+    for (scales, right) in [(scales_w, right_w), (vec![scale_x], vec![right_x])] {
+        let found = output(&format!("gradient.{}", name_of(&state, &scales)));
         assert_eq!(found.len(), right.len());
         let largest = right.iter().fold(0.0f64, |most, r| most.max(r.abs()));
         assert!(largest > 1e-6, "{right:?}");
@@ -302,6 +287,16 @@ fn a_step_gives_the_gradient_of_its_scales() {
             assert!((found - right).abs() < 1e-6 * largest, "{found} instead of {right}");
         }
     }
+}
+
+/// The parameter that has these scales; no two have the same.
+fn name_of(state: &State, scales: &[f64]) -> String {
+    let same = |(name, held): &(&String, &Vec<f32>)| {
+        is_step(name) && held.iter().map(|&s| f64::from(s)).eq(scales.iter().copied())
+    };
+    let found: Vec<&String> = state.parameters.iter().filter(same).map(|(name, _)| name).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found[0].clone()
 }
 
 /// The losses of three steps in codes of 4 bits whose scales are trained.
