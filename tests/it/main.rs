@@ -61,6 +61,7 @@ mod random;
 mod requantise;
 mod residual;
 mod retrain;
+mod retrain_engines;
 mod retrain_scales;
 mod rewrites;
 mod rtl;

@@ -58,7 +58,7 @@ pub(crate) fn recipe(policy: Policy) -> Recipe {
 }
 
 impl Digits {
-    fn plan(&self, wanted: &str) -> Plan {
+    pub(crate) fn plan(&self, wanted: &str) -> Plan {
         Wanted::parse(wanted).unwrap().resolve(&self.network, &self.skips).unwrap()
     }
 
@@ -447,53 +447,4 @@ fn what_cannot_be_trained_is_refused() {
     let few = retrained(home.path(), &["--skips", "remove", "--batch", "4000"]).refused(1);
     assert!(few.contains("smaller batches"), "{few}");
     assert!(!home.path().join("build").exists());
-}
-
-/// The losses of three steps on an engine, with all terms of the loss.
-fn three_losses(engine: Engine) -> Vec<f64> {
-    let digits = digits();
-    let losses = "hard=0.5,logits=0.2,soft=0.2,features=0.1".parse().unwrap();
-    let recipe = Recipe { losses, teacher: true, batch: 16, shard: 8, ..recipe(Policy::AtOnce) };
-    let (plan, batches) = (digits.plan("2:remove"), digits.batches(&recipe));
-    let goal = Goal { normal: &digits.network, skips: &digits.skips, plan: &plan };
-    let task = Task {
-        goal,
-        teacher: Some(&digits.network),
-        batches: &batches,
-        recipe: &recipe,
-        engine,
-        order: Vec::new(),
-        checkpoint: None,
-        resume: false,
-    };
-    let mut found = Vec::new();
-    let mut watch = |progress: &Progress<'_>| {
-        if let Progress::Step { loss, .. } = progress {
-            found.push(*loss);
-        }
-        if found.len() == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    train(&task, &mut watch).unwrap();
-    found
-}
-
-fn losses_are_those_of_the_native_engine(engine: Engine) {
-    let (own, other) = (three_losses(Engine::Native), three_losses(engine));
-    assert_eq!(own.len(), 3);
-    assert!(own[0] != own[1] && own[1] != own[2]);
-    for (own, other) in own.iter().zip(&other) {
-        assert!((own - other).abs() < 1e-4 * own.abs().max(1.0), "{own} and {other}");
-    }
-}
-
-#[test]
-fn the_plain_evaluator_trains_to_the_same_losses() {
-    losses_are_those_of_the_native_engine(Engine::Plain);
-}
-
-/// Of the file that is written, which tract reads.
-#[cfg(feature = "engine")]
-#[test]
-fn tract_trains_to_the_same_losses() {
-    losses_are_those_of_the_native_engine(Engine::Tract);
 }

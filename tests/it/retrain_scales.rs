@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::ops::ControlFlow;
 
 use nonresc_ir::eval::evaluate;
 use nonresc_ir::id::{NodeId, Value};
@@ -17,7 +16,6 @@ use nonresc_passes::distill::stage::Goal;
 use nonresc_passes::distill::state::State;
 use nonresc_passes::distill::step::{Step, Terms};
 use nonresc_passes::distill::student::Student;
-use nonresc_passes::distill::trainer::{Progress, Task, train};
 use nonresc_passes::engine::{Engine, showing};
 use nonresc_passes::normalise::normalise;
 use nonresc_passes::plan::Request;
@@ -28,6 +26,7 @@ use nonresc_tests::double::in_double;
 
 use crate::program::{digits_home, nonresc_in};
 use crate::retrain::{Digits, digits, outputs, recipe};
+use crate::retrain_engines::{assert_same_losses, three_losses};
 
 /// The digits network in codes of so many bits, as a file has it.
 fn in_codes(digits: &Digits, bits: u32, scales: Scales) -> Network {
@@ -299,36 +298,20 @@ fn name_of(state: &State, scales: &[f64]) -> String {
     found[0].clone()
 }
 
-/// The losses of three steps in codes of 4 bits whose scales are trained.
-fn three_losses(engine: Engine) -> Vec<f64> {
+/// In codes of 4 bits.
+#[test]
+fn the_plain_evaluator_learns_scales_to_the_same_losses() {
     let digits = digits();
     let network = in_codes(&digits, 4, Scales::PowerOfTwo);
     let found = skips(&network);
     let plan = Request::KEEP.resolve(&network, &found).unwrap();
-    let goal = Goal { normal: &network, skips: &found, plan: &plan };
     let recipe =
         Recipe { batch: 16, shard: 8, rate: 0.01, warmup: 0, learn_scales: true, ..recipe(Policy::AtOnce) };
-    let batches = digits.batches(&recipe);
-    let (order, checkpoint, resume, teacher) = (Vec::new(), None, false, None);
-    let task = Task { goal, teacher, batches: &batches, recipe: &recipe, engine, order, checkpoint, resume };
-    let mut losses = Vec::new();
-    let mut watch = |progress: &Progress<'_>| {
-        if let Progress::Step { loss, .. } = progress {
-            losses.push(*loss);
-        }
-        if losses.len() == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    let losses = |engine| {
+        let goal = Goal { normal: &network, skips: &found, plan: &plan };
+        three_losses(&digits, goal, None, &recipe, engine)
     };
-    train(&task, &mut watch).unwrap();
-    losses
-}
-
-#[test]
-fn the_plain_evaluator_learns_scales_to_the_same_losses() {
-    let (own, other) = (three_losses(Engine::Native), three_losses(Engine::Plain));
-    assert_eq!(own.len(), 3);
-    for (own, other) in own.iter().zip(&other) {
-        assert!((own - other).abs() < 1e-4 * own.abs().max(1.0), "{own} and {other}");
-    }
+    assert_same_losses(&losses(Engine::Native), &losses(Engine::Plain));
 }
 
 #[test]

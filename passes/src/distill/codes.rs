@@ -35,15 +35,17 @@ pub(super) fn put(
     edit.redirect(node.into(), layer).map_err(|e| e.to_string())
 }
 
+/// Whether an operator puts numbers in other places, and no more.
+pub(super) fn is_move(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Pad(_) | Op::Slice(_) | Op::Reshape(_) | Op::MaxPool(_) | Op::GlobalMaxPool(_) | Op::Transpose(_)
+    )
+}
+
 /// The value whose numbers a value holds in other places.
 pub(super) fn moved_from(network: &Network, mut value: Value) -> Value {
-    while let Op::Pad(_)
-    | Op::Slice(_)
-    | Op::Reshape(_)
-    | Op::MaxPool(_)
-    | Op::GlobalMaxPool(_)
-    | Op::Transpose(_) = network.op(value.node)
-    {
+    while is_move(network.op(value.node)) {
         value = network.operands(value.node)[0];
     }
     value

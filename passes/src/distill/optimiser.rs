@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::scales::is_scale;
+
 /// How a parameter follows its gradient `g`, at rate `r`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -65,7 +67,7 @@ impl FromStr for Method {
             ("sgd" | "nesterov", Some(&[momentum])) => {
                 Some(Method::Sgd { momentum, nesterov: word == "nesterov" })
             }
-            ("adamw", Some(&[])) => adam_w(0.9, 0.999, 1e-8),
+            ("adamw", Some(&[])) => Some(ADAM_W),
             ("adamw", Some(&[beta1, beta2])) => adam_w(beta1, beta2, 1e-8),
             ("adamw", Some(&[beta1, beta2, epsilon])) => adam_w(beta1, beta2, epsilon),
             _ => None,
@@ -96,13 +98,8 @@ struct Slot {
 /// The words under which a slot's parts are kept.
 const PARTS: [&str; 3] = ["first", "second", "steps"];
 
-/// How scales of codes follow, where the method has no moments.
-const OF_SCALES: Method = Method::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
-
-/// Whether a parameter is the scale of codes.
-fn is_scale(name: &str) -> bool {
-    name.ends_with(super::scales::STEP)
-}
+/// The usual shares of moments; scales of codes follow so where the method has none.
+const ADAM_W: Method = Method::AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
 /// A method and what it remembers of each parameter.
 #[derive(Clone, Debug)]
@@ -173,7 +170,7 @@ impl Optimiser {
     /// How a parameter follows its gradient.
     fn method_of(&self, name: &str) -> Method {
         match (self.method, is_scale(name)) {
-            (Method::Sgd { .. }, true) => OF_SCALES,
+            (Method::Sgd { .. }, true) => ADAM_W,
             (method, _) => method,
         }
     }

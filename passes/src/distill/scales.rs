@@ -16,7 +16,7 @@ use nonresc_ir::names::Names;
 use nonresc_ir::network::{Div, Edit, EditError, Mul, Network, Op, Shape};
 use nonresc_ir::tensor::Tensor;
 
-use super::codes::{moved_from, quantiser_of};
+use super::codes::{is_move, moved_from, quantiser_of};
 use super::student::{Held, layer_names, trained_layers};
 use super::ties;
 
@@ -24,6 +24,11 @@ use super::ties;
 pub(super) const STEP: &str = ".step";
 /// Exponents of what scales may become.
 const MOST_EXPONENT: f64 = 50.0;
+
+/// Whether a parameter is the scale of codes.
+pub(super) fn is_scale(name: &str) -> bool {
+    name.ends_with(STEP)
+}
 
 /// A scale as a parameter.
 #[derive(Clone, Debug)]
@@ -147,13 +152,8 @@ fn readers(
                     most = most.min(clip.max);
                     open.push(reader.into());
                 }
-                Op::Relu(_)
-                | Op::Pad(_)
-                | Op::Slice(_)
-                | Op::Reshape(_)
-                | Op::Transpose(_)
-                | Op::MaxPool(_)
-                | Op::GlobalMaxPool(_) => open.push(reader.into()),
+                Op::Relu(_) => open.push(reader.into()),
+                op if is_move(op) => open.push(reader.into()),
                 _ => return None,
             }
         }

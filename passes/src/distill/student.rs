@@ -144,7 +144,7 @@ impl Student {
 
     /// The numbers of a parameter that are computed with, where `given` are those that are trained.
     pub fn used(&self, name: &str, given: &[f32]) -> Vec<f32> {
-        if name.ends_with(scales::STEP) { scales::used(given, self.powers) } else { given.to_vec() }
+        if scales::is_scale(name) { scales::used(given, self.powers) } else { given.to_vec() }
     }
 
     /// All statistics of batch norms, by name.

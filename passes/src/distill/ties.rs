@@ -42,9 +42,9 @@ impl Ties {
         let parts = |&layer: &NodeId| Some((layer, parts(network, layer)?));
         let added = |node: NodeId| {
             let (x, port) = shifted(network, node)?;
-            let given = network.constant(network.operands(node)[usize::from(port)])?.to_f64();
+            let given = network.constant(network.operands(node)[usize::from(port)])?;
             let quarter = quarter_of_sum(network, node, x)?;
-            given.iter().all(|given| (given - quarter).abs() < NEAR * quarter).then_some((node, port))
+            given.all(|given| (given - quarter).abs() < NEAR * quarter).then_some((node, port))
         };
         Ties {
             layers: layers.iter().filter_map(parts).collect(),
@@ -180,7 +180,7 @@ fn shifted(network: &Network, node: NodeId) -> Option<(Value, u16)> {
         }
         Op::Conv(op) => {
             let weights = known(operands[1])?;
-            let is_same = op.maps_channels(weights.shape()) && weights.to_f64().iter().all(|&w| w == 1.0);
+            let is_same = op.maps_channels(weights.shape()) && weights.all(|w| w == 1.0);
             (is_same && known(*operands.get(2)?).is_some()).then_some((operands[0], 2))
         }
         _ => None,

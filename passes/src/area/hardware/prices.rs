@@ -2,13 +2,11 @@
 //! what Yosys makes of random networks. `cargo bench -p nonresc-tests --bench area -- refit` makes the [`table`](super::table)
 //! anew.
 
-use std::ops::AddAssign;
-
 use super::table::TABLE;
 use crate::device::Family;
 
 /// What LUTs are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Price {
     /// A bit of a counter of beats or places: two adders, the first of them of three operands.
     CounterBit,
@@ -180,15 +178,6 @@ impl Bill {
             9..=16 => self.ask(Price::OneOf16, all),
             17..=32 => self.ask(Price::OneOf32, all),
             _ => self.ask(Price::OneOfMore, all),
-        }
-    }
-}
-
-impl AddAssign for Bill {
-    fn add_assign(&mut self, other: Bill) {
-        self.counted += other.counted;
-        for (own, others) in self.asked.iter_mut().zip(other.asked) {
-            *own += others;
         }
     }
 }
