@@ -21,17 +21,22 @@ pub(super) fn fill(
     side: Pair,
     layout: &Layout,
 ) -> Option<At> {
-    let place = |g: &Gathered| At { row: g.row, column: g.column, beat: g.beat };
+    let place = |g: &Gathered, beat: usize| At { row: g.row, column: g.column, beat };
+    let ends = |g: &Gathered| (place(g, g.beats.start), place(g, g.beats.end - 1));
     let mut actions = direct_actions(stream, actor).peekable();
-    let first = actions.peek().map(place);
-    let moves = layout.steps(actions, place, a.input.height);
-    steps.change(moves.map(|(gathered, step)| {
-        (gathered.phase..gathered.phase + 1, move |read: &mut Step| {
-            let mut micro = Micro(read);
-            micro.set(0, 1, 1);
-            micro.moves(2, layout.address, step);
-            micro.set(10 + layout.address, side.h, gathered.rows);
-            micro.set(10 + layout.address + side.h, side.w, gathered.columns);
+    let first = actions.peek().map(|gathered| ends(gathered).0);
+    let moves = layout.steps(actions, ends, a.input.height);
+    steps.change(moves.flat_map(|(gathered, behind)| {
+        let Gathered { phase, ref beats, rows, columns, .. } = gathered;
+        let (last, along) = (phase + beats.len() as u64 - 1, layout.step(place(&gathered, 0), place(&gathered, 1)));
+        [(phase..last, along), (last..last + 1, behind)].map(|(phases, step)| {
+            (phases, move |read: &mut Step| {
+                let mut micro = Micro(read);
+                micro.set(0, 1, 1);
+                micro.moves(2, layout.address, step);
+                micro.set(10 + layout.address, side.h, rows);
+                micro.set(10 + layout.address + side.h, side.w, columns);
+            })
         })
     }));
     steps.change_all(|step| {

@@ -27,7 +27,7 @@ pub(super) fn fill(
     let actions = held_actions(stream, actor)?;
     let (address, rows, fresh) = (layout.address, a.window.kernel.h, fresh(a));
     let place = |f: &Fetched| At { row: f.row, column: f.column as i64, beat: f.beat };
-    let moves = layout.steps(actions.fetches.iter(), |&fetch| place(fetch), a.input.height);
+    let moves = layout.steps(actions.fetches.iter(), |&fetch| (place(fetch), place(fetch)), a.input.height);
     steps.change(moves.map(|(fetch, step)| {
         (fetch.phase..fetch.phase + 1, move |phase: &mut Step| {
             let mut micro = Micro(phase);

@@ -115,7 +115,7 @@ impl Layout {
     }
 
     /// What takes a reader from one place to the next: banks down, banks to the right, words along.
-    fn step(&self, from: At, to: At) -> (usize, usize, u64) {
+    pub(super) fn step(&self, from: At, to: At) -> (usize, usize, u64) {
         let (h, w) = (self.banks.h as i64, self.banks.w as i64);
         let (rows, columns) = (to.row - from.row, to.column - from.column);
         let words = rows.div_euclid(h) * self.row_words as i64
@@ -124,20 +124,21 @@ impl Layout {
         (rows.rem_euclid(h) as usize, columns.rem_euclid(w) as usize, self.wrapped(words))
     }
 
-    /// A frame's reads, each with the place of `at` and the step behind it: of the last one to the first of the next
-    /// frame, `rows` below.
+    /// A frame's reads, each with its first and its last place by `ends` and the step behind that: of the last read to
+    /// the first of the next frame, `rows` below.
     pub(super) fn steps<R>(
         &self,
         reads: impl Iterator<Item = R>,
-        at: impl Fn(&R) -> At,
+        ends: impl Fn(&R) -> (At, At),
         rows: usize,
     ) -> impl Iterator<Item = (R, (usize, usize, u64))> {
         let mut reads = reads.peekable();
-        let again = reads.peek().map(&at).map(|first| At { row: first.row + rows as i64, ..first });
+        let again = reads.peek().map(|read| ends(read).0);
+        let again = again.map(|first| At { row: first.row + rows as i64, ..first });
         std::iter::from_fn(move || {
             let read = reads.next()?;
-            let to = reads.peek().map(&at).or(again)?;
-            let step = self.step(at(&read), to);
+            let to = reads.peek().map(|next| ends(next).0).or(again)?;
+            let step = self.step(ends(&read).1, to);
             Some((read, step))
         })
     }

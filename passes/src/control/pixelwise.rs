@@ -30,7 +30,7 @@ pub(super) fn fill(
         let (pixel, beat) = (beat as usize / layout.beats, beat as usize % layout.beats);
         At { row: (pixel / map.width) as i64, column: (pixel % map.width) as i64, beat }
     };
-    let moves = layout.steps(reads.iter(), |&read| place(read), map.height);
+    let moves = layout.steps(reads.iter(), |&read| (place(read), place(read)), map.height);
     steps.change(moves.map(|(&(phase, _), step)| {
         (phase..phase + 1, move |read: &mut Step| {
             let mut micro = Micro(read);

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
-use nonresc_ir::stream::PhaseList;
+use nonresc_ir::stream::{Phase, PhaseList};
 
 /// One phase of a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -84,6 +84,8 @@ pub struct Steps {
     kinds: Vec<Step>,
     /// Where each of them is.
     known: HashMap<Step, u32, BuildHasherDefault<Mixed>>,
+    /// Which kind was looked for last behind each: rows are much alike.
+    behind: Vec<u32>,
     /// Which kind, and how many of it; neighbours differ.
     runs: Vec<(u32, u64)>,
 }
@@ -92,17 +94,28 @@ impl Steps {
     /// All phases of a frame, without micro words.
     pub fn of(list: &PhaseList) -> Steps {
         let mut all = Steps::default();
-        for phase in list.iter() {
-            all.push(Step::default(), phase.idle.into());
+        let patterns: Vec<_> = list.patterns().iter().map(|row| all.pattern(row)).collect();
+        for &(pattern, repeat) in list.rows() {
+            for _ in 0..repeat {
+                patterns[pattern as usize].iter().for_each(|&(kind, count)| all.push_kind(kind, count));
+            }
+        }
+        all.push(Step::default(), list.tail().into());
+        all
+    }
+
+    /// A row of a list, in kinds.
+    fn pattern(&mut self, row: &[Phase]) -> Vec<(u32, u64)> {
+        let idle = self.kind_of(Step::default());
+        let kinds = row.iter().flat_map(|phase| {
             let mut step = Step { gives: phase.gives, ..Step::default() };
             for take in &phase.takes {
                 step.need[usize::from(take.input)] = take.need;
                 step.free[usize::from(take.input)] = take.free;
             }
-            all.push(step, 1);
-        }
-        all.push(Step::default(), list.tail().into());
-        all
+            [(idle, phase.idle.into()), (self.kind_of(step), 1)]
+        });
+        kinds.collect()
     }
 
     /// Phases of the frame.
@@ -135,10 +148,17 @@ impl Steps {
     }
 
     fn kind_of(&mut self, step: Step) -> u32 {
-        *self.known.entry(step).or_insert_with(|| {
+        let before = self.runs.last().map_or(0, |run| run.0 as usize);
+        if let Some(&guess) = self.behind.get(before).filter(|&&guess| self.kinds[guess as usize] == step) {
+            return guess;
+        }
+        let kind = *self.known.entry(step).or_insert_with(|| {
             self.kinds.push(step);
+            self.behind.push(0);
             self.kinds.len() as u32 - 1
-        })
+        });
+        self.behind[before] = kind;
+        kind
     }
 
     fn push(&mut self, step: Step, count: u64) {

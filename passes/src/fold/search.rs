@@ -407,7 +407,11 @@ impl<'a> Problem<'a> {
             },
         };
         let (plan, _) = self.narrow(interval, &prefer, choices);
-        let binding = self.bound(&plan, self.device.limits.as_ref());
+        let limits = self.device.limits.as_ref();
+        // Programs take long to write out where frames do; mostly weights and data paths alone are too much.
+        let rough = self.allocated(&self.folded(&plan, false), limits, None);
+        let lacks = limits.is_some_and(|limits| !self.lacks_nothing(&rough, limits));
+        let binding = if lacks { rough } else { self.bound(&plan, limits) };
         report::does_not_fit(self.stream, self.device, &binding, interval, interval >= self.most_interval())
     }
 }

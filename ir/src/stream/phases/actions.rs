@@ -3,6 +3,8 @@
 //!
 //! The lists say when beats are needed and released; hardware also has to know which beats these are.
 
+use std::ops::Range;
+
 use crate::network::Pair;
 
 /// A fetch phase of the held form.
@@ -61,17 +63,18 @@ pub struct HeldActions {
     pub beside: u64,
 }
 
-/// A phase of the direct form: where the first of its taps lies, and which of them lie on the map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Phases of the direct form, one behind the other, that read the same taps beat by beat: where the first tap lies, and
+/// which of them lie on the map.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gathered {
-    /// The phase, counted from the frame's first.
+    /// The first phase, counted from the frame's first.
     pub phase: u64,
     /// Row of the first tap, which may lie above the map.
     pub row: i64,
     /// Column of the first tap, which may lie left of the map.
     pub column: i64,
-    /// Beat of the pixels.
-    pub beat: usize,
+    /// Beats of the pixels: one a phase.
+    pub beats: Range<usize>,
     /// Bit `i` is set where the i-th row of taps lies on the map and in the kernel.
     pub rows: u64,
     /// Bit `i` is set where the i-th column of taps lies on the map and in the kernel.

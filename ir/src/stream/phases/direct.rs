@@ -78,7 +78,7 @@ pub(super) fn phases(a: &MatVec, taps: usize, lanes: Lanes) -> PhaseList {
     })
 }
 
-/// Where the taps of each phase of computing lie, phase by phase.
+/// Where the taps of each phase of computing lie, in order.
 pub(super) fn actions(a: &MatVec, taps: usize, lanes: Lanes) -> impl Iterator<Item = Gathered> + use<> {
     let direct = Direct::new(a, taps, lanes.input);
     let period = direct.pixel(a, lanes).period;
@@ -87,29 +87,32 @@ pub(super) fn actions(a: &MatVec, taps: usize, lanes: Lanes) -> impl Iterator<It
     let mask = |first: usize, n: usize, valid: &Range<usize>| {
         (0..n).filter(|i| valid.contains(&(first + i))).map(|i| 1u64 << i).sum()
     };
-    // The first tap's row and column, and the beat, of each phase of a pixel.
-    let of_pixel: Vec<(usize, usize, usize)> = direct
+    // The first phase of a pixel, the first tap's row and column, and the beats, of each output fold and group of taps.
+    let groups = (0..direct.groups as usize).map(|group| (group / across * tap_rows, group % across * tap_columns));
+    let mut at = 0;
+    let of_pixel: Vec<(u64, (usize, usize), Range<usize>)> = direct
         .folds
         .iter()
-        .flat_map(|beats| {
-            (0..direct.groups as usize).flat_map(|group| beats.clone().map(move |beat| (group, beat)))
+        .flat_map(|beats| groups.clone().map(move |tap| (tap, beats)))
+        .map(|(tap, beats)| {
+            at += beats.len() as u64;
+            (at - beats.len() as u64, tap, beats.clone())
         })
-        .map(|(group, beat)| (group / across * tap_rows, group % across * tap_columns, beat))
         .collect();
     (0..height * width).flat_map(move |pixel| {
         let (y, x) = (pixel / width, pixel % width);
         let (rows, columns) = (direct.rows.valid(y), direct.columns.valid(x));
         let (top, left) = (direct.rows.origin(y), direct.columns.origin(x));
         let (row_step, column_step) = (direct.rows.dilation, direct.columns.dilation);
-        let gathered = |(k, &(down, right, beat)): (usize, &(usize, usize, usize))| Gathered {
-            phase: pixel as u64 * period + k as u64,
+        let gathered = |(at, (down, right), beats): &(u64, (usize, usize), Range<usize>)| Gathered {
+            phase: pixel as u64 * period + at,
             row: top + (down * row_step) as i64,
             column: left + (right * column_step) as i64,
-            beat,
-            rows: mask(down, tap_rows, &rows),
-            columns: mask(right, tap_columns, &columns),
+            beats: beats.clone(),
+            rows: mask(*down, tap_rows, &rows),
+            columns: mask(*right, tap_columns, &columns),
         };
-        of_pixel.iter().enumerate().map(gathered).collect::<Vec<Gathered>>()
+        of_pixel.iter().map(gathered).collect::<Vec<Gathered>>()
     })
 }
 
