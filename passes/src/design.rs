@@ -103,7 +103,8 @@ pub struct StreamDesign {
     pub sizing: Option<Sizing>,
     /// Memories and what they take of the device.
     pub binding: Option<Binding>,
-    /// The folded stream as sizing sees it, shared by all ways to size it; nothing before it was sized.
+    /// The folded stream as sizing sees it, shared by all ways to size it; nothing before it was sized, or
+    /// where it is large.
     pub(crate) laid_out: Option<Arc<LaidOut>>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nonresc_ir::id::ActorId;
 use nonresc_ir::stream::{Kind, Stream};
 
-use crate::arithmetic::{Arithmetic, Output, Source, Ways};
+use crate::arithmetic::{Arithmetic, Output, Products, Source, Ways};
 use crate::control::{Given, LEVELS, Layout, Program, Storage, control, unsigned};
 use crate::images::{self, Word, varying};
 
@@ -151,17 +151,20 @@ impl Inside {
 fn of_weights(stream: &Stream, id: ActorId, arithmetic: &Arithmetic) -> [Option<Varying>; 4] {
     let Kind::MatVec(a) = &stream.actor(id).kind else { return [None; 4] };
     let Some(ways) = Ways::of(stream, id, arithmetic) else { return [None; 4] };
-    let products = |output: Option<&'_ Output>| match output.map(|output| &output.source) {
-        Some(Source::Products(products)) => Some(products.clone()),
-        _ => None,
-    };
+    let own = arithmetic.of(id).and_then(products);
+    let beside = arithmetic.beside(id).and_then(products).zip(a.projection());
     let lanes = stream.input(id, 0).map_or(1, |c| stream.channel(c).lanes);
-    let own = products(arithmetic.of(id));
-    let beside = products(arithmetic.beside(id)).zip(a.projection());
     [
-        own.as_ref().map(|own| Varying::of(&images::weights(a, own, lanes))),
-        own.as_ref().map(|own| Varying::of(&images::bias(own, a.fold.pe, ways.accumulator))),
-        beside.as_ref().map(|(p, _)| Varying::of(&images::weights_beside(a, p))),
-        beside.as_ref().map(|(p, beside)| Varying::of(&images::bias(p, beside.pe, ways.beside_accumulator))),
+        own.map(|own| Varying::of(&images::weights(a, own, lanes))),
+        own.map(|own| Varying::of(&images::bias(own, a.fold.pe, ways.accumulator))),
+        beside.map(|(p, _)| Varying::of(&images::weights_beside(a, p))),
+        beside.map(|(p, beside)| Varying::of(&images::bias(p, beside.pe, ways.beside_accumulator))),
     ]
+}
+
+fn products(output: &Output) -> Option<&Products> {
+    match &output.source {
+        Source::Products(products) => Some(products),
+        _ => None,
+    }
 }

@@ -182,6 +182,8 @@ impl Cone<'_> {
         let Some(weights) = numbers(operands[1]) else {
             return refusal("its weights are not constant", "make them initializers");
         };
+        let narrow: Result<Vec<i32>, _> = weights.into_iter().map(i32::try_from).collect();
+        let Ok(weights) = narrow else { return refusal("its weights have more than 32 bits", QUANTISE) };
         let bias = match operands.get(2) {
             Some(&bias) => numbers(bias).map_or_else(|| refusal("its bias is not constant", QUANTISE), Ok)?,
             None => vec![0; self.channels],

@@ -91,7 +91,7 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Products {
     /// Whole weights in the order output, channel of the group, row, column.
-    pub weights: Vec<i64>,
+    pub weights: Vec<i32>,
     /// Whole numbers that sums begin with, one an output.
     pub bias: Vec<i64>,
     /// What is taken off each input; padding holds it.
@@ -126,7 +126,7 @@ pub struct Rescale {
 impl Products {
     /// Bits of the widest weight, which is signed.
     pub fn weight_bits(&self) -> u32 {
-        let bits = |&w: &i64| i64::BITS - (if w < 0 { !w } else { w }).leading_zeros() + 1;
+        let bits = |&w: &i32| i32::BITS - (if w < 0 { !w } else { w }).leading_zeros() + 1;
         self.weights.iter().map(bits).max().unwrap_or(1).max(2)
     }
 }

@@ -57,7 +57,8 @@ fn run(design: &mut StreamDesign, options: &Options) -> Result<(), Diagnostics> 
         None => Arc::new(LaidOut::new(&design.stream)),
     };
     design.sizing = Some(size_laid_out(&mut design.stream, &laid_out, &options.fifo)?);
-    design.laid_out = Some(laid_out);
+    // A large one takes more memory than it spares time.
+    design.laid_out = (laid_out.timed.events.len() <= KEPT_EVENTS).then_some(laid_out);
     Ok(())
 }
 
@@ -131,6 +132,9 @@ pub struct FifoOptions {
     /// Whether it is left open how full channels get: their depths stand for it.
     pub peaks_left_open: bool,
 }
+
+/// Events of a layout that is kept for those who come behind, at the most.
+const KEPT_EVENTS: usize = 4_000_000;
 
 /// Events that a search may visit where its effort is not said: what is not proven by then stays as it is.
 const VISITS: u64 = 400_000_000;

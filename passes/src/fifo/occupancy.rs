@@ -1,14 +1,12 @@
 //! How many words channels hold over the first frame.
 
 use super::forward::Forward;
+use super::KEPT_EVENTS;
 use super::timed::{RELEASE, Timed, TimedChannel, TimedReader};
 use crate::design::StreamDesign;
 use nonresc_ir::diagnostic::Diagnostics;
 use nonresc_ir::stream::Stream;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
-
-/// Events that are computed for it at most, all frames together.
-const MOST_EVENTS: u64 = 4_000_000;
 
 /// Most words held in each of equal stretches of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +46,7 @@ fn over_time(timed: &Timed, depths: &[u64], span: Span) -> Option<Occupancy> {
     // Until a frame begins behind the end.
     while frames == 0 || forward.starts(0).iter().any(|&at| at < span.clocks as i64) {
         frames += 1;
-        if events * frames > MOST_EVENTS {
+        if events * frames > KEPT_EVENTS as u64 {
             return None;
         }
         forward.run_frame().ok()?;

@@ -109,7 +109,8 @@ pub fn bias(products: &Products, pe: usize, bits: usize) -> Vec<Word> {
         let mut word = Word::default();
         for o in fold * pe..(fold + 1) * pe {
             let value = (o < outputs).then(|| {
-                let sum: i64 = products.weights[o * flat..(o + 1) * flat].iter().sum();
+                let own = &products.weights[o * flat..(o + 1) * flat];
+                let sum: i64 = own.iter().copied().map(i64::from).sum();
                 products.bias[o] - products.zero * sum
             });
             word.push(value.unwrap_or(0).into(), bits);
