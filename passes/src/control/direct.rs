@@ -28,7 +28,8 @@ pub(super) fn fill(
     let moves = layout.steps(actions, ends, a.input.height);
     steps.change(moves.flat_map(|(gathered, behind)| {
         let Gathered { phase, ref beats, rows, columns, .. } = gathered;
-        let (last, along) = (phase + beats.len() as u64 - 1, layout.step(place(&gathered, 0), place(&gathered, 1)));
+        let (last, along) =
+            (phase + beats.len() as u64 - 1, layout.step(place(&gathered, 0), place(&gathered, 1)));
         [(phase..last, along), (last..last + 1, behind)].map(|(phases, step)| {
             (phases, move |read: &mut Step| {
                 let mut micro = Micro(read);

@@ -67,25 +67,42 @@ fn interned<K: Clone + Eq + Hash>(items: impl IntoIterator<Item = K>) -> (Vec<u3
 /// are; zeros where there is none.
 fn repeats(items: &[u32]) -> Vec<(usize, usize)> {
     let mut all = vec![(0, 0); items.len()];
-    // Most places have a short body, and are not looked at again. The last place comes first.
-    let mut open: Vec<usize> = (0..items.len()).rev().collect();
-    for length in 1..=LONGEST.min(items.len() / 2) {
+    let longest = LONGEST.min(items.len() / 2);
+    let next = next_equal(items);
+    // A body ends where the item of its place comes again. For each length, the places that have come to it.
+    let mut open = vec![Vec::new(); longest + 1];
+    let come = |open: &mut [Vec<usize>], at: usize, from: usize| {
+        let length = next[from].map(|equal| equal - at).filter(|&length| length <= longest);
+        length.into_iter().for_each(|length| open[length].push(at));
+    };
+    (0..items.len()).for_each(|at| come(&mut open, at, at));
+    for length in 1..=longest {
+        let mut places = std::mem::take(&mut open[length]);
+        places.sort_unstable();
         // How many items from the place that was looked at last are those `length` further on.
         let (mut last, mut equal) = (items.len() - length, 0);
-        open.retain(|&at| {
-            if at >= items.len() - length || items[at] != items[at + length] {
-                return true;
-            }
+        for at in places.into_iter().rev() {
             let same = (at..last).take_while(|&k| items[k] == items[k + length]).count();
             equal = if at + same == last { same + equal } else { same };
             last = at;
             if equal >= length {
                 all[at] = (length, equal / length * length);
+            } else {
+                come(&mut open, at, at + length);
             }
-            equal < length
-        });
+        }
     }
     all
+}
+
+/// For each place, the next one of an equal item.
+fn next_equal(items: &[u32]) -> Vec<Option<usize>> {
+    let kinds = items.iter().max().map_or(0, |&largest| largest as usize + 1);
+    let (mut next, mut seen) = (vec![None; items.len()], vec![None; kinds]);
+    for (at, &item) in items.iter().enumerate().rev() {
+        next[at] = seen[item as usize].replace(at);
+    }
+    next
 }
 
 /// Cuts a list into blocks, each a body and how many passes follow the first. Bodies hold no repetition themselves: what

@@ -1,7 +1,7 @@
 //! How many words channels hold over the first frame.
 
-use super::forward::Forward;
 use super::KEPT_EVENTS;
+use super::forward::Forward;
 use super::timed::{RELEASE, Timed, TimedChannel, TimedReader};
 use crate::design::StreamDesign;
 use nonresc_ir::diagnostic::Diagnostics;

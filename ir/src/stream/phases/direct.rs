@@ -88,7 +88,8 @@ pub(super) fn actions(a: &MatVec, taps: usize, lanes: Lanes) -> impl Iterator<It
         (0..n).filter(|i| valid.contains(&(first + i))).map(|i| 1u64 << i).sum()
     };
     // The first phase of a pixel, the first tap's row and column, and the beats, of each output fold and group of taps.
-    let groups = (0..direct.groups as usize).map(|group| (group / across * tap_rows, group % across * tap_columns));
+    let groups =
+        (0..direct.groups as usize).map(|group| (group / across * tap_rows, group % across * tap_columns));
     let mut at = 0;
     let of_pixel: Vec<(u64, (usize, usize), Range<usize>)> = direct
         .folds
