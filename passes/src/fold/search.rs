@@ -22,6 +22,10 @@ const LUT_SHARE_PERCENT: u64 = 80;
 /// The same where only the rough figures of data paths are known.
 const ROUGH_LUT_SHARE_PERCENT: u64 = 70;
 
+/// Cycles of a frame from which on programs take long to write out: where weights and data paths alone are too much,
+/// that is said without them.
+const LONG_FRAME: u64 = 10_000_000;
+
 /// What the search starts from.
 pub(super) struct Problem<'a> {
     stream: &'a Stream,
@@ -408,10 +412,10 @@ impl<'a> Problem<'a> {
         };
         let (plan, _) = self.narrow(interval, &prefer, choices);
         let limits = self.device.limits.as_ref();
-        // Programs take long to write out where frames do; mostly weights and data paths alone are too much.
-        let rough = self.allocated(&self.folded(&plan, false), limits, None);
-        let lacks = limits.is_some_and(|limits| !self.lacks_nothing(&rough, limits));
-        let binding = if lacks { rough } else { self.bound(&plan, limits) };
+        let rough = || self.allocated(&self.folded(&plan, false), limits, None);
+        let tells = |binding: &Binding| limits.is_some_and(|limits| !self.lacks_nothing(binding, limits));
+        let long = (interval > LONG_FRAME).then(rough).filter(tells);
+        let binding = long.unwrap_or_else(|| self.bound(&plan, limits));
         report::does_not_fit(self.stream, self.device, &binding, interval, interval >= self.most_interval())
     }
 }
