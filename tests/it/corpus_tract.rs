@@ -5,7 +5,7 @@ use nonresc_passes::engine::{Engine, Frames, Given};
 use nonresc_tests::corpus::{distance, normal_networks};
 use nonresc_tests::seed::Seed;
 
-use crate::tract::{NEAR, inputs};
+use crate::exported::{NEAR, inputs};
 
 /// Dense layers of other floats than 32-bit ones: tract multiplies them by a scale of 32 bits.
 const REFUSED: [&str; 2] = ["e_fp16", "e_fp64"];

@@ -12,6 +12,8 @@ mod corpus_eval;
 mod corpus_import;
 mod corpus_integers;
 mod corpus_nodes;
+#[cfg(feature = "ort")]
+mod corpus_ort;
 mod corpus_passes;
 mod corpus_plan;
 mod corpus_quantise;
@@ -27,13 +29,15 @@ mod docs;
 mod engine;
 mod example;
 mod explain;
+#[cfg(any(feature = "engine", feature = "ort"))]
+mod exported;
 mod fifo;
 mod fifo_random;
 mod fold;
 mod fork;
 mod gradients;
-#[cfg(feature = "engine")]
-mod gradients_tract;
+#[cfg(any(feature = "engine", feature = "ort"))]
+mod gradients_exported;
 mod hardware;
 mod hardware_modules;
 mod hardware_pins;
@@ -49,6 +53,8 @@ mod lower_values;
 mod manager;
 mod normalise;
 mod order;
+#[cfg(feature = "ort")]
+mod ort;
 mod out;
 mod page;
 mod phases;

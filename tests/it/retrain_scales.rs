@@ -24,6 +24,8 @@ use nonresc_passes::residual::skips;
 use nonresc_passes::target::Bits;
 use nonresc_tests::double::in_double;
 
+#[cfg(feature = "ort")]
+use crate::exported::onnxruntime;
 use crate::program::{digits_home, nonresc_in};
 use crate::retrain::{Digits, digits, outputs, recipe};
 use crate::retrain_engines::{assert_same_losses, three_losses};
@@ -299,8 +301,7 @@ fn name_of(state: &State, scales: &[f64]) -> String {
 }
 
 /// In codes of 4 bits.
-#[test]
-fn the_plain_evaluator_learns_scales_to_the_same_losses() {
+fn losses_are_those_of_the_native_engine(engine: Engine) {
     let digits = digits();
     let network = in_codes(&digits, 4, Scales::PowerOfTwo);
     let found = skips(&network);
@@ -311,7 +312,18 @@ fn the_plain_evaluator_learns_scales_to_the_same_losses() {
         let goal = Goal { normal: &network, skips: &found, plan: &plan };
         three_losses(&digits, goal, None, &recipe, engine)
     };
-    assert_same_losses(&losses(Engine::Native), &losses(Engine::Plain));
+    assert_same_losses(&losses(Engine::Native), &losses(engine));
+}
+
+#[test]
+fn the_plain_evaluator_learns_scales_to_the_same_losses() {
+    losses_are_those_of_the_native_engine(Engine::Plain);
+}
+
+#[cfg(feature = "ort")]
+#[test]
+fn ort_learns_scales_to_the_same_losses() {
+    losses_are_those_of_the_native_engine(onnxruntime());
 }
 
 #[test]

@@ -189,7 +189,11 @@ fn wrong_flags_are_usage_errors() {
         (&["run", "resnet8.onnx"][..], "--input <FILE>"),
         (
             &["run", "resnet8.onnx", "--input", "x.npz", "--output", "y.npz", "--engine", "fast"],
-            "native, plain, tract",
+            "native, plain, tract, ort",
+        ),
+        (
+            &["run", "resnet8.onnx", "--input", "x.npz", "--output", "y.npz", "--onnxruntime", "lib.so"],
+            "give `--engine ort` too",
         ),
         (&["run", "--input", "x.npz", "--output", "y.npz"], "<MODEL>"),
         (&["eval", "resnet8.onnx"], "--data <DATA>"),
@@ -204,11 +208,10 @@ fn wrong_flags_are_usage_errors() {
     }
 }
 
-#[test]
-#[cfg(feature = "engine")]
-fn the_engine_tract_says_the_same() {
+#[cfg(any(feature = "engine", feature = "ort"))]
+fn says_the_same(engine: &str) {
     let home = home();
-    let run = ["run", "resnet8.onnx", "--input", "x.npz", "--output", "y.npz", "--engine", "tract"];
+    let run = ["run", "resnet8.onnx", "--input", "x.npz", "--output", "y.npz", "--engine", engine];
     assert_eq!(nonresc_in(home.path(), &run).done(), "y.npz: \"logits\" f32 4x10\n");
     let found = array(&home.path().join("y.npz"), "logits");
     assert!(distance(&found, &plain(&tensor(&pixels(4)))) < 1e-4);
@@ -219,7 +222,19 @@ fn the_engine_tract_says_the_same() {
             ["eval", "resnet8.onnx", "--data", "test.bin", "--format", "json", "--engine", engine];
         nonresc_in(home.path(), &arguments).done()
     };
-    assert_eq!(eval("tract"), eval("plain").replace("plain", "tract"));
+    assert_eq!(eval(engine), eval("plain").replace("plain", engine));
+}
+
+#[test]
+#[cfg(feature = "engine")]
+fn the_engine_tract_says_the_same() {
+    says_the_same("tract");
+}
+
+#[test]
+#[cfg(feature = "ort")]
+fn the_engine_ort_says_the_same() {
+    says_the_same("ort");
 }
 
 #[test]
@@ -228,16 +243,29 @@ fn a_missing_engine_is_a_missing_tool() {
     assert_eq!(Failure::from(fault).code(), 3);
 }
 
-#[test]
-#[cfg(not(feature = "engine"))]
-fn an_engine_that_is_not_built_in_is_a_missing_tool() {
+#[cfg(not(all(feature = "engine", feature = "ort")))]
+fn is_not_built_in(engine: &str, feature: &str) {
     let home = home();
-    let arguments = ["run", "resnet8.onnx", "--input", "x.npz", "--output", "y.npz", "--engine", "tract"];
+    let arguments = ["run", "resnet8.onnx", "--input", "x.npz", "--output", "y.npz", "--engine", engine];
     assert_eq!(
         nonresc_in(home.path(), &arguments).refused(3),
-        "error[engine/absent]: engine tract\n  why: this build of nonresc does not contain it\n  \
-         do:  build with `--features engine`, or use `--engine native`\n"
+        format!(
+            "error[engine/absent]: engine {engine}\n  why: this build of nonresc does not contain it\n  \
+             do:  build with `--features {feature}`, or use `--engine native`\n"
+        )
     );
+}
+
+#[test]
+#[cfg(not(feature = "engine"))]
+fn tract_that_is_not_built_in_is_a_missing_tool() {
+    is_not_built_in("tract", "engine");
+}
+
+#[test]
+#[cfg(not(feature = "ort"))]
+fn ort_that_is_not_built_in_is_a_missing_tool() {
+    is_not_built_in("ort", "ort");
 }
 
 /// CIFAR records of seeded pixels: the network is right about the first `right` of them, and about no other.

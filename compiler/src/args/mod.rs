@@ -256,9 +256,9 @@ pub struct Run {
     #[allow(missing_docs)]
     pub reading: Reading,
 
-    /// What computes
-    #[arg(long, value_enum, default_value_t = Engine::Native)]
-    pub engine: Engine,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub computing: Computing,
 
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -304,9 +304,9 @@ pub struct Eval {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
 
-    /// What computes
-    #[arg(long, value_enum, default_value_t = Engine::Native)]
-    pub engine: Engine,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub computing: Computing,
 
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -427,6 +427,18 @@ pub enum Format {
     Json,
 }
 
+/// What computes, and where it lies.
+#[derive(Clone, Debug, Args)]
+pub struct Computing {
+    /// What computes
+    #[arg(long, value_enum, default_value_t = Engine::Native)]
+    pub engine: Engine,
+
+    /// The library of onnxruntime for --engine ort [default: that of ORT_DYLIB_PATH, else the system's]
+    #[arg(long, value_name = "FILE")]
+    pub onnxruntime: Option<PathBuf>,
+}
+
 /// What computes a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Engine {
@@ -436,16 +448,8 @@ pub enum Engine {
     Plain,
     /// tract, an independent ONNX runtime; in builds with `--features engine` alone
     Tract,
-}
-
-impl From<Engine> for nonresc_passes::engine::Engine {
-    fn from(engine: Engine) -> Self {
-        match engine {
-            Engine::Native => Self::Native,
-            Engine::Plain => Self::Plain,
-            Engine::Tract => Self::Tract,
-        }
-    }
+    /// onnxruntime, of a library of yours; in builds with `--features ort` alone
+    Ort,
 }
 
 /// How integers are rounded.

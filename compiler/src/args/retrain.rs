@@ -86,9 +86,13 @@ pub struct Retrain {
     #[arg(long, requires = "retrain")]
     pub scratch: bool,
 
-    /// What computes the steps: of tract they are read as the ONNX that --emit gradients writes
+    /// What computes the steps: tract and ort read them as the ONNX that --emit gradients writes
     #[arg(long, value_enum, default_value_t = Engine::Native, requires = "retrain")]
     pub engine: Engine,
+
+    /// The library of onnxruntime for --engine ort [default: that of ORT_DYLIB_PATH, else the system's]
+    #[arg(long, value_name = "FILE", requires = "retrain")]
+    pub onnxruntime: Option<PathBuf>,
 
     /// Pixels by which a training image is moved at most, each way [default: an eighth of its smaller side]
     #[arg(long, value_name = "PIXELS", requires = "retrain")]

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use nonresc_ir::network::Network;
 use nonresc_passes::accuracy::{self, Accuracy, Count};
 use nonresc_passes::data::{Dataset, Fit, Request, Size, Split};
+use nonresc_passes::engine::Engine;
 use nonresc_passes::numerals::grouped;
 use serde::Serialize;
 
 use super::doing::doing;
 use super::frames::{in_integers, normal_form};
-use super::model;
+use super::{engine, model};
 use crate::args::{Eval, Extents, Format, Images, Reading};
 use crate::columns::Columns;
 use crate::exit::{self, Failure};
@@ -23,6 +24,7 @@ const MOST_ROWS: usize = 20;
 /// # Errors
 /// Refused models and data, and pairs of them that do not belong together.
 pub(super) fn eval(args: &Eval) -> Result<(), Failure> {
+    let engine = engine::chosen(args.computing.engine, args.computing.onnxruntime.as_deref())?;
     let wanted: Vec<String> = args.output.iter().cloned().collect();
     let loaded = model::load(&args.model, &args.reading, &wanted)?;
     exit::remark(&loaded.notes);
@@ -45,10 +47,10 @@ pub(super) fn eval(args: &Eval) -> Result<(), Failure> {
     }
     let start = Instant::now();
     let measuring = doing("scoring images");
-    let found = accuracy::measure(&network, &data, args.engine.into())?;
+    let found = accuracy::measure(&network, &data, engine)?;
     drop(measuring);
     let took = start.elapsed();
-    let measured = Measured { args, data: &data, found: &found, took };
+    let measured = Measured { args, engine, data: &data, found: &found, took };
     let text = match args.format {
         Format::Text => measured.text(),
         Format::Json => measured.json(),
@@ -95,6 +97,7 @@ fn doubt(network: &Network, reading: &Reading) -> String {
 /// A measurement and what it was made on.
 struct Measured<'a> {
     args: &'a Eval,
+    engine: Engine,
     data: &'a Dataset,
     found: &'a Accuracy,
     took: Duration,
@@ -147,7 +150,7 @@ impl Measured<'_> {
             model: self.args.model.display().to_string(),
             data: self.data.source().display().to_string(),
             numbers: if self.args.numbers.integer { "integer" } else { "float" },
-            engine: nonresc_passes::engine::Engine::from(self.args.engine).to_string(),
+            engine: self.engine.to_string(),
             all: Row::from(self.found.all),
             images_per_second: self.args.timings.then(|| self.images_per_second()),
             classes: (0..)

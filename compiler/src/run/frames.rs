@@ -11,8 +11,8 @@ use nonresc_passes::engine::Frames;
 use nonresc_passes::integers::integers;
 use nonresc_passes::normalise::normalise;
 
-use super::model;
-use crate::args::{Engine, Rounding, Run};
+use super::{engine, model};
+use crate::args::{Computing, Engine, Rounding, Run};
 use crate::exit::{self, Failure};
 
 /// Runs the network on all frames of the input file and writes its outputs under their own names.
@@ -30,6 +30,8 @@ pub(super) fn run(args: &Run) -> Result<(), Failure> {
         )));
     }
     out_file::check(to)?;
+    let Computing { engine, onnxruntime } = &args.computing;
+    let computing = engine::chosen(*engine, onnxruntime.as_deref())?;
     let loaded = model::load_all(&args.model, &args.reading)?;
     exit::remark(&loaded.notes);
     let outputs = loaded.network.outputs().len();
@@ -41,12 +43,12 @@ pub(super) fn run(args: &Run) -> Result<(), Failure> {
             "name a .npz file",
         )));
     }
-    let network = match args.engine {
+    let network = match engine {
         _ if args.numbers.integer => in_integers(&normal_form(loaded.network), args.numbers.rounding)?,
         Engine::Plain => loaded.network,
-        Engine::Native | Engine::Tract => normal_form(loaded.network),
+        Engine::Native | Engine::Tract | Engine::Ort => normal_form(loaded.network),
     };
-    let frames = Frames::new(&network, args.engine.into())?;
+    let frames = Frames::new(&network, computing)?;
     let given = arrays::read(&args.input)?;
     let results = frames.run(&given)?;
     out_file::write(to, &bytes(to, &results)?)?;

@@ -6,6 +6,7 @@ mod compare;
 mod compile;
 mod devices;
 mod doing;
+mod engine;
 mod eval;
 mod explain;
 mod frames;

@@ -35,8 +35,8 @@ use nonresc_passes::trial;
 use super::doing::doing;
 use super::eval::{self, fit};
 use super::interrupt::{self, Stoppable};
-use super::model;
 use super::telling::Told;
+use super::{engine, model};
 use crate::args::{Compile, Retrain};
 use crate::exit::{self, Failure};
 
@@ -90,6 +90,8 @@ pub(super) fn retrain(
     design: &mut NetworkDesign,
     options: &mut Options,
 ) -> Result<Retrained, Failure> {
+    // What is missing is said before the work.
+    engine(&args.retrain)?;
     let mut plan = options.skips.resolve(&design.network, &design.skips)?;
     let quantised = is_quantised(&design.network);
     let recipe = args.retrain.recipe(args.design.seed, plan.changing().next().is_some(), quantised);
@@ -181,6 +183,10 @@ fn in_codes(
     Ok(())
 }
 
+fn engine(flags: &Retrain) -> Result<Engine, Failure> {
+    engine::chosen(flags.engine, flags.onnxruntime.as_deref())
+}
+
 /// One training, told as it goes.
 fn trained(
     args: &Compile,
@@ -194,7 +200,7 @@ fn trained(
     let [of_given, of_codes] = args.retrain.checkpoints();
     let checkpoint = if what == "codes" { of_codes } else { of_given };
     let resume = args.retrain.resume && checkpoint.as_ref().is_some_and(|path| path.exists());
-    let engine = args.retrain.engine.into();
+    let engine = engine(&args.retrain)?;
     let stoppable = checkpoint.is_some().then(Stoppable::new);
     let task = Task { goal, teacher, batches, recipe, engine, order, checkpoint, resume };
     let mut told = Told::new(recipe, batches.training().len());

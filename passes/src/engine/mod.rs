@@ -2,13 +2,20 @@
 //!
 //! - [`native`]: our own kernels; the default.
 //! - [`plain`]: the plain evaluator of `nonresc-ir`, the reference.
-//! - tract, an embedded ONNX runtime, behind the cargo feature `engine`; it reads the bytes that we export,
-//!   so that an engine which we did not write can be held against ours.
+//! - tract, an embedded ONNX runtime, behind the cargo feature `engine`, and onnxruntime, whose library is loaded at run
+//!   time, behind the cargo feature `ort`; they read the bytes that we export, so that engines which we did not write
+//!   can be held against ours.
 //!
 //! No data set and no preprocessing that is not the network's own.
 
+#[cfg(not(all(feature = "engine", feature = "ort")))]
+mod absent;
+#[cfg(any(feature = "engine", feature = "ort"))]
+mod exported;
 pub mod frames;
 pub mod native;
+#[cfg(feature = "ort")]
+pub mod onnxruntime;
 pub mod plain;
 mod ports;
 pub(crate) mod strided;
@@ -19,7 +26,11 @@ use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_ir::network::Network;
 use nonresc_ir::tensor::Tensor;
 
+#[cfg(not(feature = "ort"))]
+pub use absent::Library;
 pub use frames::{Frames, Given, showing};
+#[cfg(feature = "ort")]
+pub use onnxruntime::Library;
 pub(crate) use ports::mean_and_std;
 pub use ports::users_shape;
 
@@ -43,13 +54,16 @@ pub enum Engine {
     Plain,
     /// tract on the exported network; in builds with the cargo feature `engine`.
     Tract,
+    /// onnxruntime on the exported network; in builds with the cargo feature `ort`.
+    Ort(Library),
 }
 
 impl Engine {
     /// Makes a network ready for the batch that it holds.
     ///
     /// # Errors
-    /// Networks that the engine cannot plan; tract where this build does not contain it, or where it refuses our export.
+    /// Networks that the engine cannot plan; engines of others where this build does not contain them, or where they
+    /// refuse our export.
     pub fn load(self, network: &Network) -> Result<Box<dyn Session>, Diagnostic> {
         match self {
             Engine::Native => Ok(Box::new(native::Native::new(network)?)),
@@ -57,7 +71,11 @@ impl Engine {
             #[cfg(feature = "engine")]
             Engine::Tract => Ok(Box::new(tract::Tract::new(network)?)),
             #[cfg(not(feature = "engine"))]
-            Engine::Tract => Err(absent()),
+            Engine::Tract => Err(absent::absent("tract", "engine")),
+            #[cfg(feature = "ort")]
+            Engine::Ort(library) => Ok(Box::new(onnxruntime::Onnxruntime::new(network, library)?)),
+            #[cfg(not(feature = "ort"))]
+            Engine::Ort(none) => match none {},
         }
     }
 
@@ -65,19 +83,9 @@ impl Engine {
     fn frames(self) -> usize {
         match self {
             Engine::Native | Engine::Plain => 1,
-            Engine::Tract => 16,
+            Engine::Tract | Engine::Ort(_) => 16,
         }
     }
-}
-
-#[cfg(not(feature = "engine"))]
-fn absent() -> Diagnostic {
-    Diagnostic::new(
-        "engine/absent",
-        "engine tract",
-        "this build of nonresc does not contain it",
-        "build with `--features engine`, or use `--engine native`",
-    )
 }
 
 /// As `--engine` takes it.
@@ -87,6 +95,7 @@ impl std::fmt::Display for Engine {
             Engine::Native => "native",
             Engine::Plain => "plain",
             Engine::Tract => "tract",
+            Engine::Ort(_) => "ort",
         })
     }
 }
