@@ -47,6 +47,26 @@ impl Failure {
         }
     }
 
+    /// The same fault, of a process of this rank among several.
+    pub fn of_rank(self, rank: usize) -> Self {
+        let of_rank = |faults: Diagnostics| {
+            let mut of_rank = Diagnostics::default();
+            for d in faults.iter() {
+                let what = format!("process {rank}: {}", d.what);
+                of_rank.push(Diagnostic { what, ..d.clone() });
+            }
+            of_rank
+        };
+        match self {
+            Failure::Refused(d) => Failure::Refused(of_rank(d)),
+            Failure::Usage(d) => Failure::Usage(of_rank(d)),
+            Failure::MissingTool(d) => Failure::MissingTool(of_rank(d)),
+            Failure::Unverified(d) => Failure::Unverified(of_rank(d)),
+            Failure::Interrupted(d, code) => Failure::Interrupted(of_rank(d), code),
+            Failure::Output(e) => Failure::Output(e),
+        }
+    }
+
     /// Writes the faults to `out`, all of them.
     ///
     /// # Errors
@@ -67,7 +87,7 @@ impl Failure {
 impl From<Diagnostics> for Failure {
     fn from(diagnostics: Diagnostics) -> Self {
         // What is missing is missing whatever else is wrong.
-        if diagnostics.iter().any(|d| matches!(d.code, "engine/absent" | "tool/absent")) {
+        if diagnostics.iter().any(|d| matches!(d.code, "engine/absent" | "mpi/absent" | "tool/absent")) {
             return Failure::MissingTool(diagnostics);
         }
         Failure::Refused(diagnostics)

@@ -11,6 +11,7 @@ use std::time::Instant;
 use nonresc_ir::network::{Edit, Shape};
 use nonresc_ir::onnx::import::{ImportOptions, import_file};
 use nonresc_ir::tensor::Tensor;
+use nonresc_passes::distill::group::Group;
 use nonresc_passes::distill::optimiser::{Method, Optimiser};
 use nonresc_passes::distill::recipe::{Losses, Recipe};
 use nonresc_passes::distill::stage::{Goal, Setting, Stage};
@@ -66,7 +67,7 @@ fn images_a_second(model: &Path, batch: usize, steps: usize, taught: bool) -> f6
     let mut step = || {
         let setting = Setting { losses: &losses, progress: 0.0, fade: 1.0 };
         let given = |_: usize| (images.clone(), labels.clone());
-        let found = stage.run(&given, batch / shard, &state, &setting).expect("a step runs");
+        let found = stage.run(&given, batch / shard, &state, &setting, &Group::alone()).expect("a step runs");
         let gradients = stage.gradients(&found);
         optimiser.step(1e-4, &mut state.parameters, &gradients, &|name| name.ends_with(".weight"));
         stage.follow(&found, &mut state, 0.1);

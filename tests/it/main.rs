@@ -68,6 +68,8 @@ mod requantise;
 mod residual;
 mod retrain;
 mod retrain_engines;
+mod retrain_group;
+mod retrain_mpi;
 mod retrain_scales;
 mod rewrites;
 mod rtl;

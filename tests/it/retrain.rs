@@ -15,6 +15,7 @@ use nonresc_passes::accuracy;
 use nonresc_passes::data::{Dataset, Request};
 use nonresc_passes::distill::batches::Batches;
 use nonresc_passes::distill::claim::Claim;
+use nonresc_passes::distill::group::Group;
 use nonresc_passes::distill::rank::rank;
 use nonresc_passes::distill::recipe::{Augment, Recipe};
 use nonresc_passes::distill::removals::Policy;
@@ -83,8 +84,9 @@ impl Digits {
         let teacher = recipe.teacher.then_some(&self.network);
         // By cost they go from the output on.
         let order = labels(plan).into_iter().rev().collect();
-        let engine = Engine::Native;
-        let task = Task { goal, teacher, batches: &batches, recipe, engine, order, checkpoint, resume };
+        let (engine, group) = (Engine::Native, &Group::alone());
+        let task =
+            Task { goal, teacher, batches: &batches, recipe, engine, order, checkpoint, resume, group };
         let mut steps = 0;
         train(&task, &mut |progress| {
             steps += usize::from(matches!(progress, Progress::Step { .. }));
@@ -193,8 +195,9 @@ fn floats_teach_the_blocks_of_codes() {
     let losses = "features=1".parse().unwrap();
     let recipe = Recipe { losses, teacher: true, rate: 0.005, ..recipe(Policy::AtOnce) };
     let (batches, teacher, engine) = (digits.batches(&recipe), Some(&digits.network), Engine::Native);
-    let (order, checkpoint, resume) = (Vec::new(), None, false);
-    let task = Task { goal, teacher, batches: &batches, recipe: &recipe, engine, order, checkpoint, resume };
+    let (order, checkpoint, resume, group) = (Vec::new(), None, false, &Group::alone());
+    let task =
+        Task { goal, teacher, batches: &batches, recipe: &recipe, engine, order, checkpoint, resume, group };
     let trained = train(&task, &mut |_| ControlFlow::Continue(())).unwrap();
     let losses: Vec<f64> = trained.history.rows().iter().map(|row| row.loss).collect();
     assert!(losses[4] < 0.8 * losses[0], "{losses:?}");
@@ -233,6 +236,7 @@ fn a_training_that_was_stopped_goes_on_to_the_same_numbers() {
         order: Vec::new(),
         checkpoint,
         resume: true,
+        group: &Group::alone(),
     };
     let faults = train(&task, &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert_eq!(faults.iter().map(|f| f.code).collect::<Vec<_>>(), ["distill/resume"]);
@@ -294,7 +298,7 @@ fn what_costs_most_for_its_harm_goes_first() {
     let goal = Goal { normal: &digits.network, skips: &digits.skips, plan: &plan };
     for dear in ["1", "2", "3"] {
         let costs = BTreeMap::from([(dear.to_string(), 1e9)]);
-        let order = rank(&goal, &batches, &costs).unwrap();
+        let order = rank(&goal, &batches, &costs, &Group::alone()).unwrap();
         assert_eq!(order[0], dear);
         assert_eq!(order.iter().cloned().collect::<BTreeSet<_>>(), ["1", "2", "3"].map(String::from).into());
     }
@@ -332,6 +336,7 @@ fn numbers_that_are_none_stop_a_training() {
         order: Vec::new(),
         checkpoint: None,
         resume: false,
+        group: &Group::alone(),
     };
     let faults = train(&task, &mut |_| ControlFlow::Continue(())).unwrap_err();
     let fault = faults.iter().next().unwrap();

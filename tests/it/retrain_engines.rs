@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use nonresc_ir::network::Network;
+use nonresc_passes::distill::group::Group;
 use nonresc_passes::distill::recipe::Recipe;
 use nonresc_passes::distill::removals::Policy;
 use nonresc_passes::distill::stage::{Found, Goal, Setting, Stage};
@@ -24,8 +25,8 @@ pub(crate) fn three_losses(
     engine: Engine,
 ) -> Vec<f64> {
     let batches = digits.batches(recipe);
-    let (order, checkpoint, resume) = (Vec::new(), None, false);
-    let task = Task { goal, teacher, batches: &batches, recipe, engine, order, checkpoint, resume };
+    let (order, checkpoint, resume, group) = (Vec::new(), None, false, &Group::alone());
+    let task = Task { goal, teacher, batches: &batches, recipe, engine, order, checkpoint, resume, group };
     let mut found = Vec::new();
     let mut watch = |progress: &Progress<'_>| {
         if let Progress::Step { loss, .. } = progress {

@@ -15,6 +15,7 @@ use nonresc_passes::choose::choose;
 use nonresc_passes::cost::{SkipReport, skip_report};
 use nonresc_passes::design::{Design, NetworkDesign, Options, StreamDesign};
 use nonresc_passes::distill::checkpoint::Checkpoint;
+use nonresc_passes::distill::group::Group;
 use nonresc_passes::distill::student::is_quantised;
 use nonresc_passes::engine::Given;
 use nonresc_passes::integers::has_codes;
@@ -31,23 +32,17 @@ use crate::args::{Compile, Dump, Emit, Format, Synthesiser};
 use crate::exit::{self, Failure};
 use crate::report;
 
-/// Compiles the model.
+/// Compiles the model; of a group that trains together, the first process does what comes behind the training.
 ///
 /// # Errors
 /// Refused models, plans and devices; flags that make no sense together.
-pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
+pub(super) fn compile(args: &Compile, group: &Group) -> Result<(), Failure> {
     let passes = passes(args)?;
     let whole = passes.len() == table::FPGA.len();
     of_hardware(args, whole)?;
     let mut options = options::options(&args.design, args.depths.fifos, &args.skips)?;
-    if let Some(dir) = &args.out {
-        let trains = &args.retrain;
-        let read = [&args.model, &trains.data, &trains.test, &trains.teacher, &trains.checkpoint];
-        let read: Vec<&Path> = read.into_iter().flatten().map(PathBuf::as_path).collect();
-        out::check(dir, &read)?;
-    }
-    for checkpoint in args.retrain.checkpoints().into_iter().flatten() {
-        Checkpoint::check(&checkpoint)?;
+    if group.is_first() {
+        writable(args)?;
     }
     let path = args.model.as_deref().expect("the command line asks for a model");
     let mut steps = Steps::new();
@@ -77,13 +72,16 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
         options.skips = choose(&analysed, &options)?;
         steps.done("choose", || "the rewrite of each skip".into());
         if args.retrain.retrain {
-            retrained = Some(retrain::retrain(args, &mut analysed, &mut options)?);
+            retrained = Some(retrain::retrain(args, &mut analysed, &mut options, group)?);
             design = Design::Network(analysed.clone());
             steps.done("retrain", || "the layers hold what they learned".into());
         }
         let planned = run(design, others, &options, &mut steps)?;
         design = planned.design;
         timings.extend(planned.timings);
+    }
+    if !group.is_first() {
+        return Ok(());
     }
     if args.dump_ir == Some(Dump::Read) && args.stop_after.is_some() {
         dumps.text = design.to_string();
@@ -137,6 +135,20 @@ pub(super) fn compile(args: &Compile) -> Result<(), Failure> {
     }
     if let (Some(Synthesiser::Yosys), Some(design)) = (args.hardware.synth, made.bound()) {
         synthesis::synthesise(design)?;
+    }
+    Ok(())
+}
+
+/// Looks whether the output folder and the checkpoints can be written, before the work.
+fn writable(args: &Compile) -> Result<(), Failure> {
+    let trains = &args.retrain;
+    if let Some(dir) = &args.out {
+        let read = [&args.model, &trains.data, &trains.test, &trains.teacher, &trains.checkpoint];
+        let read: Vec<&Path> = read.into_iter().flatten().map(PathBuf::as_path).collect();
+        out::check(dir, &read)?;
+    }
+    for checkpoint in trains.checkpoints().into_iter().flatten() {
+        Checkpoint::check(&checkpoint)?;
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ mod quantise;
 mod retrain;
 mod synthesis;
 mod telling;
+mod together;
 mod verbose;
 
 use std::io::{self, Write as _};
@@ -27,6 +28,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
+use nonresc_passes::distill::group::Group;
 use nonresc_passes::nearest::likely;
 
 use crate::args::{Cli, Command, Format};
@@ -49,7 +51,12 @@ pub fn entry() -> ExitCode {
         Some(Command::Compare(compare)) => compare.format,
         Some(_) => Format::Text,
     };
-    exit::end(dispatch(&cli), format)
+    match &cli.command {
+        None if cli.compile.retrain.retrain => {
+            together::together(format, |group| compile::compile(&cli.compile, group))
+        }
+        _ => exit::end(dispatch(&cli), format),
+    }
 }
 
 /// The help or the version that was asked for.
@@ -94,6 +101,6 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Some(Command::Compare(args)) => compare::compare(args),
         Some(Command::Devices(args)) => devices::devices(args),
         None if cli.compile.list_passes => exit::print(nonresc_passes::table::listing()),
-        None => compile::compile(&cli.compile),
+        None => compile::compile(&cli.compile, &Group::alone()),
     }
 }

@@ -15,6 +15,7 @@ use nonresc_passes::cost;
 use nonresc_passes::data::{Dataset, Request, Split, arrays};
 use nonresc_passes::design::{NetworkDesign, Options};
 use nonresc_passes::distill::batches::Batches;
+use nonresc_passes::distill::group::Group;
 use nonresc_passes::distill::history::History;
 use nonresc_passes::distill::rank::rank;
 use nonresc_passes::distill::recipe::Recipe;
@@ -89,6 +90,7 @@ pub(super) fn retrain(
     args: &Compile,
     design: &mut NetworkDesign,
     options: &mut Options,
+    group: &Group,
 ) -> Result<Retrained, Failure> {
     // What is missing is said before the work.
     engine(&args.retrain)?;
@@ -105,10 +107,11 @@ pub(super) fn retrain(
     let teacher = teacher(args, &recipe, &design.network)?;
     let goal = Goal { normal: &design.network, skips: &design.skips, plan: &plan };
     let order = match recipe.policy {
-        Policy::Cost => rank(&goal, &images.batches, &costs(design, &plan, options)?)?,
+        Policy::Cost => rank(&goal, &images.batches, &costs(design, &plan, options)?, group)?,
         _ => Vec::new(),
     };
-    let mut trained = trained(args, "float", goal, teacher.as_ref(), &images.batches, &recipe, order)?;
+    let teaching = teacher.as_ref();
+    let mut trained = trained((args, group), "float", goal, teaching, &images.batches, &recipe, order)?;
     for entry in plan.skips.iter_mut().filter(|entry| trained.restored.contains(&entry.skip)) {
         entry.rewrite = Rewrite::Keep;
     }
@@ -134,14 +137,14 @@ pub(super) fn retrain(
         state: trained.state,
     };
     if is_float {
-        in_codes(args, &mut made, &planned, &images, given.as_ref(), teacher.as_ref())?;
+        in_codes((args, group), &mut made, &planned, &images, given.as_ref(), teacher.as_ref())?;
     }
     Ok(made)
 }
 
 /// Quantises what was trained as floats, and trains it on so.
 fn in_codes(
-    args: &Compile,
+    (args, group): (&Compile, &Group),
     made: &mut Retrained,
     planned: &Network,
     images: &Images,
@@ -161,7 +164,8 @@ fn in_codes(
         let left: Skips = skips(&network);
         let plan = plan::Request::KEEP.resolve(&network, &left)?;
         let goal = Goal { normal: &network, skips: &left, plan: &plan };
-        let mut trained = trained(args, "codes", goal, teacher, &images.batches, &recipe, Vec::new())?;
+        let mut trained =
+            trained((args, group), "codes", goal, teacher, &images.batches, &recipe, Vec::new())?;
         trained.state.apply(&mut network)?;
         let after = measured(&network, images.test.as_ref())?;
         if let Some(after) = &after {
@@ -189,7 +193,7 @@ fn engine(flags: &Retrain) -> Result<Engine, Failure> {
 
 /// One training, told as it goes.
 fn trained(
-    args: &Compile,
+    (args, group): (&Compile, &Group),
     what: &'static str,
     goal: Goal<'_>,
     teacher: Option<&Network>,
@@ -202,7 +206,7 @@ fn trained(
     let resume = args.retrain.resume && checkpoint.as_ref().is_some_and(|path| path.exists());
     let engine = engine(&args.retrain)?;
     let stoppable = checkpoint.is_some().then(Stoppable::new);
-    let task = Task { goal, teacher, batches, recipe, engine, order, checkpoint, resume };
+    let task = Task { goal, teacher, batches, recipe, engine, order, checkpoint, resume, group };
     let mut told = Told::new(recipe, batches.training().len());
     let trained = train(&task, &mut |progress| told.tell(progress))?;
     // From here on a signal ends the process; one that came before is seen.

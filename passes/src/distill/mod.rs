@@ -4,7 +4,7 @@
 //! - [`batches`]: what is learned from, [`images`]: its pixels; [`optimiser`]: what becomes of gradients.
 //! - [`student`]: the network that is trained; [`state`]: its numbers; [`scales`]: those of codes, where they are trained;
 //!   [`gradient`]: reverse-mode differentiation; [`step`]: one step of training as a network; [`stage`]: what runs in an
-//!   epoch; [`trainer`]: all epochs.
+//!   epoch; [`trainer`]: all epochs; [`group`]: in several processes.
 //! - [`checkpoint`]: to go on where training stopped, [`claim`]: by one training at a time; [`history`]: what is told of
 //!   it; [`picture`]: as a picture.
 
@@ -13,8 +13,11 @@ pub mod checkpoint;
 pub mod claim;
 mod codes;
 pub mod gradient;
+pub mod group;
 pub mod history;
 mod images;
+#[cfg(feature = "mpi")]
+mod mpi;
 pub mod optimiser;
 mod picture;
 pub mod rank;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nonresc_ir::diagnostic::Diagnostics;
 
 use super::batches::Batches;
+use super::group::Group;
 use super::recipe::{Losses, Recipe};
 use super::stage::{Goal, Setting, Stage, mean_loss};
 use super::state::State;
@@ -24,11 +25,12 @@ const LEAST_HARM: f64 = 1e-4;
 /// The changing skips of a goal, most cost for each unit of harm first; equal ones from the input on.
 ///
 /// # Errors
-/// What [`Stage::new`] refuses.
+/// What [`Stage::new`] refuses, and as [`Stage::run`].
 pub fn rank(
     goal: &Goal<'_>,
     batches: &Batches,
     costs: &BTreeMap<String, f64>,
+    group: &Group,
 ) -> Result<Vec<String>, Diagnostics> {
     let mut state = State::default();
     let some = &batches.training()[..batches.training().len().min(SHARDS * IMAGES)];
@@ -42,7 +44,7 @@ pub fn rank(
         let mut state = state.clone();
         state.complete(&stage.planned, &batches.plain(some).0)?;
         let images = |i: usize| batches.plain(&some[i * shard..][..shard]);
-        let found = stage.run(&images, some.len() / shard, &state, &setting)?;
+        let found = stage.run(&images, some.len() / shard, &state, &setting, group)?;
         Ok(mean_loss(&found))
     };
     let given = loss(BTreeSet::new())?;

@@ -10,6 +10,7 @@ use nonresc_ir::tensor::Tensor;
 use rayon::prelude::*;
 
 use super::batches::Batches;
+use super::group::Group;
 use super::recipe::{Losses, Recipe};
 use super::state::State;
 use super::step::{Step, Terms};
@@ -90,6 +91,14 @@ pub struct Found {
     pub statistics: Vec<Vec<f32>>,
 }
 
+impl Found {
+    /// All of it as one message. Losses are outputs of 32 bits, and come back as they were.
+    fn numbers(&self) -> impl Iterator<Item = f32> {
+        let vectors = self.gradients.iter().chain(&self.statistics).flatten().copied();
+        [self.loss as f32, self.right as f32].into_iter().chain(vectors)
+    }
+}
+
 /// Weights and factors of one step.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
@@ -141,21 +150,47 @@ impl Stage {
         Ok(Stage { planned, student, step, session, teacher, shard })
     }
 
-    /// Loss, gradients and statistics of a batch of whole shards, shard by shard.
+    /// Loss, gradients and statistics of a batch of whole shards, shard by shard: each process of a group computes some of
+    /// them and has all.
     ///
     /// # Errors
-    /// What the engine refuses.
+    /// What the engine refuses; where another process failed.
     pub fn run(
         &self,
         images: &(dyn Fn(usize) -> (Tensor, Tensor) + Sync),
         shards: usize,
         state: &State,
         setting: &Setting<'_>,
+        group: &Group,
     ) -> Result<Vec<Found>, Diagnostics> {
         let shared = self.shared(state, setting)?;
-        let found: Vec<Result<Found, Diagnostics>> =
-            (0..shards).into_par_iter().map(|shard| self.shard(images(shard), &shared)).collect();
-        found.into_iter().collect()
+        let own = group.part(shards).into_par_iter().map(|shard| self.shard(images(shard), &shared));
+        let own: Vec<Result<Found, Diagnostics>> = own.collect();
+        let own: Vec<Found> = own.into_iter().collect::<Result<_, _>>()?;
+        if group.size() == 1 {
+            return Ok(own);
+        }
+        let all = group.share(own.iter().flat_map(Found::numbers))?;
+        drop(own);
+        let found: Vec<Found> = all.iter().flat_map(|numbers| self.found(numbers)).collect();
+        if found.len() == shards { Ok(found) } else { Err(group.apart().into()) }
+    }
+
+    /// What was found on shards whose [numbers](Found::numbers) these are.
+    fn found(&self, numbers: &[f32]) -> Vec<Found> {
+        let network = &self.step.network;
+        // Before them are the loss and the scores.
+        let lengths: Vec<usize> =
+            network.outputs()[2..].iter().map(|port| network.ty(port.value).shape.len()).collect();
+        let of_shard = |mut numbers: &[f32]| {
+            let mut next = |length: usize| numbers.split_off(..length).unwrap_or_default().to_vec();
+            let head = next(2);
+            let mut vectors = lengths.iter().map(|&length| next(length));
+            let gradients = vectors.by_ref().take(self.step.parameters.len()).collect();
+            let statistics = vectors.collect();
+            Found { loss: head[0].into(), right: head[1] as usize, gradients, statistics }
+        };
+        numbers.chunks_exact(2 + lengths.iter().sum::<usize>()).map(of_shard).collect()
     }
 
     /// The inputs that all shards have in common: weights of losses, factors of skips, parameters.
@@ -217,12 +252,13 @@ impl Stage {
     /// Estimates the statistics of all batch norms anew, from images as they are.
     ///
     /// # Errors
-    /// What the engine refuses.
+    /// As [`run`](Self::run).
     pub fn settle(
         &self,
         batches: &Batches,
         state: &mut State,
         setting: &Setting<'_>,
+        group: &Group,
     ) -> Result<(), Diagnostics> {
         if self.step.statistics.is_empty() {
             return Ok(());
@@ -230,7 +266,7 @@ impl Stage {
         let order = batches.epoch_order(0);
         let shards = (order.len() / self.shard).min(SHARDS_OF_STATISTICS);
         let images = |shard: usize| batches.plain(&order[shard * self.shard..][..self.shard]);
-        let found = self.run(&images, shards, state, setting)?;
+        let found = self.run(&images, shards, state, setting, group)?;
         self.follow(&found, state, 1.0);
         Ok(())
     }
@@ -250,13 +286,14 @@ impl Stage {
     /// The share of images that the network is right about.
     ///
     /// # Errors
-    /// What the engine refuses.
+    /// As [`run`](Self::run).
     pub fn accuracy(
         &self,
         batches: &Batches,
         indices: &[usize],
         state: &State,
         fade: f64,
+        group: &Group,
     ) -> Result<f64, Diagnostics> {
         let network = match self.student.fades.len() {
             0 => {
@@ -266,22 +303,27 @@ impl Stage {
             }
             skips => self.student.holding(state, &vec![fade; skips])?,
         };
-        accuracy(&network, batches, indices)
+        accuracy(&network, batches, indices, group)
     }
 }
 
-/// The share of images that a network with one output, a score a class, is right about.
-pub(super) fn accuracy(network: &Network, batches: &Batches, indices: &[usize]) -> Result<f64, Diagnostics> {
+/// The share of images that a network with one output, a score a class, is right about; each process looks at some.
+pub(super) fn accuracy(
+    network: &Network,
+    batches: &Batches,
+    indices: &[usize],
+    group: &Group,
+) -> Result<f64, Diagnostics> {
     let mut network = network.clone();
     bare(&mut Edit::new(&mut network));
     let frames = Frames::new(&network, Engine::Native)?;
     let mut count = 0;
-    for indices in indices.chunks(IMAGES_AT_A_TIME) {
+    for indices in indices[group.part(indices.len())].chunks(IMAGES_AT_A_TIME) {
         let (images, labels) = batches.plain(indices);
         let outputs = frames.run(&Given::from([("input".to_string(), images)]))?;
         count += right(&outputs[0].1, &labels);
     }
-    Ok(count as f64 / indices.len().max(1) as f64)
+    Ok(group.total(count)? as f64 / indices.len().max(1) as f64)
 }
 
 /// Images whose class has the best score; `labels` are 1 for it and 0 for all others.

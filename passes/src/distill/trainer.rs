@@ -1,18 +1,19 @@
 //! The training itself: epoch by epoch, from the network as given to the one without its skips.
 //!
 //! Needs: a goal, images, a recipe. Gives: the best state by validation among the epochs in which nothing of the network
-//! changed any more, and the history. The same goal, images and recipe give the same bytes, whatever the number of cores:
-//! shards have a size of their own, and their gradients are summed in their order.
+//! changed any more, and the history. The same goal, images and recipe give the same bytes, whatever the number of cores
+//! and of processes: shards have a size of their own, and their gradients are summed in their order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::network::{Network, digest};
 
 use super::batches::Batches;
 use super::claim::Claim;
+use super::group::Group;
 use super::history::{History, Row};
 use super::optimiser::Optimiser;
 use super::recipe::Recipe;
@@ -48,6 +49,8 @@ pub struct Task<'a> {
     pub checkpoint: Option<PathBuf>,
     /// Whether to go on from there.
     pub resume: bool,
+    /// The processes that train together; the first of them writes the state.
+    pub group: &'a Group,
 }
 
 /// What is told while a training runs.
@@ -97,7 +100,7 @@ pub fn train(
     watch: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Trained, Diagnostics> {
     task.recipe.check()?;
-    let _claim = task.checkpoint.as_deref().map(Claim::new).transpose()?;
+    let _claim = task.written().map(Claim::new).transpose()?;
     let mut trainer = Trainer::new(task)?;
     let mut whole = true;
     for epoch in trainer.saved.epochs..task.recipe.epochs {
@@ -115,6 +118,9 @@ pub fn train(
         trainer.saved.epochs = epoch + 1;
         trainer.write()?;
         if watch(&Progress::Epoch(&row)).is_break() {
+            task.group.ask();
+        }
+        if task.group.stops() {
             whole = trainer.saved.epochs == task.recipe.epochs;
             break;
         }
@@ -123,6 +129,13 @@ pub fn train(
     let (epoch, validation, state) =
         best.unwrap_or_else(|| (epochs, history.rows().last().map_or(given, |row| row.validation), state));
     Ok(Trained { state, epoch, validation, given, restored, history, whole })
+}
+
+impl Task<'_> {
+    /// Where this process writes the state.
+    fn written(&self) -> Option<&Path> {
+        self.checkpoint.as_deref().filter(|_| self.group.is_first())
+    }
 }
 
 struct Trainer<'a> {
@@ -139,7 +152,7 @@ struct Trainer<'a> {
 
 impl<'a> Trainer<'a> {
     fn new(task: &'a Task<'a>) -> Result<Self, Diagnostics> {
-        let Task { goal, batches, recipe, .. } = task;
+        let Task { goal, batches, recipe, group, .. } = task;
         let images = batches.training().len();
         if images < recipe.batch {
             return Err(few_images(images, recipe.batch).into());
@@ -160,6 +173,10 @@ impl<'a> Trainer<'a> {
         };
         let shard =
             (1..=recipe.shard.min(recipe.batch)).rev().find(|n| recipe.batch.is_multiple_of(*n)).unwrap_or(1);
+        let shards = recipe.batch / shard;
+        if group.size() > shards {
+            return Err(few_shards(shards, shard, group.size()).into());
+        }
         let mut optimiser = Optimiser::new(recipe.method, recipe.weight_decay, recipe.clip_norm);
         let key = key(task);
         let before = match (&task.checkpoint, task.resume) {
@@ -173,10 +190,12 @@ impl<'a> Trainer<'a> {
                 saved
             }
             None => {
-                let given = accuracy(&scored_copy(goal.normal)?, batches, batches.validation())?;
+                let given = accuracy(&scored_copy(goal.normal)?, batches, batches.validation(), group)?;
                 Saved::new(key, History::new(Recipe::clone(recipe)), given)
             }
         };
+        let Saved { key, epochs, part, given, .. } = &saved;
+        group.agree(&format!("{key} {removals:?} {epochs} {} {}", part.steps, given.to_bits()))?;
         Ok(Trainer { task, shard, schedule, removals, optimiser, stage: None, saved })
     }
 
@@ -203,7 +222,7 @@ impl<'a> Trainer<'a> {
 
     /// Keeps the state on disk, where a checkpoint is asked for.
     fn write(&mut self) -> Result<(), Diagnostics> {
-        if let Some(path) = &self.task.checkpoint {
+        if let Some(path) = self.task.written() {
             self.saved.optimiser = self.optimiser.state();
             save::write(&self.saved, path)?;
         }
@@ -245,7 +264,7 @@ impl<'a> Trainer<'a> {
             }
             self.saved.state.keep_only(&stage.planned);
             let setting = self.setting(epoch * self.schedule.steps_an_epoch);
-            stage.settle(batches, &mut self.saved.state, &setting)?;
+            stage.settle(batches, &mut self.saved.state, &setting, self.task.group)?;
         }
         self.stage = Some((gone, stage));
         Ok(())
@@ -256,7 +275,7 @@ impl<'a> Trainer<'a> {
         epoch: usize,
         watch: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<(), Row>, Diagnostics> {
-        let Task { batches, recipe, .. } = self.task;
+        let Task { batches, recipe, group, .. } = self.task;
         let Some((gone, stage)) = self.stage.take() else { return Ok(ControlFlow::Break(())) };
         let order = batches.epoch_order(epoch);
         let steps = self.schedule.steps_an_epoch;
@@ -266,7 +285,8 @@ impl<'a> Trainer<'a> {
             let step = epoch * steps + i;
             let images = |shard: usize| batches.batch(&indices[shard * self.shard..][..self.shard], epoch);
             let setting = self.setting(step);
-            let found = stage.run(&images, recipe.batch / self.shard, &self.saved.state, &setting)?;
+            let shards = recipe.batch / self.shard;
+            let found = stage.run(&images, shards, &self.saved.state, &setting, group)?;
             let rate = self.schedule.rate(step, &removals);
             self.learn(&stage, &found, rate, (epoch, i))?;
             loss += mean_loss(&found);
@@ -279,12 +299,15 @@ impl<'a> Trainer<'a> {
                 accuracy: right as f64 / (done * recipe.batch) as f64,
             };
             if watch(&told).is_break() {
+                group.ask();
+            }
+            if group.stops() {
                 self.saved.part = Part { steps: done, loss, right };
                 return Ok(ControlFlow::Break(()));
             }
         }
         let fade = self.setting((epoch + 1) * steps).fade;
-        let validation = stage.accuracy(batches, batches.validation(), &self.saved.state, fade)?;
+        let validation = stage.accuracy(batches, batches.validation(), &self.saved.state, fade, group)?;
         let images = steps * recipe.batch;
         let row = Row {
             epoch: epoch + 1,
@@ -379,6 +402,17 @@ fn few_images(images: usize, batch: usize) -> Diagnostic {
         format!("{images} images to train on"),
         format!("a batch has {batch}"),
         format!("give more images, or take smaller batches: --batch {}", images.clamp(1, 32)),
+    )
+}
+
+fn few_shards(shards: usize, images: usize, processes: usize) -> Diagnostic {
+    Diagnostic::new(
+        "distill/group",
+        format!("training in {processes} processes"),
+        format!(
+            "a batch is parted into {shards} shards of {images} images, so some would have nothing to do"
+        ),
+        format!("start {shards} at most, or take larger batches: --batch {}", processes * images),
     )
 }
 
