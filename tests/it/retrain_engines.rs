@@ -75,7 +75,7 @@ fn found(digits: &Digits, recipe: &Recipe, engine: Engine) -> Vec<Found> {
     let batches = digits.batches(recipe);
     let images = |shard: usize| batches.plain(&batches.training()[shard * 8..][..8]);
     let setting = Setting { losses: &recipe.losses, progress: 0.0, fade: 1.0 };
-    stage.run(&images, 2, &state, &setting).unwrap()
+    stage.run(&images, 2, &state, &setting, &Group::alone()).unwrap()
 }
 
 fn assert_near(name: &str, own: &[f32], other: &[f32]) {
