@@ -45,8 +45,8 @@ mod processes {
     /// The program in several processes, so many with these arguments and so many with those.
     fn mpirun(home: &Path, parts: &[(usize, Vec<&str>)]) -> Child {
         let mut command = Command::new("mpirun");
-        // On any machine, as any user, and with time to keep a state.
-        command.args(["--oversubscribe", "--bind-to", "none", "--mca", "odls_base_sigkill_timeout", "60"]);
+        // On any machine, as any user. Once one has failed it waits for so many seconds, in which the others keep a state.
+        command.args(["--oversubscribe", "--bind-to", "none", "--mca", "odls_base_sigkill_timeout", "10"]);
         command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
         for (i, (processes, arguments)) in parts.iter().enumerate() {
             command.args((i > 0).then_some(":")).arg("-n").arg(processes.to_string());
