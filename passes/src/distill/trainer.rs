@@ -409,9 +409,7 @@ fn few_shards(shards: usize, images: usize, processes: usize) -> Diagnostic {
     Diagnostic::new(
         "distill/group",
         format!("training in {processes} processes"),
-        format!(
-            "a batch is parted into {shards} shards of {images} images, so some would have nothing to do"
-        ),
+        format!("shards of a batch have {images} images, so there is work for {shards}"),
         format!("start {shards} at most, or take larger batches: --batch {}", processes * images),
     )
 }
