@@ -20,6 +20,7 @@ fn processes_that_do_not_find_each_other_are_refused() {
 
 #[cfg(all(unix, feature = "mpi"))]
 mod processes {
+    use std::ffi::OsString;
     use std::fs;
     use std::io::{BufRead as _, BufReader};
     use std::path::Path;
@@ -42,16 +43,20 @@ mod processes {
         long("2", more)
     }
 
-    /// The program in several processes, so many with these arguments and so many with those.
-    fn mpirun(home: &Path, parts: &[(usize, Vec<&str>)]) -> Child {
+    /// The program with these arguments, as words of a command line.
+    fn words(home: &Path, arguments: &[&str]) -> Vec<OsString> {
+        let program = program(home, arguments);
+        [program.get_program()].into_iter().chain(program.get_args()).map(OsString::from).collect()
+    }
+
+    /// So many processes of these words, and so many of those.
+    fn mpirun(home: &Path, parts: &[(usize, Vec<OsString>)]) -> Child {
         let mut command = Command::new("mpirun");
-        // On any machine, as any user. Once one has failed it waits for so many seconds, in which the others keep a state.
-        command.args(["--oversubscribe", "--bind-to", "none", "--mca", "odls_base_sigkill_timeout", "10"]);
+        // On any machine, as any user.
+        command.args(["--oversubscribe", "--bind-to", "none"]);
         command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
-        for (i, (processes, arguments)) in parts.iter().enumerate() {
-            command.args((i > 0).then_some(":")).arg("-n").arg(processes.to_string());
-            let program = program(home, arguments);
-            command.arg(program.get_program()).args(program.get_args());
+        for (i, (processes, words)) in parts.iter().enumerate() {
+            command.args((i > 0).then_some(":")).arg("-n").arg(processes.to_string()).args(words);
         }
         command.current_dir(home).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap_or_else(|error| panic!("mpirun: {error}; install openmpi-bin"))
@@ -76,7 +81,7 @@ mod processes {
         nonresc_in(alone.path(), &flags(&[])).done();
         for processes in [2, 3] {
             let home = digits_home();
-            let (code, told) = ended(mpirun(home.path(), &[(processes, flags(&[]))]));
+            let (code, told) = ended(mpirun(home.path(), &[(processes, words(home.path(), &flags(&[])))]));
             assert_eq!(code, Some(0), "{told}");
             assert!(made(home.path()) == made(alone.path()), "{processes} processes");
             assert_eq!(names(home.path()), names(alone.path()));
@@ -85,22 +90,25 @@ mod processes {
     }
 
     #[test]
-    fn what_was_interrupted_goes_on_to_the_same_bytes() {
-        // The signal takes its time on a busy machine.
-        const EPOCHS: &str = "16";
-        let (alone, home) = (digits_home(), digits_home());
-        nonresc_in(alone.path(), &long(EPOCHS, &[])).done();
-        let mut child = mpirun(home.path(), &[(2, long(EPOCHS, &[]))]);
+    fn a_signal_to_one_stops_all_and_what_is_resumed_has_the_same_bytes() {
+        let (alone, cut) = (digits_home(), digits_home());
+        let home = cut.path();
+        nonresc_in(alone.path(), &flags(&[])).done();
+        let process = words(home, &flags(&[]));
+        let telling = ["sh", "-c", "echo $$ > pid; exec \"$@\"", "sh"].map(OsString::from);
+        let telling = [&telling[..], &process].concat();
+        let mut child = mpirun(home, &[(1, process), (1, telling)]);
         let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
-        assert!(told.by_ref().map(Result::unwrap).any(|line| line.contains("epoch 1/16")));
-        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        assert!(told.by_ref().map(Result::unwrap).any(|line| line.contains("epoch 1/2")));
+        let pid = fs::read_to_string(home.join("pid")).unwrap().trim().parse().unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::INT).unwrap();
         let rest: Vec<String> = told.map(Result::unwrap).collect();
-        assert_ne!(child.wait().unwrap().code(), Some(0), "{rest:?}");
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
         assert!(rest.iter().any(|line| line.contains("--resume")), "{rest:?}");
-        assert!(!home.path().join("build").exists());
-        let (code, told) = ended(mpirun(home.path(), &[(2, long(EPOCHS, &["--resume"]))]));
+        assert!(!home.join("build").exists());
+        let (code, told) = ended(mpirun(home, &[(2, words(home, &flags(&["--resume"])))]));
         assert_eq!(code, Some(0), "{told}");
-        assert!(made(home.path()) == made(alone.path()));
+        assert!(made(home) == made(alone.path()));
     }
 
     #[test]
@@ -108,7 +116,7 @@ mod processes {
         let home = digits_home();
         let faulty = [("--teacher", "absent.onnx", "process 1: "), ("--seed", "7", "checkpoints differ")];
         for (flag, value, told) in faulty {
-            let parts = [(1, flags(&[])), (1, flags(&[flag, value]))];
+            let parts = [&[][..], &[flag, value]].map(|more| (1, words(home.path(), &flags(more))));
             let (code, all) = ended(mpirun(home.path(), &parts));
             assert_eq!(code, Some(1), "{all}");
             assert_eq!(all.matches("error[").count(), 1, "{all}");
