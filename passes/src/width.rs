@@ -5,6 +5,8 @@
 //! with, and so do channels of numbers that integers are not made of. Keeps the function. Says which skips carry sums
 //! because what rounds them stands behind their fork: to move that would change the function.
 
+use std::collections::BTreeMap;
+
 use nonresc_ir::diagnostic::{Diagnostic, Diagnostics};
 use nonresc_ir::id::{NodeId, Value};
 use nonresc_ir::network::{Element, Network, Op};
@@ -14,6 +16,7 @@ use crate::arithmetic::arithmetic;
 use crate::design::{NetworkDesign, Options, StreamDesign};
 use crate::integers::{self, Integers};
 use crate::pass::{Function, Pass, Property};
+use crate::target::Bits;
 
 /// The pass, for the table.
 pub(crate) const PASS: Pass = Pass::on_stream("width", "exact widths of channels and weights", run)
@@ -31,6 +34,31 @@ fn run(design: &mut StreamDesign, _: &Options) -> Result<(), Diagnostics> {
         stream.channels().filter_map(|id| late_quantiser(&design.source, stream.channel(id))).collect();
     late.into_iter().for_each(|note| design.stream.note(note));
     Ok(())
+}
+
+/// Bits of a design's weights and activations: those that were asked for, or where the network is in codes those of most
+/// layers and of what most of them read.
+pub fn usual(design: &StreamDesign, asked: Bits) -> Bits {
+    if integers::has_codes(&design.source.network).is_err() {
+        return asked;
+    }
+    let stream = &design.stream;
+    let widths = stream.actors().filter_map(|id| match &stream.actor(id).kind {
+        Kind::MatVec(layer) => Some((layer.weight_bits, stream.channel(stream.input(id, 0)?).bits)),
+        _ => None,
+    });
+    let (weights, read): (Vec<u32>, Vec<u32>) = widths.unzip();
+    Bits {
+        weights: most_common(weights).unwrap_or(asked.weights),
+        activations: most_common(read).unwrap_or(asked.activations),
+    }
+}
+
+/// What occurs most often, of several the largest.
+fn most_common(widths: Vec<u32>) -> Option<u32> {
+    let mut counts = BTreeMap::new();
+    widths.into_iter().for_each(|width| *counts.entry(width).or_insert(0) += 1);
+    counts.into_iter().max_by_key(|&(_, count)| count).map(|(width, _)| width)
 }
 
 /// As wide as the whole numbers are.

@@ -20,6 +20,7 @@ use nonresc_ir::network::digest;
 use nonresc_passes::bind::Usage;
 use nonresc_passes::cost;
 use nonresc_passes::design::{Options, StreamDesign};
+use nonresc_passes::width;
 use serde::Serialize;
 
 /// Version of the form of `schedule.json`: the first number rises when a reader must change.
@@ -187,6 +188,7 @@ pub fn schedule(
     };
     let timing = &sizing.timing;
     let limits = binding.device.limits;
+    let bits = width::usual(design, options.target.bits);
     Ok(Schedule {
         format: FORMAT,
         version: VERSION,
@@ -195,8 +197,8 @@ pub fn schedule(
         target: Target {
             device: binding.device.name.clone(),
             clock_mhz: options.target.clock_mhz,
-            weight_bits: options.target.bits.weights,
-            activation_bits: options.target.bits.activations,
+            weight_bits: bits.weights,
+            activation_bits: bits.activations,
             fifos: options.fifo.mode.name(),
             seed: options.target.seed,
         },

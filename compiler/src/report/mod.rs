@@ -17,6 +17,7 @@ use nonresc_passes::design::{Options, StreamDesign};
 use nonresc_passes::fifo::{Evidence, Sizing};
 use nonresc_passes::fold::{Decision, Folding};
 use nonresc_passes::numerals::{grouped, kbit};
+use nonresc_passes::width;
 
 use crate::columns::{Columns, wrapped};
 
@@ -65,13 +66,11 @@ fn headline(out: &mut String, path: &Path, design: &StreamDesign, options: &Opti
         1 => format!("a frame every {} cycles", grouped(timing.interval_clocks)),
         n => format!("{n} frames every {} cycles", grouped(timing.interval_clocks)),
     };
-    let bits = target.bits;
     let what = format!(
-        "{name} on {} at {} MHz, w{}a{}, FIFOs {}",
+        "{name} on {} at {} MHz, {}, FIFOs {}",
         target.device.name,
         target.clock_mhz,
-        bits.weights,
-        bits.activations,
+        width::usual(design, target.bits),
         options.fifo.mode.name()
     );
     out.push_str(&wrapped(&what, WIDTH, 2));

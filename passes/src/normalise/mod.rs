@@ -38,6 +38,7 @@ mod linear;
 mod mean;
 mod merge_affine;
 mod merge_moves;
+mod narrow_codes;
 mod nonnegative;
 mod output_port;
 mod preprocess;
@@ -105,6 +106,7 @@ const RULES: &[Rule] = &[
     Rule::new("merge-affine", merge_affine::merge),
     Rule::new("fold-affine-back", fold_affine::back),
     Rule::new("fold-affine-forward", fold_affine::forward),
+    Rule::new("narrow-codes", narrow_codes::narrow),
     Rule::new("merge-activations", activation::merge),
     Rule::new("clip-as-relu", activation::clip_as_relu),
     Rule::new("merge-equal", equal::merge),
