@@ -200,6 +200,19 @@ impl<'a> Problem<'a> {
         self.scales.iter().flatten().map(of_actor).sum()
     }
 
+    /// DSP blocks of scales under a plan with these lanes: sums of paired products are wider.
+    fn scales_of(&self, plan: &Plan, lanes: &[usize]) -> u64 {
+        let Some(known) = self.arithmetic else { return 0 };
+        let stream = self.folded(plan, false);
+        let of_actor = |&(actor, _): &(ActorId, [u64; 2])| {
+            let ways = Ways::of(&stream, actor, known)?;
+            let [first, second] = area::scale_blocks(&stream, actor, &ways, self.device.family);
+            let at = self.lanes(actor, lanes);
+            Some(first * at.output as u64 + second * at.second as u64)
+        };
+        self.scales.iter().flatten().filter_map(of_actor).sum()
+    }
+
     /// Choices in the widest lanes, with multipliers in LUTs where DSP blocks run out, so many of which are not to be had;
     /// none where that cannot be.
     fn within_dsps(&self, interval: u64, reserved: u64) -> Option<(Vec<Prefer>, Vec<Choice>)> {
@@ -294,8 +307,8 @@ impl<'a> Problem<'a> {
         loop {
             let (prefer, choices) = self.within_dsps(interval, reserved)?;
             let (plan, lanes) = self.narrow(interval, &prefer, choices);
-            // The lanes decide how many scales there are, and they are known last.
-            let scales = self.dsps_of_scales(&lanes);
+            // Lanes and pairs of products decide what scales take, and they are known last.
+            let scales = self.scales_of(&plan, &lanes);
             if self.has_dsps(&plan, &lanes, scales) {
                 return self.fits(&plan, lut_percent).then_some(plan);
             }
