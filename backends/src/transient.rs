@@ -39,10 +39,11 @@ pub fn abandon() {
     for path in &left.paths {
         for _ in 0..TRIES {
             let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-            match removed {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => thread::sleep(Duration::from_millis(5)),
-                _ => break,
+            // What is not found may lie in a folder that is still there, and that another thread removes as well.
+            if removed.is_ok() || path.symlink_metadata().is_err() {
+                break;
             }
+            thread::sleep(Duration::from_millis(5));
         }
     }
     std::mem::forget(left);
