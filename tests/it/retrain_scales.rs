@@ -49,13 +49,15 @@ fn state(digits: &Digits, network: &Network) -> State {
     state
 }
 
-/// Every scale of a network's quantisers and dequantisers.
+/// Every scale of a network's quantisers and dequantisers, by size: a file may have its nodes in another order.
 fn scales(network: &Network) -> Vec<f64> {
     let of = |node| match network.op(node) {
         Op::Quantise(_) | Op::Dequantise(_) => network.constant(network.operands(node)[1]).unwrap().to_f64(),
         _ => Vec::new(),
     };
-    network.node_ids().flat_map(of).collect()
+    let mut all: Vec<f64> = network.node_ids().flat_map(of).collect();
+    all.sort_by(f64::total_cmp);
+    all
 }
 
 /// By its bits: a normal float whose mantissa is 0.
