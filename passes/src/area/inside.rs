@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nonresc_ir::id::ActorId;
 use nonresc_ir::stream::{Kind, Stream};
 
-use crate::arithmetic::{Arithmetic, Output, Products, Source, Ways};
+use crate::arithmetic::{Arithmetic, Output, Ways};
 use crate::control::{Given, LEVELS, Layout, Program, Storage, control, unsigned};
 use crate::images::{self, Word, varying};
 
@@ -151,8 +151,8 @@ impl Inside {
 fn of_weights(stream: &Stream, id: ActorId, arithmetic: &Arithmetic) -> [Option<Varying>; 4] {
     let Kind::MatVec(a) = &stream.actor(id).kind else { return [None; 4] };
     let Some(ways) = Ways::of(stream, id, arithmetic) else { return [None; 4] };
-    let own = arithmetic.of(id).and_then(products);
-    let beside = arithmetic.beside(id).and_then(products).zip(a.projection());
+    let own = arithmetic.of(id).and_then(Output::products);
+    let beside = arithmetic.beside(id).and_then(Output::products).zip(a.projection());
     let lanes = stream.input(id, 0).map_or(1, |c| stream.channel(c).lanes);
     [
         own.map(|own| Varying::of(&images::weights(a, own, lanes))),
@@ -160,11 +160,4 @@ fn of_weights(stream: &Stream, id: ActorId, arithmetic: &Arithmetic) -> [Option<
         beside.map(|(p, _)| Varying::of(&images::weights_beside(a, p))),
         beside.map(|(p, beside)| Varying::of(&images::bias(p, beside.pe, ways.beside_accumulator))),
     ]
-}
-
-fn products(output: &Output) -> Option<&Products> {
-    match &output.source {
-        Source::Products(products) => Some(products),
-        _ => None,
-    }
 }

@@ -36,11 +36,7 @@ impl Arithmetic {
 
     /// Bits of a weight of an actor's products, and of those of a projection beside.
     pub fn weight_bits(&self, actor: ActorId) -> [Option<u32>; 2] {
-        let bits = |output: Option<&Output>| match output.map(|output| &output.source) {
-            Some(Source::Products(products)) => Some(products.weight_bits()),
-            _ => None,
-        };
-        [bits(self.of(actor)), bits(self.beside(actor))]
+        [self.of(actor), self.beside(actor)].map(|output| Some(output?.products()?.weight_bits()))
     }
 
     /// What an actor computes beside, on output 1.
@@ -121,6 +117,16 @@ pub struct Rescale {
     pub bits: u8,
     /// Whether that is signed.
     pub signed: bool,
+}
+
+impl Output {
+    /// The weights and sums of a layer; nothing of what is made otherwise.
+    pub fn products(&self) -> Option<&Products> {
+        match &self.source {
+            Source::Products(products) => Some(products),
+            _ => None,
+        }
+    }
 }
 
 impl Products {

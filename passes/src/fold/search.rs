@@ -112,13 +112,7 @@ impl<'a> Problem<'a> {
             let output = |i| stream.outputs(id, i).first().map(|c| class_of[c.index()]);
             ends[id.index()] = [input, output(0), output(1)];
         }
-        let scale = |id: ActorId, arithmetic: &Arithmetic| {
-            let ways = Ways::of(stream, id, arithmetic)?;
-            let blocks = area::scale_blocks(stream, id, &ways, device.family);
-            (blocks != [0; 2]).then_some((id, blocks))
-        };
-        let of_all = |known: &Arithmetic| stream.actors().filter_map(|id| scale(id, known)).collect();
-        let scales = arithmetic.map(of_all);
+        let scales = arithmetic.map(|known| scales(stream, known, device));
         Problem { stream, device, layers, others, classes, class_of, ends, place, arithmetic, scales }
     }
 
@@ -192,25 +186,23 @@ impl<'a> Problem<'a> {
     }
 
     /// DSP blocks of scales, in so many lanes of each class.
-    fn dsps_of_scales(&self, lanes: &[usize]) -> u64 {
+    fn dsps_of_scales(&self, scales: &[(ActorId, [u64; 2])], lanes: &[usize]) -> u64 {
         let of_actor = |&(actor, [first, second]): &(ActorId, [u64; 2])| {
             let at = self.lanes(actor, lanes);
             first * at.output as u64 + second * at.second as u64
         };
-        self.scales.iter().flatten().map(of_actor).sum()
+        scales.iter().map(of_actor).sum()
+    }
+
+    /// The fewest DSP blocks of scales that there can be.
+    fn least_of_scales(&self) -> u64 {
+        self.dsps_of_scales(self.scales.as_deref().unwrap_or_default(), &self.narrowest())
     }
 
     /// DSP blocks of scales under a plan with these lanes: sums of paired products are wider.
     fn scales_of(&self, plan: &Plan, lanes: &[usize]) -> u64 {
-        let Some(known) = self.arithmetic else { return 0 };
-        let stream = self.folded(plan, false);
-        let of_actor = |&(actor, _): &(ActorId, [u64; 2])| {
-            let ways = Ways::of(&stream, actor, known)?;
-            let [first, second] = area::scale_blocks(&stream, actor, &ways, self.device.family);
-            let at = self.lanes(actor, lanes);
-            Some(first * at.output as u64 + second * at.second as u64)
-        };
-        self.scales.iter().flatten().filter_map(of_actor).sum()
+        let of_plan = |known| scales(&self.folded(plan, false), known, self.device);
+        self.dsps_of_scales(&self.arithmetic.map(of_plan).unwrap_or_default(), lanes)
     }
 
     /// Choices in the widest lanes, with multipliers in LUTs where DSP blocks run out, so many of which are not to be had;
@@ -238,7 +230,7 @@ impl<'a> Problem<'a> {
 
     /// Whether weights and data paths alone fit, channels left out.
     fn fits_roughly(&self, interval: u64, lut_percent: u64) -> bool {
-        let reserved = self.dsps_of_scales(&self.narrowest());
+        let reserved = self.least_of_scales();
         let Some((_, choices)) = self.within_dsps(interval, reserved) else {
             return false;
         };
@@ -303,7 +295,7 @@ impl<'a> Problem<'a> {
 
     /// The best folding for an interval; none where it does not fit.
     fn plan(&self, interval: u64, lut_percent: u64) -> Option<Plan> {
-        let mut reserved = self.dsps_of_scales(&self.narrowest());
+        let mut reserved = self.least_of_scales();
         loop {
             let (prefer, choices) = self.within_dsps(interval, reserved)?;
             let (plan, lanes) = self.narrow(interval, &prefer, choices);
@@ -431,6 +423,15 @@ impl<'a> Problem<'a> {
         let binding = long.unwrap_or_else(|| self.bound(&plan, limits));
         report::does_not_fit(self.stream, self.device, &binding, interval, interval >= self.most_interval())
     }
+}
+
+/// Actors with scales that are products, and DSP blocks of them in a lane of each output.
+fn scales(stream: &Stream, known: &Arithmetic, device: &Device) -> Vec<(ActorId, [u64; 2])> {
+    let of_actor = |id: ActorId| {
+        let blocks = area::scale_blocks(stream, id, &Ways::of(stream, id, known)?, device.family);
+        (blocks != [0; 2]).then_some((id, blocks))
+    };
+    stream.actors().filter_map(of_actor).collect()
 }
 
 /// Which layers multiply in LUTs so that the others' DSP blocks fit: the least LUTs, by dynamic programming over the
