@@ -26,6 +26,7 @@ use nonresc_passes::device::Family;
 use nonresc_tests::hardware::counted;
 use nonresc_tests::least_squares::{Measured, least_squares};
 use nonresc_tests::memories::made_otherwise;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 /// Seeds of the networks that the prices are fitted to.
 const FITTED: [Range<u64>; 2] = [0..12, 30..40];
@@ -119,17 +120,16 @@ impl Made {
     fn all(seeds: impl Iterator<Item = u64>, family: Family) -> Vec<Made> {
         // LUTs of four inputs are more.
         let largest = if family.lut_inputs() == 6 { LARGEST } else { 2 * LARGEST };
-        let mut known = Known::default();
-        let mut one = |seed| {
+        let one = |seed| {
             let design = counted(seed, family)?;
             let binding = design.binding.as_ref().filter(|binding| binding.total.luts <= largest)?;
             let numbers = arithmetic::of_network(&design.stream, &design.source.network).unwrap();
             let text = rtl(&design.stream, &numbers, Some(binding)).unwrap();
             let folder = tempfile::tempdir().unwrap();
-            let found = synthesise(&text, family, folder.path(), &mut known).unwrap();
+            let found = synthesise(&text, family, folder.path(), &mut Known::default()).unwrap();
             Some(Made { seed, design, found })
         };
-        seeds.filter_map(&mut one).collect()
+        seeds.collect::<Vec<_>>().into_par_iter().filter_map(one).collect()
     }
 
     fn binding(&self) -> &Binding {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use nonresc_backends::rtl::{Known, Rtl, TOP, channel_name, synthesise};
+use nonresc_backends::rtl::{Known, Part, Rtl, TOP, channel_name, synthesise};
 use nonresc_ir::id::{ActorId, ChannelId};
 use nonresc_passes::area::{Memory, Role};
 use nonresc_passes::bind::{Candidate, Primitive, candidates};
@@ -64,7 +64,10 @@ fn alone(seed: u64, count: usize, family: Family) -> (Vec<Alone>, Rtl) {
     }
     let text = format!("module {TOP} (\n    {}\n);\n{instances}endmodule\n", ports.join(",\n    "));
     files.insert(format!("{TOP}.sv"), text);
-    let parts = all.iter().map(|one| (one.name.clone(), format!("{one:?}"))).collect();
+    let parts = all
+        .iter()
+        .map(|one| (one.name.clone(), Part { contents: format!("{one:?}"), multipliers: 0 }))
+        .collect();
     (all, Rtl { files, pins: Vec::new(), parts, settling: 0 })
 }
 

@@ -75,6 +75,15 @@ const MODULES: &[(&str, &str)] = &[
     ("window.sv", include_str!("../../rtl/window.sv")),
 ];
 
+/// An instance of the top.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Its module, parameters and images: what is equal where all that it is made of is.
+    pub contents: String,
+    /// Products side by side: by far the most of the time that synthesis takes.
+    pub multipliers: u64,
+}
+
 /// A design as files.
 #[derive(Clone, Debug, Default)]
 pub struct Rtl {
@@ -82,8 +91,8 @@ pub struct Rtl {
     pub files: BTreeMap<String, String>,
     /// The AXI4-Stream pins, in the order of the stream's sources and sinks.
     pub pins: Vec<Pin>,
-    /// For each instance of the top, what it is made of: its module, parameters and images.
-    pub parts: BTreeMap<String, String>,
+    /// The instances of the top.
+    pub parts: BTreeMap<String, Part>,
     /// Cycles for which the design holds its own reset behind the pin's.
     pub settling: usize,
 }

@@ -3,7 +3,7 @@
 //! Each actor and each channel is made of its own, so that its cells can be counted; within it the hierarchy is
 //! flattened. What Yosys writes is read from its `stat` command as text.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -12,6 +12,7 @@ use std::process::Command;
 use nonresc_ir::diagnostic::Diagnostic;
 use nonresc_ir::id::ChannelId;
 use nonresc_passes::device::Family;
+use rayon::iter::{ParallelBridge, ParallelIterator};
 
 use super::{Rtl, TOP};
 use crate::transient;
@@ -122,8 +123,13 @@ fn failed(why: impl Into<String>) -> Diagnostic {
     Diagnostic::new("synthesis/yosys", "Yosys refuses the design", why, remedy)
 }
 
-/// Synthesises a design with Yosys, in a folder that is its own. Parts that are
-/// `known`, and equal parts of the design, are counted without being made again.
+fn unwritable(path: &Path, error: &std::io::Error) -> Diagnostic {
+    let remedy = "make room, or allow writing there";
+    Diagnostic::new("synthesis/folder", path.display().to_string(), error.to_string(), remedy)
+}
+
+/// Synthesises a design with Yosys, in a folder that is its own, with as many processes side by side as rayon has
+/// threads. Parts that are `known`, and equal parts of the design, are counted without being made again.
 ///
 /// # Errors
 /// Yosys missing; a design that it refuses.
@@ -133,28 +139,74 @@ pub fn synthesise(
     folder: &Path,
     known: &mut Known,
 ) -> Result<Synthesised, Diagnostic> {
-    let unwritable = |path: &Path, error: std::io::Error| {
-        Diagnostic::new(
-            "synthesis/folder",
-            path.display().to_string(),
-            error.to_string(),
-            "make room, or allow writing there",
-        )
-    };
-    let mut first: BTreeMap<&String, &String> = BTreeMap::new();
-    for (name, part) in rtl.parts.iter().filter(|(_, part)| !known.0.contains_key(&(family, (*part).clone())))
-    {
-        first.entry(part).or_insert(name);
-    }
-    let made: BTreeSet<&String> = first.into_values().collect();
-    let script = script(rtl, family, &made);
-    let script = ("synthesis.ys".to_owned(), script);
-    for (file, text) in rtl.files.iter().chain([(&script.0, &script.1)]) {
+    for (file, text) in &rtl.files {
         let path = folder.join(file);
-        fs::write(&path, text).map_err(|e| unwritable(&path, e))?;
+        fs::write(&path, text).map_err(|e| unwritable(&path, &e))?;
     }
+    let mut first: BTreeMap<&String, &String> = BTreeMap::new();
+    for (name, part) in &rtl.parts {
+        if !known.0.contains_key(&(family, part.contents.clone())) {
+            first.entry(&part.contents).or_insert(name);
+        }
+    }
+    let groups = groups(rtl, first.into_values());
+    // One after the other as processes become free: those that take the longest come first.
+    let each = groups.iter().enumerate().par_bridge();
+    let made: Vec<_> = each.map(|(i, group)| (i, run(rtl, family, folder, i, group))).collect();
+    let made: BTreeMap<usize, _> = made.into_iter().collect();
+
+    let mut found = Synthesised::default();
+    for ((i, made), group) in made.into_iter().zip(&groups) {
+        let mut made = made?;
+        if i == 0 {
+            found.total += made.beside;
+        }
+        for &name in group {
+            let cells = made.parts.remove(name).unwrap_or_default();
+            known.0.insert((family, rtl.parts[name].contents.clone()), cells);
+        }
+    }
+    for (name, part) in &rtl.parts {
+        let cells = known.0[&(family, part.contents.clone())];
+        found.total += cells;
+        found.parts.insert(name.clone(), cells);
+    }
+    Ok(found)
+}
+
+/// Products side by side that are worth a process of their own, whose start takes as long as about ten of them.
+const WORTH_A_PROCESS: u64 = 32;
+
+/// The parts that are made by one process each, the largest first; at least one, if with nothing to make.
+fn groups<'a>(rtl: &Rtl, parts: impl Iterator<Item = &'a String>) -> Vec<Vec<&'a String>> {
+    let size = |name: &String| rtl.parts[name].multipliers;
+    let mut parts: Vec<&String> = parts.collect();
+    parts.sort_by_key(|name| std::cmp::Reverse(size(name)));
+    let (mut groups, mut filled) = (vec![Vec::new()], 0);
+    for name in parts {
+        if filled >= WORTH_A_PROCESS {
+            groups.push(Vec::new());
+            filled = 0;
+        }
+        groups.last_mut().expect("it begins with one").push(name);
+        filled += size(name);
+    }
+    groups
+}
+
+/// Makes one group of parts.
+fn run(
+    rtl: &Rtl,
+    family: Family,
+    folder: &Path,
+    number: usize,
+    group: &[&String],
+) -> Result<Counted, Diagnostic> {
+    let [script, statistics] = [format!("synthesis_{number}.ys"), format!("stat_{number}.txt")];
+    let path = folder.join(&script);
+    fs::write(&path, text(rtl, family, group, &statistics)).map_err(|e| unwritable(&path, &e))?;
     let mut yosys = Command::new("yosys");
-    yosys.args(["-q", "synthesis.ys"]).current_dir(folder);
+    yosys.args(["-q", &script]).current_dir(folder);
     let output = transient::output(&mut yosys, folder).map_err(|e| {
         let remedy = "install the package yosys of your system (0.23 or later)";
         Diagnostic::new("tool/absent", "yosys", e.to_string(), remedy)
@@ -166,31 +218,19 @@ pub fn synthesise(
         let said = if lines.is_empty() { output.status.to_string() } else { lines.join("\n") };
         return Err(failed(said));
     }
-    let path = folder.join("stat.txt");
-    let text = fs::read_to_string(&path).map_err(|e| unwritable(&path, e))?;
-    let mut found = parsed(&text).ok_or_else(|| failed("its statistics are not what they were"))?;
-    for name in made {
-        let cells = found.parts.get(name).copied().unwrap_or_default();
-        known.0.insert((family, rtl.parts[name].clone()), cells);
-    }
-    for (name, part) in &rtl.parts {
-        if let (false, Some(&cells)) = (found.parts.contains_key(name), known.0.get(&(family, part.clone())))
-        {
-            found.total += cells;
-            found.parts.insert(name.clone(), cells);
-        }
-    }
-    Ok(found)
+    let path = folder.join(&statistics);
+    let text = fs::read_to_string(&path).map_err(|e| unwritable(&path, &e))?;
+    counted(&text).ok_or_else(|| failed("its statistics are not what they were"))
 }
 
-/// The parts that are `made`, each of its own; the others are taken out.
-fn script(rtl: &Rtl, family: Family, made: &BTreeSet<&String>) -> String {
+/// The script that makes a group of parts, each of its own; the others are taken out.
+fn text(rtl: &Rtl, family: Family, group: &[&String], statistics: &str) -> String {
     let sources = rtl.files.keys().filter(|file| file.ends_with(".sv")).map(String::as_str);
     let sources: Vec<&str> = sources.collect();
     let mut text = format!("read_verilog -sv -defer {}\n", sources.join(" "));
     let _ = writeln!(text, "hierarchy -check -top {TOP}\nuniquify");
     for name in rtl.parts.keys() {
-        match made.contains(name) {
+        match group.contains(&name) {
             // What is taken out leaves outputs of others that nothing reads.
             true => {
                 let _ = writeln!(text, "setattr -mod -set keep_hierarchy 1 {TOP}.{name}");
@@ -200,13 +240,21 @@ fn script(rtl: &Rtl, family: Family, made: &BTreeSet<&String>) -> String {
             }
         }
     }
-    let _ = writeln!(text, "{} -top {TOP}\ntee -q -o stat.txt stat", command(family));
+    let _ = writeln!(text, "{} -top {TOP}\ntee -q -o {statistics} stat", command(family));
     text
 }
 
+/// What one run of Yosys makes.
+#[derive(Debug, Default, PartialEq)]
+struct Counted {
+    /// Cells of the top that are in none of its parts.
+    beside: Cells,
+    parts: BTreeMap<String, Cells>,
+}
+
 /// The counts of `stat`: a section a module, `=== NAME ===`, and a line a type of cell.
-fn parsed(text: &str) -> Option<Synthesised> {
-    let mut all = Synthesised::default();
+fn counted(text: &str) -> Option<Counted> {
+    let mut all = Counted::default();
     let mut section = None;
     for line in text.lines() {
         if let Some(name) = line.strip_prefix("=== ").and_then(|rest| rest.strip_suffix(" ===")) {
@@ -217,9 +265,9 @@ fn parsed(text: &str) -> Option<Synthesised> {
         let (kind, Ok(number)) = (kind.trim_end(), number.parse()) else { continue };
         let mut cells = Cells::default();
         cells.count(kind, number);
-        all.total += cells;
-        if let Some(part) = name.strip_prefix(TOP).and_then(|rest| rest.strip_prefix('.')) {
-            *all.parts.entry(part.to_owned()).or_default() += cells;
+        match name.strip_prefix(TOP).and_then(|rest| rest.strip_prefix('.')) {
+            Some(part) => *all.parts.entry(part.to_owned()).or_default() += cells,
+            None => all.beside += cells,
         }
     }
     text.contains(TOP).then_some(all)
@@ -227,6 +275,7 @@ fn parsed(text: &str) -> Option<Synthesised> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Part;
     use super::*;
 
     #[test]
@@ -235,15 +284,28 @@ mod tests {
                     nonresc_top.a0_in    1\n\n=== nonresc_top.c0 ===\n\n     RAMB36E2    2\n     SRL16E     3\n\
                     \n=== nonresc_top.a0_in ===\n\n     DSP48E2   4\n     FDRE   9\n     CARRY4  2\n\
                     \n=== design hierarchy ===\n\n   nonresc_top    1\n\n     LUT3    5\n     FDRE   9\n";
-        let found = parsed(text).expect("it has parts");
+        let found = counted(text).expect("it has parts");
         let (channel, actor) = (found.parts["c0"], found.parts["a0_in"]);
         assert_eq!((channel.bram36, channel.blocks(), channel.memory_luts()), (2, 4, 2));
         assert_eq!((actor.dsps, actor.ffs, actor.luts()), (4, 9, 0));
-        assert_eq!((found.total.luts(), found.total.ffs, found.total.dsps), (7, 9, 4));
+        assert_eq!((found.beside.luts(), found.beside.ffs, found.beside.dsps), (5, 0, 0));
+    }
+
+    #[test]
+    fn large_parts_have_a_process_of_their_own_and_small_ones_share_one() {
+        let sizes = [("c0", 0), ("a0", 20), ("a1", 40), ("a2", 8), ("a3", 33), ("a4", 12), ("c1", 0)];
+        let part = |multipliers| Part { contents: String::new(), multipliers };
+        let parts = sizes.iter().map(|&(name, size)| (name.to_owned(), part(size))).collect();
+        let rtl = Rtl { parts, ..Rtl::default() };
+        assert_eq!(
+            groups(&rtl, rtl.parts.keys()),
+            [vec!["a1"], vec!["a3"], vec!["a0", "a4"], vec!["a2", "c0", "c1"]]
+        );
+        assert_eq!(groups(&rtl, [].into_iter()), [Vec::<&String>::new()]);
     }
 
     #[test]
     fn what_is_no_statistic_is_refused() {
-        assert_eq!(parsed("Number of cells: 3\n"), None);
+        assert_eq!(counted("Number of cells: 3\n"), None);
     }
 }

@@ -10,11 +10,11 @@ use nonresc_passes::arithmetic::Arithmetic;
 use nonresc_passes::bind::Binding;
 use nonresc_passes::control::{Layout, links};
 
-use super::Rtl;
 use super::actor::{Made, Making};
 use super::instance::{Instance, Parameters};
 use super::memory;
 use super::synthesis::channel_name;
+use super::{Part, Rtl};
 
 /// The top's module, and its file without ending.
 pub const TOP: &str = "nonresc_top";
@@ -147,10 +147,15 @@ pub(super) fn top(
     let none = BTreeMap::new();
     for (&id, memory) in &memories {
         let contents = joined.parameters(id, memory).contents("storage", &none);
-        rtl.parts.insert(channel_name(id), contents);
+        rtl.parts.insert(channel_name(id), Part { contents, multipliers: 0 });
     }
     for (id, actor) in &made {
-        rtl.parts.insert(names[id].clone(), actor.parameters.contents(actor.module, &actor.images));
+        let multipliers = match &stream.actor(*id).kind {
+            Kind::MatVec(a) => a.multipliers(),
+            _ => 0,
+        };
+        let contents = actor.parameters.contents(actor.module, &actor.images);
+        rtl.parts.insert(names[id].clone(), Part { contents, multipliers });
     }
     let (inputs, outputs): (Vec<Pin>, Vec<Pin>) = pins.into_values().partition(|pin| pin.input);
     rtl.pins = inputs.into_iter().chain(outputs).collect();
