@@ -40,7 +40,7 @@ fn code(signal: i32) -> u8 {
     (128 + signal) as u8
 }
 
-/// Watches for signals from now on.
+/// Watches for signals from the return of this on.
 #[cfg(unix)]
 pub(super) fn watch() {
     use nonresc_backends::transient;
@@ -49,11 +49,13 @@ pub(super) fn watch() {
 
     use crate::exit;
 
-    let watching = || {
+    let (watches, watched) = std::sync::mpsc::channel();
+    let watching = move || {
         let ignored = ignored();
         let wanted = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
         // Where there is no handler the system's own acts: it ends the process.
         let Ok(mut signals) = Signals::new(wanted) else { return };
+        let _ = watches.send(());
         for signal in signals.forever() {
             let first = ASKED.swap(signal, Ordering::SeqCst) == 0;
             if first && CAN_STOP.load(Ordering::SeqCst) {
@@ -67,7 +69,10 @@ pub(super) fn watch() {
         }
     };
     // Without a thread signals act as the system has it.
-    let _ = std::thread::Builder::new().name("signals".into()).spawn(watching);
+    if std::thread::Builder::new().name("signals".into()).spawn(watching).is_ok() {
+        // Nothing temporary is made before; there is nothing to wait for where there is no handler.
+        let _ = watched.recv();
+    }
 }
 
 #[cfg(not(unix))]
