@@ -10,7 +10,7 @@ module dot #(
     input  logic [SIMD*W-1:0] w,
     output logic [SUM-1:0]    sum
 );
-    logic [SIMD*SUM-1:0] products;
+    logic [SIMD*(X+W)-1:0] products;
     genvar i;
     generate
         for (i = 0; i < SIMD; i = i + 1) begin : lane
@@ -20,8 +20,10 @@ module dot #(
             assign a = x[i*X+:X];
             assign b = w[i*W+:W];
             always_ff @(posedge clk) product <= a * b;
-            assign products[i*SUM+:SUM] = {{SUM - X - W{product[X+W-1]}}, product};
+            assign products[i*(X+W)+:X+W] = product;
         end
     endgenerate
-    tree #(.N(SIMD), .WIDTH(SUM)) total (.clk(clk), .terms(products), .sum(sum));
+    tree #(.N(SIMD), .WIDTH(X + W), .OUT(SUM)) total (
+        .clk(clk), .terms(products), .carries({SIMD{1'b0}}), .sum(sum), .carry()
+    );
 endmodule

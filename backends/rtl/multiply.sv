@@ -1,16 +1,16 @@
 // From operands to beats: products, their tree, accumulators, the beat, rounding.
 //
 // A phase's flags come in cycle c, the number of its weights in c - 1, and its operands in c + 1. Products c + 2, tree
-// (T = clog2(SIMD) levels, and one more where two products share a multiplier), accumulator c + 3 + that, beat, where
-// INNER the result's own scale and rounding, scale, sum (ADD), rounding: a beat is written STAGES after c. The skip's
-// beat comes in cycle c - WAIT + 1.
+// (T = clog2(SIMD) levels), accumulator c + 3 + T, beat, where INNER the result's own scale and rounding, scale, sum
+// (ADD), rounding: a beat is written STAGES after c. The skip's beat comes in cycle c - WAIT + 1.
 module multiply #(
     parameter SIMD = 1,
     parameter PE = 1,
     parameter X = 9,             // bits of an operand
     parameter W = 8,             // bits of a weight
     parameter OWN = 1,           // sets of operands: PE / OWN elements share each
-    parameter PAIR = 0,          // bits between two weights on one multiplier; 0: each has its own
+    parameter PAIR = 0,          // whether two weights share a multiplier
+    parameter LENT = 0,          // how those of a pair are kept: see dot_pair
     parameter WORDS = 1,         // weight words
     parameter WORD = 1,          // bits of their address
     parameter FOLDS = 1,         // output folds
@@ -75,7 +75,7 @@ module multiply #(
     output logic [LANES*BITS-1:0]      write_data
 );
     localparam T = $clog2(SIMD);
-    localparam SUMMED = 2 + T + ((PAIR != 0) ? 1 : 0);  // the accumulator adds in this cycle, counted from c
+    localparam SUMMED = 2 + T;         // the accumulator adds in this cycle, counted from c
     localparam SELECT = SUMMED + 1;
     localparam SCALED = SELECT + 1 + 2 * INNER;
     localparam STAGES = SCALED + 2 + ADD;
@@ -87,31 +87,30 @@ module multiply #(
         .clk(clk), .address(word), .word(w)
     );
 
+    // What a sum still lacks: its carry.
     logic [PE*ACC-1:0] sums;
+    logic [PE-1:0] carries;
     genvar q;
     generate
         if (PAIR != 0) begin : pairs
             for (q = 0; q < PE; q = q + 2) begin : element
                 if (q + 1 < PE && OWN < PE) begin : two
-                    dot_pair #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC), .K(PAIR)) dots (
+                    dot_pair #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC), .LENT(LENT)) dots (
                         .clk(clk), .x(x[q*OWN/PE*SIMD*X+:SIMD*X]), .low(w[q*SIMD*W+:SIMD*W]), .high(w[(q+1)*SIMD*W+:SIMD*W]),
-                        .low_sum(sums[q*ACC+:ACC]), .high_sum(sums[(q+1)*ACC+:ACC])
+                        .low_sum(sums[q*ACC+:ACC]), .high_sum(sums[(q+1)*ACC+:ACC]), .high_carry(carries[q+1])
                     );
+                    assign carries[q] = 1'b0;
                 end else begin : one
-                    logic [ACC-1:0] early;
                     dot #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC)) dots (
-                        .clk(clk), .x(x[q*OWN/PE*SIMD*X+:SIMD*X]), .w(w[q*SIMD*W+:SIMD*W]), .sum(early)
+                        .clk(clk), .x(x[q*OWN/PE*SIMD*X+:SIMD*X]), .w(w[q*SIMD*W+:SIMD*W]), .sum(sums[q*ACC+:ACC])
                     );
-                    delay #(.WIDTH(ACC), .STAGES(1)) level (.clk(clk), .in(early), .out(sums[q*ACC+:ACC]));
+                    assign carries[q] = 1'b0;
                     if (q + 1 < PE) begin : second
-                        logic [ACC-1:0] early_too;
                         dot #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC)) dots_too (
-                            .clk(clk), .x(x[(q+1)*OWN/PE*SIMD*X+:SIMD*X]),
-                            .w(w[(q+1)*SIMD*W+:SIMD*W]), .sum(early_too)
+                            .clk(clk), .x(x[(q+1)*OWN/PE*SIMD*X+:SIMD*X]), .w(w[(q+1)*SIMD*W+:SIMD*W]),
+                            .sum(sums[(q+1)*ACC+:ACC])
                         );
-                        delay #(.WIDTH(ACC), .STAGES(1)) level_too (
-                            .clk(clk), .in(early_too), .out(sums[(q+1)*ACC+:ACC])
-                        );
+                        assign carries[q+1] = 1'b0;
                     end
                 end
             end
@@ -122,6 +121,7 @@ module multiply #(
                     .sum(sums[q*ACC+:ACC])
                 );
             end
+            assign carries = {PE{1'b0}};
         end
     endgenerate
 
@@ -137,13 +137,21 @@ module multiply #(
     );
     generate
         for (q = 0; q < PE; q = q + 1) begin : accumulator
-            logic [ACC-1:0] total;
+            logic [ACC-1:0] so_far, total;
             if (ACCUMULATORS == 1) begin : only
-                assign total = (add_first ? bias[q*ACC+:ACC] : acc[q*ACC+:ACC]) + sums[q*ACC+:ACC];
+                assign so_far = add_first ? bias[q*ACC+:ACC] : acc[q*ACC+:ACC];
             end else begin : many
                 (* ram_style = PARTIAL_STYLE *) logic [ACC-1:0] partial[0:ACCUMULATORS-1];
-                assign total = (add_first ? bias[q*ACC+:ACC] : partial[sum_fold]) + sums[q*ACC+:ACC];
+                assign so_far = add_first ? bias[q*ACC+:ACC] : partial[sum_fold];
                 always_ff @(posedge clk) if (add_now) partial[sum_fold] <= total;
+            end
+            if (PAIR != 0 && q % 2 == 1 && OWN < PE) begin : lacks
+                // The carry comes in beneath both.
+                logic [ACC:0] carried;
+                assign carried = {so_far, 1'b1} + {sums[q*ACC+:ACC], carries[q]};
+                assign total = carried[ACC:1];
+            end else begin : whole
+                assign total = so_far + sums[q*ACC+:ACC];
             end
             always_ff @(posedge clk) if (add_now) acc[q*ACC+:ACC] <= total;
         end

@@ -18,6 +18,7 @@ module stationary #(
     parameter SIMD = 1,
     parameter PE = 1,
     parameter PAIR = 0,
+    parameter LENT = 0,
     parameter W = 8,
     parameter ACC = 32,
     parameter FOLDS = 1,
@@ -166,7 +167,7 @@ module stationary #(
     endgenerate
 
     multiply #(
-        .SIMD(SIMD), .PE(PE), .X(BITS + 1), .W(W), .OWN(1), .PAIR(PAIR), .WORDS(WORDS), .WORD(WORD), .FOLDS(FOLDS),
+        .SIMD(SIMD), .PE(PE), .X(BITS + 1), .W(W), .OWN(1), .PAIR(PAIR), .LENT(LENT), .WORDS(WORDS), .WORD(WORD), .FOLDS(FOLDS),
         .FOLD(FOLD), .ACCUMULATORS(FOLDS), .ACC(ACC), .OUTPUTS(OUTPUTS), .LANES(OUT_LANES), .BEAT(BEAT),
         .HISTORY(HISTORY), .CHOICES(CHOICES), .CHOICE(CHOICE), .PICK(PICK), .FROM(FROM),
         .BITS(OUT_BITS), .FACTOR(FACTOR), .POWERS(POWERS), .TOTAL(TOTAL), .SHIFT(SHIFT), .MODE(MODE), .CLAMP(CLAMP),

@@ -2,8 +2,7 @@
 //
 // The low field of a sum is a signed 18 bit number; where it is negative it has borrowed one from the high field,
 // which is put back when the fields are parted. Four products are summed packed, two tree levels, which
-// no int8 x int8 and no uint8 x int8 can overflow; then the fields are parted, one stage, and the rest of the
-// tree adds them apart. 2 + clog2(SIMD) stages.
+// no int8 x int8 and no uint8 x int8 can overflow; the rest of the tree adds the fields apart. 1 + clog2(SIMD) stages.
 module dot_pair #(
     parameter SIMD = 1,
     parameter X = 9,
@@ -52,11 +51,9 @@ module dot_pair #(
             tree #(.N(IN), .WIDTH(PACKED)) packed_sum (
                 .clk(clk), .terms(products[i*IN*PACKED+:IN*PACKED]), .sum(total)
             );
-            always_ff @(posedge clk) begin
-                low_part <= {{SUM - K{total[K-1]}}, total[K-1:0]};
-                high_part <= {{SUM - (PACKED - K){total[PACKED-1]}}, total[PACKED-1:K]}
-                    + {{SUM - 1{1'b0}}, total[K-1]};
-            end
+            assign low_part = {{SUM - K{total[K-1]}}, total[K-1:0]};
+            assign high_part = {{SUM - (PACKED - K){total[PACKED-1]}}, total[PACKED-1:K]}
+                + {{SUM - 1{1'b0}}, total[K-1]};
             assign lows[i*SUM+:SUM] = low_part;
             assign highs[i*SUM+:SUM] = high_part;
         end

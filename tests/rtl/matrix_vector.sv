@@ -3,7 +3,7 @@
 //
 // Stages of a phase that starts in cycle t: memory t + 1, staging t + 2, operands t + 3, product t + 4, tree
 // (T = clog2(SIMD) levels, and E = 1 where two products share a multiplier), accumulator, beat, scale, sum
-// (ADD = 1 where there is a skip), rounding; so p = 8 + T + E + ADD. The tap's p is 1.
+// (ADD = 1 where there is a skip), rounding; so p = 8 + T + ADD. The tap's p is 1.
 module matrix_vector #(
     parameter KH = 1,
     parameter KW = 1,
@@ -72,10 +72,9 @@ module matrix_vector #(
     localparam NF = (OUTPUTS + PE - 1) / PE;
     localparam OWN = (GROUPS == 1) ? 1 : PE;
     localparam T = $clog2(SIMD);
-    localparam E = PAIR;
-    localparam SUMMED = 4 + T + E;   // the accumulator adds in this cycle of a phase
-    localparam SELECT = 5 + T + E;
-    localparam STAGES = 8 + T + E + ADD;
+    localparam SUMMED = 4 + T;   // the accumulator adds in this cycle of a phase
+    localparam SELECT = 5 + T;
+    localparam STAGES = 8 + T + ADD;
 
     logic last;
     logic [MICRO-1:0] word, micro;
@@ -136,11 +135,9 @@ module matrix_vector #(
                         .low_sum(sums[q*ACC+:ACC]), .high_sum(sums[(q+1)*ACC+:ACC])
                     );
                 end else begin : one
-                    logic [ACC-1:0] early;
                     dot #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC)) dots (
-                        .clk(clk), .x(x), .w(w[q*SIMD*W+:SIMD*W]), .sum(early)
+                        .clk(clk), .x(x), .w(w[q*SIMD*W+:SIMD*W]), .sum(sums[q*ACC+:ACC])
                     );
-                    delay #(.WIDTH(ACC), .STAGES(1)) level (.clk(clk), .in(early), .out(sums[q*ACC+:ACC]));
                 end
             end
         end else begin : singles

@@ -5,7 +5,6 @@ use nonresc_ir::stream::{Carry, Form, MatVec, Multiplier, Second};
 use nonresc_passes::area::{Role, operand_sets};
 use nonresc_passes::arithmetic::{Output, Source};
 use nonresc_passes::control::{Control, Refusal, Steps, fresh, unsigned};
-use nonresc_passes::device::Family;
 
 use nonresc_passes::images;
 
@@ -106,14 +105,6 @@ impl Making<'_> {
         let Output { source: Source::Products(products), inner, rescale } = self.computed()?.clone() else {
             return Err(("it is no layer of whole numbers".into(), "report this with the model"));
         };
-        // Without a device the fields lie as far apart as any part has room for.
-        let family = self.bound.map_or(Family::UltraScalePlus, |bound| bound.device.family);
-        let pair = match a.fold.multiplier {
-            Multiplier::DspPair => {
-                family.dsp().pair_distance.ok_or(("the part has no room for pairs".into(), "report this"))?
-            }
-            Multiplier::Dsp | Multiplier::Lut => 0,
-        };
         let (ways, w) = (self.ways()?, a.weight_bits as usize);
         let acc = ways.accumulator;
         let words = match a.fold.form {
@@ -126,7 +117,7 @@ impl Making<'_> {
         let (lanes_out, bits_out) = self.output(0).map_or((1, 8), |c| (c.lanes, c.bits));
         self.number("SIMD", a.fold.simd);
         self.number("PE", a.fold.pe);
-        self.number("PAIR", pair);
+        self.number("PAIR", u8::from(a.fold.multiplier == Multiplier::DspPair));
         self.number("W", w);
         self.number("ACC", acc);
         self.number("FOLDS", a.output_folds());
@@ -167,7 +158,9 @@ impl Making<'_> {
         if a.fold.form == Form::Stationary && a.output_folds() > 1 {
             self.style("PARTIAL_STYLE", Role::Private(self.actor), 0);
         }
-        self.file("WEIGHTS", "weights", images::weights(a, &products, lanes));
+        let weights = images::weights(a, &products, lanes);
+        self.number("LENT", u8::from(weights.lent));
+        self.file("WEIGHTS", "weights", weights.words);
         self.file("BIAS", "bias", images::bias(&products, a.fold.pe, acc));
         Ok(())
     }
@@ -230,7 +223,9 @@ impl Making<'_> {
         self.file("BESIDE_SCALES", "beside.scales", images::factors(way, lanes));
         self.style("BESIDE_WEIGHT_STYLE", Role::Weights(self.actor), 1);
         self.style("BESIDE_BIAS_STYLE", Role::Bias(self.actor), 1);
-        self.file("BESIDE_WEIGHTS", "beside.weights", images::weights_beside(a, &products));
+        let weights = images::weights_beside(a, p, &products);
+        self.number("BESIDE_LENT", u8::from(weights.lent));
+        self.file("BESIDE_WEIGHTS", "beside.weights", weights.words);
         self.file("BESIDE_BIAS", "beside.bias", images::bias(&products, p.pe, acc));
         Ok(())
     }

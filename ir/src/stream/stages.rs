@@ -23,7 +23,7 @@
 //! multiplies by the channel's scale, and is there for powers of two as well.
 //! The tree that adds SIMD products has `ceil(log2 SIMD)` stages, one a level.
 
-use super::actor::{Fold, Form, Kind, MatVec, Multiplier, Second};
+use super::actor::{Fold, Form, Kind, MatVec, Second};
 use super::graph::Stream;
 use crate::id::ActorId;
 
@@ -53,5 +53,5 @@ fn data_path(fold: &Fold) -> u32 {
         Form::Direct { .. } | Form::Stationary => 7,
     };
     let tree = fold.simd.max(1).next_power_of_two().trailing_zeros();
-    registers + tree + u32::from(fold.multiplier == Multiplier::DspPair)
+    registers + tree
 }

@@ -193,15 +193,15 @@ pub fn lut_multiplier(weight: u64, activation: u64, family: Family) -> u64 {
 
 /// Output channels that wait in registers between the end of their fold and their beat.
 ///
-/// None where a fold is a beat; else what a beat lacks or a fold has too many of; all of the pixel's where
-/// neither divides the other.
+/// None where a fold is a beat; else what a beat lacks or a fold has too many of; where neither divides the other, the
+/// whole folds that a beat reaches back to from the one that it is complete with.
 pub fn output_registers(channels: usize, pe: usize, lanes: usize) -> usize {
     if pe >= lanes && pe.is_multiple_of(lanes) {
         pe - lanes
     } else if lanes.is_multiple_of(pe) {
         lanes - pe
     } else {
-        channels
+        pe * (lanes - 1).div_ceil(pe).min(channels.div_ceil(pe))
     }
 }
 

@@ -118,6 +118,8 @@ pub struct Within {
     pub ways: Option<Ways>,
     /// Bits that differ between words of its weights and biases, and of those of a projection beside.
     pub varying: [Option<Varying>; 4],
+    /// Whether its weights, and those of a projection beside, are lent: [`images::Weights::lent`].
+    pub lent: [bool; 2],
 }
 
 /// What is known of the inside of all actors.
@@ -131,10 +133,13 @@ impl Inside {
         let layouts = stream.channels().filter_map(layout).collect();
         let within = |id| {
             let control = control(stream, id, &layouts).ok();
+            let constants = arithmetic.and_then(|arithmetic| constants(stream, id, arithmetic));
+            let (varying, lent) = constants.unwrap_or_default();
             Within {
                 control: control.as_ref().map(|control| ControlSizes::of(&control.program())),
                 given: control.map(|control| control.given).unwrap_or_default(),
-                varying: arithmetic.map_or([None; 4], |arithmetic| of_weights(stream, id, arithmetic)),
+                varying,
+                lent,
                 ways: arithmetic.and_then(|arithmetic| Ways::of(stream, id, arithmetic)),
             }
         };
@@ -147,17 +152,26 @@ impl Inside {
     }
 }
 
-/// Bits that differ between the words of weights, biases, and those of a projection beside.
-fn of_weights(stream: &Stream, id: ActorId, arithmetic: &Arithmetic) -> [Option<Varying>; 4] {
-    let Kind::MatVec(a) = &stream.actor(id).kind else { return [None; 4] };
-    let Some(ways) = Ways::of(stream, id, arithmetic) else { return [None; 4] };
+/// What is known of an actor's constants: [`Within::varying`] and [`Within::lent`].
+type Constants = ([Option<Varying>; 4], [bool; 2]);
+
+/// Those of a layer.
+fn constants(stream: &Stream, id: ActorId, arithmetic: &Arithmetic) -> Option<Constants> {
+    let Kind::MatVec(a) = &stream.actor(id).kind else { return None };
+    let ways = Ways::of(stream, id, arithmetic)?;
     let own = arithmetic.of(id).and_then(Output::products);
     let beside = arithmetic.beside(id).and_then(Output::products).zip(a.projection());
     let lanes = stream.input(id, 0).map_or(1, |c| stream.channel(c).lanes);
-    [
-        own.map(|own| Varying::of(&images::weights(a, own, lanes))),
+    let weights = [
+        own.map(|own| images::weights(a, own, lanes)),
+        beside.map(|(products, p)| images::weights_beside(a, p, products)),
+    ];
+    let of = |place: usize| weights[place].as_ref().map(|weights| Varying::of(&weights.words));
+    let varying = [
+        of(0),
         own.map(|own| Varying::of(&images::bias(own, a.fold.pe, ways.accumulator))),
-        beside.map(|(p, _)| Varying::of(&images::weights_beside(a, p))),
+        of(1),
         beside.map(|(p, beside)| Varying::of(&images::bias(p, beside.pe, ways.beside_accumulator))),
-    ]
+    ];
+    Some((varying, weights.each_ref().map(|weights| weights.as_ref().is_some_and(|weights| weights.lent))))
 }

@@ -2,7 +2,7 @@
 
 use nonresc_ir::id::ActorId;
 use nonresc_ir::network::Rounding;
-use nonresc_ir::stream::{Kind, Multiplier, Pool, Stream, pool_actions};
+use nonresc_ir::stream::{Kind, Pool, Stream, pool_actions};
 
 use super::{Arithmetic, Output, Products, Rescale, Source};
 use crate::control::{signed, unsigned};
@@ -89,13 +89,7 @@ impl Rounded {
     }
 }
 
-impl Products {
-    /// Bits of the accumulators that sum products of `bits_in` by `weight_bits`; two of which share a multiplier where
-    /// `pair`.
-    pub fn accumulator(&self, bits_in: usize, weight_bits: usize, pair: bool) -> usize {
-        usize::from(self.bits).max(bits_in + weight_bits + 2).max(if pair { 20 } else { 0 })
-    }
-}
+impl Products {}
 
 /// Widths of what a pool with a window folds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,15 +174,13 @@ impl Ways {
         };
         let mut ways = Ways::default();
         let own = match (&stream.actor(actor).kind, &output.source) {
-            (Kind::MatVec(a), Source::Products(products)) => {
-                let pair = a.fold.multiplier == Multiplier::DspPair;
-                ways.accumulator = products.accumulator(bits_in, a.weight_bits as usize, pair);
+            (Kind::MatVec(_), Source::Products(products)) => {
+                ways.accumulator = usize::from(products.bits);
                 ways.inner = output.inner.as_ref().map(|inner| Rounded::new(inner, ways.accumulator, 1));
-                if let (Some(p), Some(Output { source: Source::Products(products), rescale, .. })) =
-                    (a.projection(), arithmetic.beside(actor))
+                if let Some(Output { source: Source::Products(products), rescale, .. }) =
+                    arithmetic.beside(actor)
                 {
-                    // Its products may share multipliers whatever those of its host do.
-                    ways.beside_accumulator = products.accumulator(bits_in, p.weight_bits as usize, true);
+                    ways.beside_accumulator = usize::from(products.bits);
                     ways.beside = Some(Rounded::new(rescale, ways.beside_accumulator, 1));
                 }
                 output.inner.as_ref().map_or(ways.accumulator, |inner| usize::from(inner.bits) + 1)

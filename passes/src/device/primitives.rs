@@ -55,11 +55,16 @@ pub struct DspKind {
     pub narrow: u32,
     /// Bits of a product that is worth a block; of fewer, synthesis makes LUTs.
     pub least: u32,
-    /// Distance in bits of two packed 8-bit operands that share the other one; nothing where there is no room.
+}
+
+impl DspKind {
+    /// Whether two products of one code by two weights share a block.
     ///
-    /// Two operands `k` bits apart take `k + 9` bits of the wide port (for the arithmetic of packing: AMD WP486). A
-    /// product takes 16 bits, and `2^(k - 16)` of them are summed before their fields are parted.
-    pub pair_distance: Option<u32>,
+    /// A product takes the bits of both, and so far apart lie the weights, in the wide operand with a bit more for the
+    /// upper one's sign (for the arithmetic of packing: AMD WP486); a code needs another bit to be signed.
+    pub fn pairs(self, weight_bits: u64, code_bits: u64) -> bool {
+        code_bits + 2 * weight_bits < u64::from(self.wide) && code_bits < u64::from(self.narrow)
+    }
 }
 
 const BRAM18: [Shape; 6] = [
@@ -92,15 +97,9 @@ impl Family {
     /// The multiplier block.
     pub fn dsp(self) -> DspKind {
         match self {
-            Family::Series7 => {
-                DspKind { name: "DSP48E1", wide: 25, narrow: 18, least: 9, pair_distance: Some(16) }
-            }
-            Family::UltraScalePlus => {
-                DspKind { name: "DSP48E2", wide: 27, narrow: 18, least: 9, pair_distance: Some(18) }
-            }
-            Family::Ecp5 => {
-                DspKind { name: "MULT18X18D", wide: 18, narrow: 18, least: 0, pair_distance: None }
-            }
+            Family::Series7 => DspKind { name: "DSP48E1", wide: 25, narrow: 18, least: 9 },
+            Family::UltraScalePlus => DspKind { name: "DSP48E2", wide: 27, narrow: 18, least: 9 },
+            Family::Ecp5 => DspKind { name: "MULT18X18D", wide: 18, narrow: 18, least: 0 },
         }
     }
 

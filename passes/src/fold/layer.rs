@@ -98,7 +98,7 @@ impl Layer {
             family: device.family,
             prices: Prices::of(device.limits.as_ref()),
             dsp_fits: blocks == 1,
-            pair_fits: dsp.pair_distance.is_some() && weight_bits <= 8 && w.bits_in <= 8,
+            pair_fits: dsp.pairs(weight_bits, w.bits_in),
         }
     }
 

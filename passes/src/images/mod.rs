@@ -12,6 +12,6 @@ mod program;
 mod word;
 
 pub use functions::{functions, luts};
-pub use numbers::{bias, chooses_lanes, factors, weights, weights_beside};
+pub use numbers::{Weights, bias, chooses_lanes, factors, weights, weights_beside};
 pub use program::{control, kinds, loops};
 pub use word::{Word, varying};

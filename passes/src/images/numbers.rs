@@ -1,9 +1,51 @@
 //! Weights in the order of an actor's phases, biases, factors.
 
-use nonresc_ir::stream::{Fold, Form, Map, MatVec, Window};
+use nonresc_ir::stream::{Fold, Form, Map, MatVec, Multiplier, Projection, Window};
 
 use super::word::Word;
+use crate::area::operand_sets;
 use crate::arithmetic::{Products, Rounded};
+
+/// The words of weights.
+pub struct Weights {
+    /// PE x SIMD of them each.
+    pub words: Vec<Word>,
+    /// Whether, of two weights that share a multiplier, the upper one is kept less by one where the lower one is
+    /// negative: what the lower one's sign takes from it where they are put together.
+    pub lent: bool,
+}
+
+impl Weights {
+    fn of(mut rows: Vec<Vec<i32>>, bits: u32, shared: Option<usize>) -> Weights {
+        let lent = shared.is_some_and(|simd| lend(&mut rows, bits, simd));
+        let word = |row: Vec<i32>| {
+            let mut word = Word::default();
+            row.into_iter().for_each(|weight| word.push(weight.into(), bits as usize));
+            word
+        };
+        Weights { words: rows.into_iter().map(word).collect(), lent }
+    }
+}
+
+/// Takes one off the upper of two weights where the lower is negative, each `simd` apart; gives whether all have room for that,
+/// and does nothing else.
+fn lend(rows: &mut [Vec<i32>], bits: u32, simd: usize) -> bool {
+    let least = -1 << (bits - 1);
+    let pairs = |row: &[i32]| {
+        let both = 2 * simd;
+        (0..row.len() / both * both).filter(|i| i % both < simd).collect::<Vec<_>>()
+    };
+    let full = |row: &Vec<i32>| pairs(row).into_iter().any(|low| row[low] < 0 && row[low + simd] == least);
+    if rows.iter().any(full) {
+        return false;
+    }
+    for row in rows {
+        for low in pairs(row) {
+            row[low + simd] -= i32::from(row[low] < 0);
+        }
+    }
+    true
+}
 
 /// Factors and offset of each lane of each beat.
 pub fn factors(way: &Rounded, lanes: usize) -> Vec<Word> {
@@ -22,9 +64,9 @@ pub fn factors(way: &Rounded, lanes: usize) -> Vec<Word> {
     };
     (0..channels.div_ceil(lanes)).map(word).collect()
 }
-/// Weights in the order of the phases that read them: PE x SIMD of them a word.
-pub fn weights(a: &MatVec, products: &Products, lanes: usize) -> Vec<Word> {
-    let bits = a.weight_bits as usize;
+
+/// Weights in the order of the phases that read them.
+pub fn weights(a: &MatVec, products: &Products, lanes: usize) -> Weights {
     let (pe, inside) = (a.fold.pe, a.input.channels / a.groups);
     let (kh, kw) = (a.window.kernel.h, a.window.kernel.w);
     let members = a.output.channels / a.groups;
@@ -35,14 +77,12 @@ pub fn weights(a: &MatVec, products: &Products, lanes: usize) -> Vec<Word> {
         (ky < kh && kx < kw).then(|| products.weights[((o * inside + own) * kh + ky) * kw + kx])
     };
     let word = |fold: usize, place: &dyn Fn(usize, usize) -> (usize, usize, usize)| {
-        let mut word = Word::default();
-        for o in fold * pe..(fold + 1) * pe {
-            for i in 0..a.fold.simd {
-                let (ky, kx, channel) = place(o, i);
-                word.push(weight(o, ky, kx, channel).unwrap_or(0).into(), bits);
-            }
-        }
-        word
+        let places = (fold * pe..(fold + 1) * pe).flat_map(|o| (0..a.fold.simd).map(move |i| (o, i)));
+        let weight = |(o, i)| {
+            let (ky, kx, channel) = place(o, i);
+            weight(o, ky, kx, channel).unwrap_or(0)
+        };
+        places.map(weight).collect::<Vec<i32>>()
     };
     let mut words = Vec::new();
     match a.fold.form {
@@ -93,7 +133,8 @@ pub fn weights(a: &MatVec, products: &Products, lanes: usize) -> Vec<Word> {
             }
         }
     }
-    words
+    let shared = a.fold.multiplier == Multiplier::DspPair && operand_sets(a, lanes) < pe;
+    Weights::of(words, a.weight_bits, shared.then_some(a.fold.simd))
 }
 
 /// Whether the elements of a direct layer choose lanes of their own: several groups lie in a beat.
@@ -121,8 +162,7 @@ pub fn bias(products: &Products, pe: usize, bits: usize) -> Vec<Word> {
 }
 
 /// The weights of a projection beside, as [`weights`].
-pub fn weights_beside(a: &MatVec, products: &Products) -> Vec<Word> {
-    let Some(p) = a.projection() else { return Vec::new() };
+pub fn weights_beside(a: &MatVec, p: &Projection, products: &Products) -> Weights {
     let alone = MatVec {
         output: Map { channels: p.channels, ..a.output },
         window: Window::POINT,
@@ -133,4 +173,23 @@ pub fn weights_beside(a: &MatVec, products: &Products) -> Vec<Word> {
         ..a.clone()
     };
     weights(&alone, products, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upper_weights_are_lent_where_all_have_room() {
+        // Three outputs of two inputs each: the last has none to share with.
+        let row = vec![-1, 3, 5, -7, -2, -2];
+        let mut rows = vec![row.clone(), vec![0, -1, -8, -7, -8, -8]];
+        assert!(lend(&mut rows, 4, 2));
+        assert_eq!(rows, [vec![-1, 3, 4, -7, -2, -2], vec![0, -1, -8, -8, -8, -8]]);
+
+        let full = vec![row, vec![-1, 0, -8, 0, 0, 0]];
+        let mut rows = full.clone();
+        assert!(!lend(&mut rows, 4, 2));
+        assert_eq!(rows, full);
+    }
 }

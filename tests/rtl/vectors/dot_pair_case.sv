@@ -1,4 +1,4 @@
-// Operands a clock into dot_pair, both sums held against those in the file 2 + clog2(SIMD) clocks later.
+// Operands a clock into dot_pair, both sums held against those in the file 1 + clog2(SIMD) clocks later.
 //
 // A word of the file, from its lowest bit on: x, low, high, low sum, high sum.
 module dot_pair_case #(
@@ -9,25 +9,27 @@ module dot_pair_case #(
     parameter X = 9,
     parameter W = 8,
     parameter SUM = 20,
-    parameter K = 18
+    parameter LENT = 0
 ) (
     input logic        clk,
     input logic [31:0] at
 );
-    localparam STAGES = 2 + $clog2(SIMD);
+    localparam STAGES = 1 + $clog2(SIMD);
     localparam WIDTH = SIMD * (X + 2 * W) + 2 * SUM;
     logic [WIDTH-1:0] vectors[0:COUNT-1];
     initial $readmemh(VECTORS, vectors);
 
     logic [WIDTH-1:0] given, old;
-    logic [SUM-1:0] low_sum, high_sum;
+    logic [SUM-1:0] low_sum, high_lacking, high_sum;
+    logic high_carry;
     logic [2*SUM-1:0] wanted;
+    assign high_sum = high_lacking + {{SUM - 1{1'b0}}, high_carry};
     assign given = (at < COUNT) ? vectors[at] : vectors[0];
     assign old = (at >= STAGES && at < COUNT + STAGES) ? vectors[at-STAGES] : vectors[0];
     assign wanted = old[WIDTH-1-:2*SUM];
-    dot_pair #(.SIMD(SIMD), .X(X), .W(W), .SUM(SUM), .K(K)) under_test (
+    dot_pair #(.SIMD(SIMD), .X(X), .W(W), .SUM(SUM), .LENT(LENT)) under_test (
         .clk(clk), .x(given[0+:SIMD*X]), .low(given[SIMD*X+:SIMD*W]), .high(given[SIMD*(X+W)+:SIMD*W]),
-        .low_sum(low_sum), .high_sum(high_sum)
+        .low_sum(low_sum), .high_sum(high_lacking), .high_carry(high_carry)
     );
     always_ff @(posedge clk)
         if (at >= STAGES && at < COUNT + STAGES) begin

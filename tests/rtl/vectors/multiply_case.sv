@@ -55,7 +55,7 @@ module multiply_case #(
     );
     initial written = 0;
     // What a pipeline holds at first is written while it fills.
-    localparam STAGES = 7 + $clog2(SIMD) + ((PAIR != 0) ? 1 : 0);
+    localparam STAGES = 7 + $clog2(SIMD);
     always_ff @(posedge clk)
         if (write && at >= STAGES && written < COUNT * FOLDS) begin
             written <= written + 1;

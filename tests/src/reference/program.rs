@@ -6,7 +6,7 @@
 //! timing contract.
 
 use nonresc_ir::id::ActorId;
-use nonresc_ir::stream::{Fold, Form, Kind, MatVec, Multiplier, Second, Stream};
+use nonresc_ir::stream::{Fold, Form, Kind, MatVec, Second, Stream};
 
 use super::{matvec, pixelwise, pool};
 
@@ -132,12 +132,10 @@ pub fn registers(kind: &Kind, output: u16) -> u64 {
                 tree += 1;
             }
             // Channel, staging, operands, product, (tree,) accumulator, beat, scale, rounding; and what is not always
-            // there: the parting of packed sums, the sum with a skip.
+            // there: the sum with a skip.
             let reading = if matches!(a.fold.form, Form::Held { .. }) { 8 } else { 7 };
-            let packed = u64::from(a.fold.multiplier == Multiplier::DspPair);
             reading
                 + tree
-                + packed
                 + a.add.map_or(0, |add| if add.rounded { 3 } else { 1 })
                 + u64::from(a.carry.taken > 0 && a.carry.passed == 0)
         }

@@ -38,6 +38,8 @@ struct Multiply<'a> {
     last: &'a Rounded,
     inner: Option<&'a Rounded>,
     bias: Option<Varying>,
+    /// Whether weights that share a multiplier are put together already.
+    lent: bool,
     /// Bits of a beat that is added, and of one of its numbers.
     skip: Option<(u64, u64)>,
 }
@@ -95,6 +97,7 @@ impl<'a> Layer<'a> {
                 last: ways.last.as_ref()?,
                 inner: ways.inner.as_ref(),
                 bias: known.within.varying[1],
+                lent: known.within.lent[0],
                 skip,
             },
         );
@@ -173,6 +176,7 @@ impl<'a> Layer<'a> {
                 last: known.ways.beside.as_ref()?,
                 inner: None,
                 bias: known.within.varying[3],
+                lent: known.within.lent[1],
                 skip: None,
             },
         );
@@ -184,7 +188,7 @@ impl<'a> Layer<'a> {
         let known = self.known;
         let pair = self.a.fold.multiplier == Multiplier::DspPair;
         let (levels, before) = (bits_of(m.simd as usize), m.before);
-        let summed = 2 + levels + u64::from(pair);
+        let summed = 2 + levels;
         let select = summed + 1;
         let inner = u64::from(m.inner.is_some());
         let scaled = select + 1 + 2 * inner;
@@ -250,7 +254,8 @@ impl<'a> Layer<'a> {
         let singles = m.pe as u64 - 2 * pairs;
         let blocks = match self.a.fold.multiplier {
             Multiplier::Lut => 0,
-            _ => blocks(x, w, x + w, self.known.family),
+            // Of a product no more is made than the sum has.
+            _ => blocks(x, w, (x + w).min(m.sum), self.known.family),
         };
         if blocks == 0 {
             taken.lut(singles * simd * lut_multiplier(w, x, self.known.family));
@@ -262,41 +267,27 @@ impl<'a> Layer<'a> {
             taken.ffs -= (x - 1).min(taken.ffs);
         }
         taken.ff(if packed { 0 } else { singles * simd * (x + w) });
-        tree(taken, simd, m.sum, x + w, singles);
-        if pair && singles > 0 {
-            taken.ff(singles * if simd > 1 { m.sum } else { x + w });
-        }
+        tree(taken, simd, (x + w, m.sum), singles);
         if pairs == 0 {
             return;
         }
-        // Two fields, and what of them a product fills; products that are summed packed.
-        let apart = u64::from(self.known.family.dsp().pair_distance.unwrap_or(0));
-        let (fields, most) = (2 * apart, 1 << apart.saturating_sub(16));
-        let field = fields.min(apart + w + 1 + x);
-        let groups = simd.div_ceil(most);
-        // Two weights are put together by an adder, which 7-series has in its block.
-        taken.lut(pairs * (groups + if self.known.packs() { 0 } else { simd * w }));
-        if self.known.packs() && singles == 0 {
-            // It keeps operands as well, a copy in each.
+        // Two weights are put together by an adder, which 7-series has in its block; that keeps products too, and
+        // operands, a copy in each.
+        let packs = self.known.packs();
+        taken.lut(if packs || m.lent { 0 } else { pairs * simd * w });
+        if packs && singles == 0 {
             taken.ffs -= (m.sets as u64 * simd * (x - 1)).min(taken.ffs);
         }
-        for group in 0..groups {
-            let products = most.min(simd - group * most);
-            if most == 1 {
-                // The block keeps it.
-                taken.ff(if self.known.packs() { 0 } else { pairs * field });
-            } else if products == 1 && groups > 1 {
-                // It waits for the sums of others.
-                taken.chain(pairs * field, 3);
-            } else {
-                taken.ff(pairs * products * field);
-                tree(taken, products, fields, field, pairs);
-            }
+        let product = x - 1 + w;
+        taken.ff(if packs { 0 } else { pairs * simd * 2 * product });
+        tree(taken, simd, (product, m.sum), 2 * pairs);
+        // The carries of the upper sums: half of those that come to a level wait for the next one.
+        let (mut left, mut waited) = (simd, 0);
+        while left > 1 {
+            taken.chain(pairs * (left / 2), waited);
+            (left, waited) = (left.div_ceil(2), waited + 1);
         }
-        // Behind the parting the low field is one of its own bits, the high one of as many as the sum.
-        taken.ff(pairs * groups * (apart + m.sum));
-        tree(taken, groups, m.sum, apart, pairs);
-        tree(taken, groups, m.sum, m.sum, pairs);
+        taken.chain(pairs, waited);
     }
 }
 
@@ -308,21 +299,22 @@ pub(super) fn inner_bits(ways: &Ways, bits_out: u64) -> u64 {
     })
 }
 
-/// `tree` over so many terms of `term` bits, which come from registers, `width` wide at the most, so often.
-fn tree(taken: &mut Taken, terms: u64, width: u64, term: u64, times: u64) {
+/// `tree` over so many terms of so many bits, which come from registers, whose sum has as many as it says; so often.
+fn tree(taken: &mut Taken, terms: u64, (term, width): (u64, u64), times: u64) {
     let (mut left, mut own) = (terms, term.min(width));
     // Levels that the last term has no partner in, and its bits.
     let (mut waits, mut last) = (0, own);
     while left > 1 {
-        taken.ff(times * (left / 2) * width);
+        let grown = (own + 1).min(width);
+        taken.ff(times * (left / 2) * grown);
         taken.lut(times * (left / 2) * own);
         if left % 2 == 1 {
             waits += 1;
         } else {
             wait(taken, times * last, waits);
-            (waits, last) = (0, width);
+            (waits, last) = (0, grown);
         }
-        (left, own) = (left.div_ceil(2), width);
+        (left, own) = (left.div_ceil(2), grown);
     }
 }
 
@@ -337,13 +329,8 @@ fn wait(taken: &mut Taken, width: u64, stages: u64) {
     }
 }
 
-/// Ways to fill a beat out of folds.
+/// Ways to fill a beat out of folds: beats that begin at the same place of a fold are filled alike.
 fn ways(pe: usize, lanes: usize, channels: usize) -> usize {
-    if pe >= lanes && pe.is_multiple_of(lanes) {
-        (pe / lanes).min(channels.div_ceil(lanes))
-    } else if lanes.is_multiple_of(pe) {
-        1
-    } else {
-        channels.div_ceil(lanes)
-    }
+    let turn = (1..=pe).find(|beats| (beats * lanes).is_multiple_of(pe)).unwrap_or(pe);
+    turn.min(channels.div_ceil(lanes))
 }
