@@ -73,6 +73,7 @@ module held #(
     parameter OWN = 1,           // sets of operands: PE / OWN elements share each
     parameter PAIR = 0,
     parameter LENT = 0,
+    parameter SOFT = 0,
     parameter W = 8,
     parameter ACC = 32,
     parameter FOLDS = 1,
@@ -275,7 +276,7 @@ module held #(
     endgenerate
 
     multiply #(
-        .SIMD(SIMD), .PE(PE), .X(BITS + 1), .W(W), .OWN(OWN), .PAIR(PAIR), .LENT(LENT), .WORDS(WORDS), .WORD(WORD), .FOLDS(FOLDS),
+        .SIMD(SIMD), .PE(PE), .X(BITS + 1), .W(W), .OWN(OWN), .PAIR(PAIR), .LENT(LENT), .SOFT(SOFT), .WORDS(WORDS), .WORD(WORD), .FOLDS(FOLDS),
         .FOLD(FOLD), .ACCUMULATORS(1), .ACC(ACC), .OUTPUTS(OUTPUTS), .LANES(OUT_LANES), .BEAT(BEAT),
         .HISTORY(HISTORY), .CHOICES(CHOICES), .CHOICE(CHOICE), .PICK(PICK), .FROM(FROM),
         .BITS(OUT_BITS), .FACTOR(FACTOR), .POWERS(POWERS), .TOTAL(TOTAL), .SHIFT(SHIFT), .MODE(MODE), .CLAMP(CLAMP),
@@ -329,7 +330,7 @@ module held #(
                 .clk(clk), .fold(part_c), .held(places[BESIDE_TAP*CHANNELS*BITS+:CHANNELS*BITS]), .chosen(x_beside)
             );
             multiply #(
-                .SIMD(BESIDE_SIMD), .PE(BESIDE_PE), .X(BITS + 1), .W(BESIDE_W), .PAIR(PAIR), .LENT(BESIDE_LENT), .WORDS(BESIDE_WORDS),
+                .SIMD(BESIDE_SIMD), .PE(BESIDE_PE), .X(BITS + 1), .W(BESIDE_W), .PAIR(PAIR), .LENT(BESIDE_LENT), .SOFT(SOFT), .WORDS(BESIDE_WORDS),
                 .WORD(BESIDE_WORD), .FOLDS(BESIDE_FOLDS), .FOLD(BESIDE_FOLD), .ACC(BESIDE_ACC), .OUTPUTS(BESIDE_OUTPUTS),
                 .LANES(BESIDE_LANES), .BEAT(BESIDE_BEAT), .HISTORY(BESIDE_HISTORY),
                 .CHOICES(BESIDE_CHOICES), .CHOICE(BESIDE_CHOICE), .PICK(BESIDE_PICK), .FROM(BESIDE_FROM),

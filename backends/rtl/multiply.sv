@@ -11,6 +11,7 @@ module multiply #(
     parameter OWN = 1,           // sets of operands: PE / OWN elements share each
     parameter PAIR = 0,          // whether two weights share a multiplier
     parameter LENT = 0,          // how those of a pair are kept: see dot_pair
+    parameter SOFT = 0,          // whether multipliers are made of LUTs
     parameter WORDS = 1,         // weight words
     parameter WORD = 1,          // bits of their address
     parameter FOLDS = 1,         // output folds
@@ -116,7 +117,7 @@ module multiply #(
             end
         end else begin : singles
             for (q = 0; q < PE; q = q + 1) begin : element
-                dot #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC)) dots (
+                dot #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC), .SOFT(SOFT)) dots (
                     .clk(clk), .x(x[q*OWN/PE*SIMD*X+:SIMD*X]), .w(w[q*SIMD*W+:SIMD*W]),
                     .sum(sums[q*ACC+:ACC])
                 );

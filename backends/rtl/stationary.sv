@@ -19,6 +19,7 @@ module stationary #(
     parameter PE = 1,
     parameter PAIR = 0,
     parameter LENT = 0,
+    parameter SOFT = 0,
     parameter W = 8,
     parameter ACC = 32,
     parameter FOLDS = 1,
@@ -167,7 +168,7 @@ module stationary #(
     endgenerate
 
     multiply #(
-        .SIMD(SIMD), .PE(PE), .X(BITS + 1), .W(W), .OWN(1), .PAIR(PAIR), .LENT(LENT), .WORDS(WORDS), .WORD(WORD), .FOLDS(FOLDS),
+        .SIMD(SIMD), .PE(PE), .X(BITS + 1), .W(W), .OWN(1), .PAIR(PAIR), .LENT(LENT), .SOFT(SOFT), .WORDS(WORDS), .WORD(WORD), .FOLDS(FOLDS),
         .FOLD(FOLD), .ACCUMULATORS(FOLDS), .ACC(ACC), .OUTPUTS(OUTPUTS), .LANES(OUT_LANES), .BEAT(BEAT),
         .HISTORY(HISTORY), .CHOICES(CHOICES), .CHOICE(CHOICE), .PICK(PICK), .FROM(FROM),
         .BITS(OUT_BITS), .FACTOR(FACTOR), .POWERS(POWERS), .TOTAL(TOTAL), .SHIFT(SHIFT), .MODE(MODE), .CLAMP(CLAMP),

@@ -242,6 +242,8 @@ struct Depth {
     codes: (i64, i64),
     /// Two weights share a multiplier.
     pair: bool,
+    /// Multipliers are made of LUTs.
+    soft: bool,
     /// Elements that share operands.
     share: usize,
     /// All folds are summed at once.
@@ -317,6 +319,7 @@ fn sums(d: Depth, seed: &mut Seed) -> Case {
             ("PE", number(d.pe)),
             ("OWN", number(sets)),
             ("PAIR", number(d.pair.into())),
+            ("SOFT", number(d.soft.into())),
             ("PARTS", number(d.parts)),
             ("FOLDS", number(d.folds)),
             ("ACCUMULATORS", number(if d.many { d.folds } else { 1 })),
@@ -337,12 +340,23 @@ fn sums(d: Depth, seed: &mut Seed) -> Case {
 fn depths() -> Vec<Case> {
     let seed = &mut Seed(32);
     let (signed, unsigned) = ((-128, 127), (0, 255));
-    let one =
-        Depth { simd: 16, pe: 4, parts: 288, folds: 2, codes: unsigned, pair: true, share: 4, many: false };
+    let one = Depth {
+        simd: 16,
+        pe: 4,
+        parts: 288,
+        folds: 2,
+        codes: unsigned,
+        pair: true,
+        soft: false,
+        share: 4,
+        many: false,
+    };
     let all = [
         // A 3x3 window of 512 channels.
         one,
         Depth { codes: signed, pair: false, ..one },
+        Depth { codes: signed, pair: false, soft: true, ..one },
+        Depth { simd: 5, pair: false, soft: true, ..one },
         Depth { codes: signed, simd: 9, pe: 3, parts: 128, share: 3, ..one },
         Depth { simd: 3, pe: 2, parts: 7, folds: 4, share: 2, many: true, ..one },
         // Elements of different groups, none and two of them of one group.

@@ -128,6 +128,25 @@ fn two_products_share_a_multiplier_of_25_bits() {
     }
 }
 
+/// What tools would make multipliers of is not left to them.
+#[test]
+fn multipliers_of_luts_are_made_of_luts() {
+    for family in ["ultrascale-plus", "ecp5"] {
+        let text = BLOCKS_ALONE.replace("ultrascale-plus", family).replace("dsps = 10000", "dsps = 0");
+        let text = if family == "ecp5" { text.replace("urams = 4\n", "") } else { text };
+        let device = Device::parse(&text, "luts.toml").unwrap();
+        let target = Target { device, ..unlimited(Rate::Fps(100e6 / 20_000.0)) };
+        let designs = (0..).filter_map(|seed| {
+            let network = quantised(&random::network(seed), &options(seed, Some(Scales::PowerOfTwo)))?;
+            designed_for(&network, "keep", target.clone()).ok().filter(|design| made(design).is_ok())
+        });
+        let design = designs.take(1).next().unwrap();
+        assert!(design.stream.actors().any(|id| matches!(design.stream.actor(id).kind, Kind::MatVec(_))));
+        let found = synthesised(&design, target.device.family);
+        assert_eq!(found.total.dsps, 0, "{family}");
+    }
+}
+
 #[test]
 fn luts_and_flip_flops_are_as_predicted() {
     // One that no figure was fitted to.

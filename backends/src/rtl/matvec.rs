@@ -118,6 +118,7 @@ impl Making<'_> {
         self.number("SIMD", a.fold.simd);
         self.number("PE", a.fold.pe);
         self.number("PAIR", u8::from(a.fold.multiplier == Multiplier::DspPair));
+        self.number("SOFT", u8::from(a.fold.multiplier == Multiplier::Lut));
         self.number("W", w);
         self.number("ACC", acc);
         self.number("FOLDS", a.output_folds());

@@ -15,6 +15,7 @@ module multiply_case #(
     parameter W = 8,
     parameter OWN = 1,
     parameter PAIR = 0,
+    parameter SOFT = 0,
     parameter PARTS = 1,
     parameter FOLDS = 1,
     parameter ACCUMULATORS = 1,
@@ -45,7 +46,7 @@ module multiply_case #(
     logic write;
     logic [PE*ACC-1:0] beat;
     multiply #(
-        .SIMD(SIMD), .PE(PE), .X(X), .W(W), .OWN(OWN), .PAIR(PAIR), .WORDS(PARTS * FOLDS), .WORD(WORD), .FOLDS(FOLDS),
+        .SIMD(SIMD), .PE(PE), .X(X), .W(W), .OWN(OWN), .PAIR(PAIR), .SOFT(SOFT), .WORDS(PARTS * FOLDS), .WORD(WORD), .FOLDS(FOLDS),
         .FOLD(FOLD), .ACCUMULATORS(ACCUMULATORS), .ACC(ACC), .OUTPUTS(PE * FOLDS), .LANES(PE), .BEAT(FOLD), .FROM(FROM),
         .BITS(ACC), .POWERS(1), .TOTAL(ACC + 1), .CLAMP(0), .WEIGHTS(WEIGHTS), .BIAS(BIAS), .SCALES(SCALES)
     ) under_test (
