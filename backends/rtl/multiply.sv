@@ -88,41 +88,26 @@ module multiply #(
         .clk(clk), .address(word), .word(w)
     );
 
-    // What a sum still lacks: its carry.
+    // A sum, and the carry that it still lacks. Elements share multipliers two by two, where they share operands.
+    localparam SHARED = (PAIR != 0 && OWN < PE) ? 1 : 0;
     logic [PE*ACC-1:0] sums;
     logic [PE-1:0] carries;
     genvar q;
     generate
-        if (PAIR != 0) begin : pairs
-            for (q = 0; q < PE; q = q + 2) begin : element
-                if (q + 1 < PE && OWN < PE) begin : two
-                    dot_pair #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC), .LENT(LENT)) dots (
-                        .clk(clk), .x(x[q*OWN/PE*SIMD*X+:SIMD*X]), .low(w[q*SIMD*W+:SIMD*W]), .high(w[(q+1)*SIMD*W+:SIMD*W]),
-                        .low_sum(sums[q*ACC+:ACC]), .high_sum(sums[(q+1)*ACC+:ACC]), .high_carry(carries[q+1])
-                    );
-                    assign carries[q] = 1'b0;
-                end else begin : one
-                    dot #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC)) dots (
-                        .clk(clk), .x(x[q*OWN/PE*SIMD*X+:SIMD*X]), .w(w[q*SIMD*W+:SIMD*W]), .sum(sums[q*ACC+:ACC])
-                    );
-                    assign carries[q] = 1'b0;
-                    if (q + 1 < PE) begin : second
-                        dot #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC)) dots_too (
-                            .clk(clk), .x(x[(q+1)*OWN/PE*SIMD*X+:SIMD*X]), .w(w[(q+1)*SIMD*W+:SIMD*W]),
-                            .sum(sums[(q+1)*ACC+:ACC])
-                        );
-                        assign carries[q+1] = 1'b0;
-                    end
-                end
-            end
-        end else begin : singles
-            for (q = 0; q < PE; q = q + 1) begin : element
+        for (q = 0; q < PE; q = q + 1) begin : element
+            if (SHARED != 0 && q % 2 == 0 && q + 1 < PE) begin : two
+                dot_pair #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC), .LENT(LENT)) dots (
+                    .clk(clk), .x(x[q*OWN/PE*SIMD*X+:SIMD*X]), .low(w[q*SIMD*W+:SIMD*W]), .high(w[(q+1)*SIMD*W+:SIMD*W]),
+                    .low_sum(sums[q*ACC+:ACC]), .high_sum(sums[(q+1)*ACC+:ACC]), .high_carry(carries[q+1])
+                );
+                assign carries[q] = 1'b0;
+            end else if (SHARED == 0 || q % 2 == 0) begin : one
                 dot #(.SIMD(SIMD), .X(X), .W(W), .SUM(ACC), .SOFT(SOFT)) dots (
                     .clk(clk), .x(x[q*OWN/PE*SIMD*X+:SIMD*X]), .w(w[q*SIMD*W+:SIMD*W]),
                     .sum(sums[q*ACC+:ACC])
                 );
+                assign carries[q] = 1'b0;
             end
-            assign carries = {PE{1'b0}};
         end
     endgenerate
 
@@ -146,7 +131,7 @@ module multiply #(
                 assign so_far = add_first ? bias[q*ACC+:ACC] : partial[sum_fold];
                 always_ff @(posedge clk) if (add_now) partial[sum_fold] <= total;
             end
-            if (PAIR != 0 && q % 2 == 1 && OWN < PE) begin : lacks
+            if (SHARED != 0 && q % 2 == 1) begin : lacks
                 // The carry comes in beneath both.
                 logic [ACC:0] carried;
                 assign carried = {so_far, 1'b1} + {sums[q*ACC+:ACC], carries[q]};

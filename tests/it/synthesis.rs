@@ -12,7 +12,7 @@ use nonresc_passes::device::{Device, Family};
 use nonresc_passes::integers::{Rule, integers};
 use nonresc_passes::quantise::Scales;
 use nonresc_passes::target::{Rate, Target};
-use nonresc_tests::hardware::{counted, designed, designed_for};
+use nonresc_tests::hardware::{counted, designed_for};
 use nonresc_tests::memories::made_otherwise;
 use nonresc_tests::quantised::{options, quantised};
 use nonresc_tests::random;
@@ -30,15 +30,20 @@ fn synthesised(design: &StreamDesign, family: Family) -> Synthesised {
     synthesise(&made, family, folder.path(), &mut Known::default()).unwrap()
 }
 
-/// The first small random network that has hardware, slow enough to be small.
-fn small() -> StreamDesign {
-    let designs = (0..).filter_map(|seed| {
+/// Slow enough for designs to be small.
+const SLOW: Rate = Rate::Fps(100e6 / 20_000.0);
+
+/// The random networks that have hardware.
+fn designs(target: Target) -> impl Iterator<Item = StreamDesign> {
+    (0..).filter_map(move |seed| {
         let network = quantised(&random::network(seed), &options(seed, Some(Scales::PowerOfTwo)))?;
-        let design = designed(&network, "keep", Rate::Fps(100e6 / 20_000.0)).ok()?;
-        made(&design).ok()?;
-        Some(design)
-    });
-    designs.take(1).next().unwrap()
+        designed_for(&network, "keep", target.clone()).ok().filter(|design| made(design).is_ok())
+    })
+}
+
+/// The first of them that is small.
+fn small() -> StreamDesign {
+    designs(unlimited(SLOW)).next().unwrap()
 }
 
 /// Each block RAM and UltraRAM of the design is one that the binding lists, in the very part that it is listed for.
@@ -109,16 +114,10 @@ fn memories_and_multipliers_are_made_as_bound() {
 fn two_products_share_a_multiplier_of_25_bits() {
     let text = BLOCKS_ALONE.replace("ultrascale-plus", "7-series").replace("urams = 4\n", "");
     let device = Device::parse(&text, "blocks.toml").unwrap();
-    let target = Target { device, ..unlimited(Rate::Fps(100e6 / 20_000.0)) };
     let paired = |kind: &Kind| matches!(kind, Kind::MatVec(a) if a.fold.multiplier == Multiplier::DspPair && a.add.is_none());
-    let mut designs = (0..).filter_map(|seed| {
-        let network = quantised(&random::network(seed), &options(seed, Some(Scales::PowerOfTwo)))?;
-        let design =
-            designed_for(&network, "keep", target.clone()).ok().filter(|design| made(design).is_ok())?;
-        let any = design.stream.actors().any(|id| paired(&design.stream.actor(id).kind));
-        any.then_some(design)
-    });
-    let design = designs.next().unwrap();
+    let has_pairs =
+        |design: &StreamDesign| design.stream.actors().any(|id| paired(&design.stream.actor(id).kind));
+    let design = designs(Target { device, ..unlimited(SLOW) }).find(has_pairs).unwrap();
     let found = synthesised(&design, Family::Series7);
     let instances = names(&design.stream);
     for bound in &design.binding.as_ref().unwrap().actors {
@@ -135,15 +134,11 @@ fn multipliers_of_luts_are_made_of_luts() {
         let text = BLOCKS_ALONE.replace("ultrascale-plus", family).replace("dsps = 10000", "dsps = 0");
         let text = if family == "ecp5" { text.replace("urams = 4\n", "") } else { text };
         let device = Device::parse(&text, "luts.toml").unwrap();
-        let target = Target { device, ..unlimited(Rate::Fps(100e6 / 20_000.0)) };
-        let designs = (0..).filter_map(|seed| {
-            let network = quantised(&random::network(seed), &options(seed, Some(Scales::PowerOfTwo)))?;
-            designed_for(&network, "keep", target.clone()).ok().filter(|design| made(design).is_ok())
-        });
-        let design = designs.take(1).next().unwrap();
+        let family = device.family;
+        let design = designs(Target { device, ..unlimited(SLOW) }).next().unwrap();
         assert!(design.stream.actors().any(|id| matches!(design.stream.actor(id).kind, Kind::MatVec(_))));
-        let found = synthesised(&design, target.device.family);
-        assert_eq!(found.total.dsps, 0, "{family}");
+        let found = synthesised(&design, family);
+        assert_eq!(found.total.dsps, 0, "{}", family.name());
     }
 }
 

@@ -2,8 +2,8 @@
 // (the beats of kernel row TAP_ROW go out as they are fetched) and a merged add (one skip beat in a giving phase).
 //
 // Stages of a phase that starts in cycle t: memory t + 1, staging t + 2, operands t + 3, product t + 4, tree
-// (T = clog2(SIMD) levels, and E = 1 where two products share a multiplier), accumulator, beat, scale, sum
-// (ADD = 1 where there is a skip), rounding; so p = 8 + T + ADD. The tap's p is 1.
+// (T = clog2(SIMD) levels), accumulator, beat, scale, sum (ADD = 1 where there is a skip), rounding; so
+// p = 8 + T + ADD. The tap's p is 1.
 module matrix_vector #(
     parameter KH = 1,
     parameter KW = 1,
